@@ -1,0 +1,33 @@
+package configs
+
+// Connection is one [connection.NAME] of connections.toml with `extends` applied, or
+// the [anaplan] and [auth] tables of a job file. Secrets in it are references.
+type Connection struct {
+	Name string
+	File string // where it stands, for messages
+	Dir  string // folder to which relative paths are relative
+
+	Region  string // a code of anaplan-api.md 1.1; empty when the addresses are written
+	APIURL  string
+	AuthURL string
+	Method  string // "certificate" (default) | "basic"
+
+	Certificate string // path or file: reference
+	PrivateKey  string // path or reference
+	Passphrase  string // reference
+	Message     string // "v2" (default) | "v1"
+	Header      string // "pem" (default) | "der"
+	User        string // basic
+	Password    string // basic; reference
+
+	Proxy             string // URL; empty: the environment's
+	CA                string // PEM file with further certificate authorities
+	Ledger            string
+	RequestsPerMinute int // default 300
+	ExclusiveUser     bool
+	Protected         bool
+	Workspace         Ref // for commands without a job file
+	Model             Ref
+
+	Positions Positions
+}
