@@ -1,0 +1,283 @@
+package ledger
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is one thing that happened in a run. Events are the truth: everything else
+// that is known of a run is folded from them.
+type Event struct {
+	Seq  int64     // 1, 2, 3 … within the run; given by Append
+	At   time.Time // our clock, UTC
+	Step string    // empty for events of the run
+	Body Body
+}
+
+// Body is what an event says. Each kind is one struct below; a kind's meaning never
+// changes: a new meaning is a new kind.
+type Body interface {
+	Kind() string
+}
+
+// ID names a run: job and run id together.
+type ID struct {
+	Job string `json:"job"`
+	Run string `json:"run"`
+}
+
+// ObjectRef is one of Anaplan's objects as resolved.
+type ObjectRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// ModelRef is a model as resolved, with where it stands.
+type ModelRef struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Workspace string `json:"workspace"` // id
+	Host      string `json:"host"`      // of the API, for leases and for adopting
+}
+
+// The kinds of events, in the order in which a run meets them.
+type (
+	// RunCreated is the first event of every run. Values are the resolved values of
+	// the job file: a continued run uses these, not the file's. References to secrets
+	// are recorded as references.
+	RunCreated struct {
+		ID        ID                `json:"id"`
+		Version   string            `json:"version"` // of the program
+		JobFile   string            `json:"job_file,omitempty"`
+		JobDigest string            `json:"job_digest,omitempty"`
+		Params    map[string]string `json:"params,omitempty"`
+		Date      string            `json:"date"`     // run.date, 2006-01-02
+		Timezone  string            `json:"timezone"` // IANA name
+		Job       json.RawMessage   `json:"job"`      // the job with its values, as the engine encodes it
+		Runner    Runner            `json:"runner"`
+		Steps     []StepPlan        `json:"steps"` // in file order
+	}
+
+	// RunResolved follows once every name was found: the ids that a continued run uses.
+	RunResolved struct {
+		Steps []StepObject `json:"steps"`
+		User  User         `json:"user"`
+	}
+
+	// StepStarted opens a try.
+	StepStarted struct {
+		Try int `json:"try"` // from 1
+	}
+
+	// Waiting says that a step waits, for what and for whom; once a reason, not a poll.
+	Waiting struct {
+		Reason string `json:"reason"` // busy, locked, closed, maintenance, lease, queue …
+		Text   string `json:"text"`
+	}
+
+	// SourceUploaded says that a server file holds exactly these bytes.
+	SourceUploaded struct {
+		File     ObjectRef `json:"file"`
+		Path     string    `json:"path"`
+		Bytes    int64     `json:"bytes"`
+		Rows     *int64    `json:"rows,omitempty"` // data rows, when counted
+		Chunks   int       `json:"chunks"`
+		Digest   string    `json:"digest"` // XXH3-128 of the bytes
+		Modified time.Time `json:"modified,omitzero"`
+		User     string    `json:"user"` // uploads are private to this login
+	}
+
+	// Intent is recorded before a POST that starts a task, durably.
+	Intent struct {
+		Number     int        `json:"number"` // of the run, from 1
+		Epoch      int64      `json:"epoch"`  // of the lease of the model; 0 without
+		ServerTime time.Time  `json:"server_time,omitzero"`
+		Before     TaskListed `json:"before"`
+	}
+
+	// TaskStarted closes an intent: Anaplan gave a task id.
+	TaskStarted struct {
+		Number  int       `json:"number"`
+		Task    string    `json:"task"`
+		Created time.Time `json:"created,omitzero"` // Anaplan's creationTime
+	}
+
+	// StartRefused closes an intent: it is certain that nothing was started.
+	StartRefused struct {
+		Number int    `json:"number"`
+		Text   string `json:"text"`
+	}
+
+	// StartUnknown leaves an intent open: the answer was lost.
+	StartUnknown struct {
+		Number int    `json:"number"`
+		Text   string `json:"text"`
+	}
+
+	// TaskSeen is recorded when the state of a task changed. A poll that changed
+	// nothing is no event.
+	TaskSeen struct {
+		Task  string `json:"task"`
+		State string `json:"state"`
+		Step  string `json:"current_step,omitempty"`
+	}
+
+	// CancelAsked says that we asked Anaplan to cancel. That is not a cancel done.
+	CancelAsked struct {
+		Task   string `json:"task"`
+		Reason string `json:"reason"`
+		Error  string `json:"error,omitempty"` // the request failed
+	}
+
+	// TaskEnded is recorded when Anaplan gave a terminal state. Result is Anaplan's,
+	// as it came.
+	TaskEnded struct {
+		Task   string          `json:"task"`
+		State  string          `json:"state"`
+		Step   string          `json:"current_step,omitempty"`
+		Result json.RawMessage `json:"result,omitempty"`
+	}
+
+	// DumpSaved says that a failure dump lies in a file, or why it does not.
+	DumpSaved struct {
+		Task  string    `json:"task"`
+		Of    ObjectRef `json:"of"`             // the import that rejected the rows
+		Path  string    `json:"path,omitempty"` // empty when it could not be had
+		Bytes int64     `json:"bytes"`
+		Dump  DumpStats `json:"stats"`
+		Error string    `json:"error,omitempty"`
+	}
+
+	// TargetWritten says that a file is complete and in place.
+	TargetWritten struct {
+		File   ObjectRef `json:"file"`
+		Path   string    `json:"path"`
+		Bytes  int64     `json:"bytes"`
+		Rows   *int64    `json:"rows,omitempty"`
+		Chunks int       `json:"chunks"`
+		Digest string    `json:"digest"`
+	}
+
+	// Warned is something a person should read that changes no verdict.
+	Warned struct {
+		Text string `json:"text"`
+	}
+
+	// TryFailed closes a try of something that did not happen, before the next one.
+	TryFailed struct {
+		Try   int    `json:"try"`
+		Cause Cause  `json:"cause"`
+		Text  string `json:"text"`
+	}
+
+	// StepEnded closes a step.
+	StepEnded struct {
+		Verdict Verdict         `json:"verdict"`
+		Cause   Cause           `json:"cause,omitempty"`
+		Message string          `json:"message,omitempty"` // what was done, to what, what Anaplan answered
+		Next    string          `json:"next,omitempty"`    // what to do
+		Rows    Rows            `json:"rows"`
+		Actions []ActionVerdict `json:"actions,omitempty"` // of a process, in order
+	}
+
+	// StopAsked says that nothing new starts from here on, and why.
+	StopAsked struct {
+		Cause  Cause  `json:"cause"`
+		Signal string `json:"signal,omitempty"` // SIGINT …
+		Text   string `json:"text"`
+	}
+
+	// RunEnded closes the run for this runner. A run that is not [State.Closed] can be
+	// continued.
+	RunEnded struct {
+		Verdict Verdict `json:"verdict"`
+		Cause   Cause   `json:"cause,omitempty"`
+		Code    int     `json:"exit_code"`
+		Message string  `json:"message,omitempty"`
+		Next    string  `json:"next,omitempty"`
+	}
+)
+
+// Runner says who runs.
+type Runner struct {
+	Host string `json:"host"`
+	PID  int    `json:"pid"`
+	User string `json:"user"` // of the operating system
+}
+
+// User is the login at Anaplan.
+type User struct {
+	ID    string `json:"id"`
+	Email string `json:"email,omitempty"`
+}
+
+// StepPlan is a step as planned, before names are resolved.
+type StepPlan struct {
+	Name  string   `json:"name"`
+	Verb  string   `json:"verb"`
+	Label string   `json:"label"` // the object as the job file names it
+	Model string   `json:"model"` // likewise
+	Needs []string `json:"needs,omitempty"`
+}
+
+// StepObject is what a step's names were resolved to.
+type StepObject struct {
+	Step   string    `json:"step"`
+	Object ObjectRef `json:"object"`
+	Model  ModelRef  `json:"model"`
+}
+
+// TaskListed says what the object's task list held before a start.
+type TaskListed struct {
+	Count  int       `json:"count"`
+	Latest time.Time `json:"latest,omitzero"`
+	Recent []string  `json:"recent,omitempty"` // ids of the last 48 hours
+}
+
+// DumpStats counts a failure dump. Reasons bear no values of rows.
+type DumpStats struct {
+	Rejected int64    `json:"rejected"` // rows marked E
+	Warned   int64    `json:"warned"`   // rows marked W
+	Reasons  []Reason `json:"reasons,omitempty"`
+}
+
+// Reason is a kind of rejection and how many rows bear it.
+type Reason struct {
+	Text  string `json:"text"`
+	Count int64  `json:"count"`
+}
+
+// ActionVerdict is the verdict of one action of a process, or of a step's own import.
+type ActionVerdict struct {
+	Object   ObjectRef     `json:"object"`
+	Verdict  Verdict       `json:"verdict"`
+	Cause    Cause         `json:"cause,omitempty"`
+	Message  string        `json:"message,omitempty"`
+	Rows     Rows          `json:"rows"`
+	Dump     *DumpStats    `json:"dump,omitempty"`
+	DumpPath string        `json:"dump_path,omitempty"`
+	Texts    []string      `json:"texts,omitempty"` // Anaplan's own, verbatim
+	Started  time.Time     `json:"started,omitzero"`
+	Duration time.Duration `json:"duration,omitzero"`
+}
+
+// Kind names of the events. They are what stands in the ledger.
+func (RunCreated) Kind() string     { return "run_created" }
+func (RunResolved) Kind() string    { return "run_resolved" }
+func (StepStarted) Kind() string    { return "step_started" }
+func (Waiting) Kind() string        { return "waiting" }
+func (SourceUploaded) Kind() string { return "source_uploaded" }
+func (Intent) Kind() string         { return "intent" }
+func (TaskStarted) Kind() string    { return "task_started" }
+func (StartRefused) Kind() string   { return "start_refused" }
+func (StartUnknown) Kind() string   { return "start_unknown" }
+func (TaskSeen) Kind() string       { return "task_seen" }
+func (CancelAsked) Kind() string    { return "cancel_asked" }
+func (TaskEnded) Kind() string      { return "task_ended" }
+func (DumpSaved) Kind() string      { return "dump_saved" }
+func (TargetWritten) Kind() string  { return "target_written" }
+func (Warned) Kind() string         { return "warned" }
+func (TryFailed) Kind() string      { return "try_failed" }
+func (StepEnded) Kind() string      { return "step_ended" }
+func (StopAsked) Kind() string      { return "stop_asked" }
+func (RunEnded) Kind() string       { return "run_ended" }

@@ -1,0 +1,60 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Ledger is the durable record of runs. Implementations are safe for use by several
+// goroutines, and, where they outlive a process, by several processes.
+type Ledger interface {
+	// Append adds events to a run, in one transaction: all of them, durably, or none.
+	// after is the sequence number of the last event that the caller knows, 0 for a new
+	// run, whose first event must be RunCreated. If the run has moved on, the error is
+	// ErrConflict: of two writers one fails. epoch is that of the caller's lease, 0
+	// without leases. The returned number is that of the last event added.
+	Append(ctx context.Context, run ID, after int64, epoch int64, events ...Event) (int64, error)
+
+	// Events returns the events of a run after the given number, in order. An unknown
+	// run is ErrNoRun; an unknown kind of event is an *UnknownKindError.
+	Events(ctx context.Context, run ID, after int64) ([]Event, error)
+
+	// Runs lists runs, the latest first.
+	Runs(ctx context.Context, q Query) ([]Summary, error)
+
+	// Where names the ledger for people: "memory", or a path.
+	Where() string
+
+	// Close frees what the ledger holds. Later calls fail with ErrClosed.
+	Close() error
+}
+
+// Errors of a ledger, compared with errors.Is.
+var (
+	ErrNoRun    = errors.New("no such run")
+	ErrConflict = errors.New("another runner has written to this run")
+	ErrClosed   = errors.New("the ledger is closed")
+)
+
+// Query selects runs. Zero fields do not restrict.
+type Query struct {
+	Job   string
+	Run   string // the run id, exactly
+	Since time.Time
+	Open  bool // only runs that are not closed
+	Limit int  // 0: 50
+}
+
+// Summary is a run in a list.
+type Summary struct {
+	ID      ID
+	Started time.Time
+	Updated time.Time
+	Ended   time.Time // zero while it runs, or after its runner died
+	Verdict Verdict   // empty likewise
+	Cause   Cause
+	Code    int
+	Steps   int
+	Done    int // steps that have ended
+}

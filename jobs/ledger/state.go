@@ -1,0 +1,76 @@
+package ledger
+
+import "time"
+
+// State is what is known of a run. It is folded from the run's events and from nothing
+// else.
+type State struct {
+	Created  RunCreated
+	Resolved *RunResolved // nil until every name was found
+	Seq      int64        // of the last event
+	Started  time.Time
+	Updated  time.Time
+	Steps    []StepState // in file order
+	Stop     *StopAsked
+	End      *RunEnded // nil while it runs, or after its runner died
+	Ended    time.Time
+	Warnings []string
+}
+
+// StepState is what is known of one step.
+type StepState struct {
+	Plan      StepPlan
+	Object    ObjectRef
+	Model     ModelRef
+	Tries     []Try
+	Intents   []IntentState
+	Uploads   []SourceUploaded
+	Targets   []TargetWritten
+	Dumps     []DumpSaved
+	Waits     []WaitState
+	Warnings  []string
+	Started   time.Time // of the first try
+	Ended     time.Time
+	End       *StepEnded // nil until it ended
+	Cancelled []CancelAsked
+}
+
+// Try is one attempt at a step within a run.
+type Try struct {
+	Number  int
+	Started time.Time
+	Failed  *TryFailed // nil for the last one
+}
+
+// WaitState is one time of waiting.
+type WaitState struct {
+	Waiting
+	Since time.Time
+}
+
+// IntentState is one start of a task and what became of it.
+type IntentState struct {
+	Intent
+	At      time.Time
+	Outcome IntentOutcome
+	Text    string // why it was refused or is open
+	Task    string
+	Created time.Time // Anaplan's creationTime, else zero
+	Began   time.Time // when a state other than NOT_STARTED was first seen
+	State   string
+	Step    string
+	Ended   time.Time
+	Result  []byte // Anaplan's JSON, nil until the task ended
+}
+
+// IntentOutcome says what is known of a start.
+type IntentOutcome string
+
+// The outcomes of an intent. A pending one has no event after it: its runner died, or
+// it is being sent. Pending and open ones forbid a second start.
+const (
+	IntentPending IntentOutcome = "pending"
+	IntentOpen    IntentOutcome = "open"
+	IntentRefused IntentOutcome = "refused"
+	IntentStarted IntentOutcome = "started"
+)
