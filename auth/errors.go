@@ -1,0 +1,58 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+var (
+	// ErrRefused says that the auth host answered, and that asking again the same way will not change its answer.
+	ErrRefused = errors.New("login refused")
+	// ErrUnavailable says that the auth host answered, but could not serve us now: trying again later may help.
+	ErrUnavailable = errors.New("login not possible now")
+	// ErrLoggedOut says that the Source has been logged out.
+	ErrLoggedOut = errors.New("logged out")
+	// ErrForeignHost says that a request to a host not in Transport.Hosts was not sent, because it would have carried the token there.
+	ErrForeignHost = errors.New("the token is not sent to this host")
+)
+
+// A LoginError is an answer of the auth host that is not what was asked for. It Is ErrRefused (final) or ErrUnavailable
+// (temporary: 408, 429, 5xx, and answers that cannot be read).
+type LoginError struct {
+	Doing      string        // what was being done: "logging in to auth.anaplan.com with …"
+	Status     int           // of the HTTP answer
+	Code       string        // Anaplan's status, such as FAILURE_BAD_CREDENTIAL; "" when the answer is not Anaplan's
+	Text       string        // Anaplan's statusMessage, verbatim; "" when the answer is not Anaplan's
+	Next       string        // what to do about it
+	Date       time.Time     // the server's clock when it answered; zero when it did not say
+	RetryAfter time.Duration // how long the server asked us to wait; 0 when it did not
+	strange    string        // describes an answer that is not Anaplan's
+}
+
+// Error says what was being done, and what was answered.
+func (e *LoginError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: answer %d", e.Doing, e.Status)
+	if e.Code != "" {
+		b.WriteString(" " + e.Code)
+	}
+	if e.Text != "" {
+		fmt.Fprintf(&b, ": %s", e.Text)
+	}
+	if e.strange != "" {
+		fmt.Fprintf(&b, " (%s)", e.strange)
+	}
+	return b.String()
+}
+
+// Is reports whether target is ErrRefused or ErrUnavailable, as the answer has it.
+func (e *LoginError) Is(target error) bool {
+	return target == ErrRefused && !e.Temporary() || target == ErrUnavailable && e.Temporary()
+}
+
+// Temporary reports whether trying again later may help.
+func (e *LoginError) Temporary() bool {
+	return e.Status == 408 || e.Status == 425 || e.Status == 429 || e.Status >= 500 || e.Status/100 == 2
+}
