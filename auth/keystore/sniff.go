@@ -1,0 +1,92 @@
+package keystore
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"math/big"
+)
+
+// notPEM says what a file without any PEM block is, and how to make PEM of it.
+func (f file) notPEM(data []byte) error {
+	in := f.arg("FILE")
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) || bytes.HasPrefix(data, []byte("-\x00-\x00")) || bytes.HasPrefix(data, []byte("\x00-\x00-")):
+		return f.fail(UTF16, "is UTF-16 text, as some Windows programs write it", "save it as UTF-8 or ASCII; in PowerShell: Get-Content "+in+" | Set-Content -Encoding ascii converted.pem", nil)
+	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}) || bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce}):
+		return f.fail(JKS, "is a Java key store, which is not available yet", "convert it to PEM in two steps:\n"+
+			"  keytool -importkeystore -srckeystore "+in+" -destkeystore converted.p12 -deststoretype PKCS12\n"+
+			"  openssl pkcs12 -in converted.p12 -out converted.pem\n"+
+			"converted.pem then holds both certificate and encrypted key", nil)
+	case bytes.Contains(data, []byte("-----BEGIN ")) && bytes.Contains(data, []byte(`\n`)):
+		return f.fail(Damaged, `has \n written out in place of line ends`, `put a line end in place of each \n`, nil)
+	case bytes.Contains(data, []byte("-----BEGIN ")):
+		return f.fail(Damaged, "is damaged: it has a BEGIN line, but no block that can be read", "copy the file again, whole, as text: the BEGIN and END lines are lines of their own, and agree", nil)
+	}
+	if kind, ok := derKind(data); ok {
+		return f.notDER(kind, in)
+	}
+	if plain, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(data), nil))); err == nil {
+		if kind, ok := derKind(plain); ok {
+			return f.fail(NotPEM, "is base64 of a "+kind.name+" without BEGIN and END lines", "add the lines, or convert it: openssl base64 -d -in "+in+" -A -out converted.der, then the DER file to PEM", nil)
+		}
+	}
+	return f.fail(NotPEM, "is not PEM: it has no -----BEGIN line", "name a PEM file with the "+f.role, nil)
+}
+
+func (f file) notDER(kind derType, in string) error {
+	switch kind.problem {
+	case PKCS12:
+		return f.fail(PKCS12, "is PKCS#12, which is not available yet", "convert it to PEM: openssl pkcs12 -in "+in+" -out converted.pem (with -legacy for old files); converted.pem then holds both certificate and encrypted key", nil)
+	case PKCS7:
+		return f.fail(PKCS7, "is PKCS#7", "convert it: openssl pkcs7 -inform DER -print_certs -in "+in+" -out certificate.pem", nil)
+	}
+	return f.fail(DER, "is a "+kind.name+" in DER, not PEM", "convert it: openssl "+kind.command+" -inform DER -in "+in+" -out converted.pem", nil)
+}
+
+// A derType is a kind of DER file.
+type derType struct {
+	problem       Problem
+	name, command string
+}
+
+// derKind recognises what DER file this is.
+func derKind(b []byte) (derType, bool) {
+	if _, err := x509.ParseCertificate(b); err == nil {
+		return derType{DER, "certificate", "x509"}, true
+	}
+	if _, err := x509.ParsePKCS8PrivateKey(b); err == nil {
+		return derType{DER, "private key", "pkey"}, true
+	}
+	if _, err := x509.ParsePKCS1PrivateKey(b); err == nil {
+		return derType{DER, "private key", "pkey"}, true
+	}
+	if _, err := x509.ParseECPrivateKey(b); err == nil {
+		return derType{DER, "private key", "pkey"}, true
+	}
+	if _, err := x509.ParsePKIXPublicKey(b); err == nil {
+		return derType{DER, "public key", "pkey -pubin"}, true
+	}
+	if _, err := x509.ParseCertificateRequest(b); err == nil {
+		return derType{DER, "certificate signing request", "req"}, true
+	}
+	var outer asn1.RawValue
+	if _, err := asn1.Unmarshal(b, &outer); err != nil || outer.Tag != asn1.TagSequence || !outer.IsCompound {
+		return derType{}, false
+	}
+	var version *big.Int
+	if _, err := asn1.Unmarshal(outer.Bytes, &version); err == nil {
+		// PFX: version 3, then a ContentInfo; RFC 7292 4.
+		return derType{PKCS12, "PKCS#12 file", ""}, version.IsInt64() && version.Int64() == 3
+	}
+	var oid asn1.ObjectIdentifier
+	if _, err := asn1.Unmarshal(outer.Bytes, &oid); err == nil && oid.Equal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}) {
+		return derType{PKCS7, "PKCS#7 file", ""}, true
+	}
+	var enc encryptedInfo
+	if _, err := asn1.Unmarshal(b, &enc); err == nil {
+		return derType{DER, "encrypted private key", "pkcs8 -topk8 -v2 aes-256-cbc"}, true
+	}
+	return derType{}, false
+}
