@@ -27,6 +27,7 @@ type LoginError struct {
 	Text       string        // Anaplan's statusMessage, verbatim; "" when the answer is not Anaplan's
 	Next       string        // what to do about it
 	Date       time.Time     // the server's clock when it answered; zero when it did not say
+	Stamp      time.Time     // the time that the message we sent carried; zero when it carried none
 	RetryAfter time.Duration // how long the server asked us to wait; 0 when it did not
 	strange    string        // describes an answer that is not Anaplan's
 }
@@ -55,4 +56,9 @@ func (e *LoginError) Is(target error) bool {
 // Temporary reports whether trying again later may help.
 func (e *LoginError) Temporary() bool {
 	return e.Status == 408 || e.Status == 425 || e.Status == 429 || e.Status >= 500 || e.Status/100 == 2
+}
+
+// clockOff reports whether the answer shows that the time in our message was off.
+func (e *LoginError) clockOff() bool {
+	return !e.Stamp.IsZero() && !e.Date.IsZero() && e.Date.Sub(e.Stamp).Abs() > tolerance
 }

@@ -2,7 +2,11 @@ package auth
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
@@ -12,9 +16,10 @@ import (
 // A Login obtains tokens. Implementations may be used again and again, by one goroutine at a time.
 type Login interface {
 	// Login asks the auth host at base (https://auth.anaplan.com) once. Whatever must carry the time takes it from serverNow.
-	// An answer that is not a token is a *LoginError, anything else an error of the network.
+	// An answer that is not a token is a *LoginError; a *keystore.CertificateError is found before anything is sent; anything
+	// else is an error of the network, or of the signer.
 	Login(ctx context.Context, hc *http.Client, base string, serverNow func() time.Time) (Grant, error)
-	// Describe says who logs in how, for people: "certificate of batch@example.com".
+	// Describe says who logs in how, for people: "the certificate of batch@example.com".
 	Describe() string
 }
 
@@ -32,6 +37,50 @@ type Certificate struct {
 	Header   HeaderForm // zero: HeaderPEM
 }
 
+// Login implements [Login]. Each call signs a fresh message.
+func (c Certificate) Login(ctx context.Context, hc *http.Client, base string, serverNow func() time.Time) (Grant, error) {
+	if c.Identity == nil {
+		return Grant{}, errors.New("logging in: no certificate is given")
+	}
+	now := serverNow()
+	if err := c.Identity.Check(now); err != nil {
+		return Grant{}, err
+	}
+	p, err := NewPayload(c.Identity, c.Message, c.Header, now, nil)
+	if err != nil {
+		return Grant{}, err
+	}
+	_, bare, _ := strings.Cut(p.Header, " ")
+	grant, err := authenticate(ctx, hc, base, call{
+		doing:         "logging in to " + hostOf(base) + " with " + c.Describe(),
+		authorization: p.Header,
+		body:          p.Body(),
+		secrets:       []string{p.EncodedData, p.EncodedSignedData, bare},
+		next: func(status int, code string) string {
+			s := "check that this certificate is registered in Anaplan (Administration > Security > Certificates), that its email address is that of the Anaplan user, and that the region is the tenant's"
+			if code == "FAILURE_BAD_HEADER" {
+				s += "; or try the other form of the header (header = \"pem\" or \"der\")"
+			}
+			return s
+		},
+	})
+	if e, ok := errors.AsType[*LoginError](err); ok && p.Format == V2 {
+		e.Stamp = now
+	}
+	return grant, err
+}
+
+// Describe implements [Login].
+func (c Certificate) Describe() string {
+	if c.Identity == nil || c.Identity.Leaf == nil {
+		return "a certificate"
+	}
+	if emails := c.Identity.Emails(); len(emails) > 0 {
+		return "the certificate of " + emails[0]
+	}
+	return "certificate " + keystore.Name(c.Identity.Leaf)
+}
+
 // Basic logs in with a user's name and password (anaplan-api.md 2.1).
 type Basic struct {
 	User     string
@@ -39,17 +88,32 @@ type Basic struct {
 }
 
 // Login implements [Login].
-func (c Certificate) Login(ctx context.Context, hc *http.Client, base string, serverNow func() time.Time) (Grant, error) {
-	return Grant{}, ErrUnavailable
+func (b Basic) Login(ctx context.Context, hc *http.Client, base string, _ func() time.Time) (Grant, error) {
+	if b.User == "" || b.Password.Empty() {
+		return Grant{}, errors.New("logging in: user or password is not given")
+	}
+	if strings.Contains(b.User, ":") {
+		return Grant{}, fmt.Errorf("logging in: the user name %q has a colon, which a basic login cannot carry", b.User)
+	}
+	pair := base64.StdEncoding.EncodeToString([]byte(b.User + ":" + b.Password.RevealString()))
+	return authenticate(ctx, hc, base, call{
+		doing:         "logging in to " + hostOf(base) + " with " + b.Describe(),
+		authorization: "Basic " + pair,
+		secrets:       []string{b.Password.RevealString(), pair},
+		next: func(int, string) string {
+			return "check user, password and region; where the company uses single sign-on, the user must be an Exception User of the workspace, or log in with a certificate"
+		},
+	})
 }
 
 // Describe implements [Login].
-func (c Certificate) Describe() string { return "certificate" }
+func (b Basic) Describe() string { return "the password of " + b.User }
 
-// Login implements [Login].
-func (b Basic) Login(ctx context.Context, hc *http.Client, base string, serverNow func() time.Time) (Grant, error) {
-	return Grant{}, ErrUnavailable
+func authenticate(ctx context.Context, hc *http.Client, base string, c call) (Grant, error) {
+	c.method, c.path = http.MethodPost, "/token/authenticate"
+	r, err := c.send(ctx, hc, base)
+	if err != nil {
+		return Grant{}, err
+	}
+	return c.grant(r)
 }
-
-// Describe implements [Login].
-func (b Basic) Describe() string { return "password of " + b.User }

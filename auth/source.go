@@ -2,10 +2,20 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+)
+
+const (
+	// Renewal begins when this part of a token's life is left, and not more than earliest before its end.
+	renewalPart = 7
+	earliest    = 5 * time.Minute
+	loginEvery  = 10 * time.Second
+	callLimit   = time.Minute
 )
 
 // A Token is what requests carry.
@@ -15,70 +25,126 @@ type Token struct {
 	Generation uint64    // 1 for the first, one more for each login and each refresh
 }
 
-// A Session is what the auth host knows of a token.
-type Session struct {
-	User         string // userId: the email address
-	UserGUID     string
-	CustomerGUID string
-	ExpiresAt    time.Time // on the server's clock
-}
-
-// An EventKind is something that happened to the token.
-type EventKind string
-
-// The kinds of events.
-const (
-	LoggedIn      EventKind = "login"
-	LoginFailed   EventKind = "login failed"
-	Refreshed     EventKind = "refresh"
-	RefreshFailed EventKind = "refresh failed"
-	LoggedOut     EventKind = "logout"
-)
-
-// An Event tells what happened to the token, without the token.
-type Event struct {
-	Kind       EventKind
-	At         time.Time     // on our wall clock
-	Generation uint64        // of the token it made; of the one that was to be refreshed or was logged out
-	Life       time.Duration // of the token it made
-	Err        error         // of a failure
-}
-
 // SourceOptions are the parts of a Source. Login, Client and Base are needed.
 type SourceOptions struct {
 	Login  Login
-	Client *http.Client     // carries no authorization of its own, repeats nothing, and has or is given time limits
+	Client *http.Client     // must add no authorization of its own, and repeat nothing
 	Base   string           // https://auth.anaplan.com
 	Now    func() time.Time // the wall clock; nil: time.Now
 	Warn   func(string)     // told once when this machine's clock is off; nil: not told
-	Event  func(Event)      // called from one goroutine at a time; must not call the Source; nil: not called
+	Event  func(Event)      // called for one event at a time; must not call the Source; nil: not called
 }
 
-// A Source keeps one token and renews it. It is safe for use from several goroutines.
-type Source struct{ o SourceOptions }
+// A Source keeps one token and renews it. It is safe for use from several goroutines, and sends nothing before it is asked.
+//
+// Renewal begins with the first call of Token when a seventh of the token's life is left, at most 5 minutes: a refresh, or, if
+// that fails or the token is dead, a login. A token's life is its expiresAt less the Date of the same answer, counted
+// from before it was asked for, on the wall clock and the monotonic one, whichever has gone further. At most one login
+// is sent in 10 seconds. A login that was refused, or a certificate that cannot be used, is final: every later call gets the same
+// error, and nothing is sent any more.
+type Source struct {
+	o     SourceOptions
+	clock clock
+
+	mu        sync.Mutex // guards what follows
+	held      *held      // nil: no token
+	last      uint64     // generation
+	renewal   *renewal   // the one on its way, or nil
+	final     error      // the refusal
+	closed    bool
+	server    serverClock
+	warned    bool
+	lastLogin instant // when the latest login was sent; zero: never
+
+	telling sync.Mutex // held while Warn or Event are called
+}
+
+// held is the token we have.
+type held struct {
+	Token
+	asked  instant
+	life   time.Duration
+	since  uint64        // the first generation with this value
+	dead   bool          // a 401 was seen
+	resume instant       // no renewal until pause after this, because one failed for the time being
+	pause  time.Duration // 0: no such failure
+}
+
+// A renewal is one attempt to get a newer token, shared by all who wait for it.
+type renewal struct {
+	done   chan struct{} // closed at its end; token and err may be read then
+	cancel context.CancelFunc
+	token  Token
+	err    error
+}
 
 // NewSource returns a Source that has no token yet and has sent nothing.
-func NewSource(o SourceOptions) *Source { return &Source{o} }
-
-// Token returns a live token: the one it has, else one obtained by refresh or login.
-func (s *Source) Token(ctx context.Context) (Token, error) { return Token{}, ErrUnavailable }
-
-// Invalidate tells that the token of this generation was answered with 401.
-func (s *Source) Invalidate(generation uint64) {}
-
-// Validate asks the auth host whose token this is, and until when it lives.
-func (s *Source) Validate(ctx context.Context) (Session, error) { return Session{}, ErrUnavailable }
-
-// Logout ends the token, and the Source: later calls are ErrLoggedOut.
-func (s *Source) Logout(ctx context.Context) error { return nil }
-
-// A Transport puts the token on requests.
-type Transport struct {
-	Source *Source
-	Base   http.RoundTripper // nil: http.DefaultTransport
-	// Hosts that the token may be sent to: "api.anaplan.com", "127.0.0.1:8080" or with the scheme, "https://api.anaplan.com". Requests to others are ErrForeignHost.
-	Hosts []string
+func NewSource(o SourceOptions) *Source {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	c := clock{o.Now}
+	return &Source{o: o, clock: c, server: serverClock{clock: c}}
 }
 
-// RoundTrip implements http.RoundTripper.
-func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) { return nil, ErrForeignHost }
+// Token returns a live token: the one it has, else one obtained by refresh or login. When ctx ends, the call returns, and the
+// renewal goes on for others. Errors: *LoginError, *keystore.CertificateError, errors of the network, ErrLoggedOut, ctx's.
+func (s *Source) Token(ctx context.Context) (Token, error) {
+	if err := ctx.Err(); err != nil {
+		return Token{}, fmt.Errorf("getting a token: %w", err)
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return Token{}, ErrLoggedOut
+	}
+	if h := s.held; h != nil && s.left(h) > 0 && (!s.due(h) || s.final != nil) {
+		s.mu.Unlock()
+		return h.Token, nil
+	}
+	if s.final != nil {
+		s.mu.Unlock()
+		return Token{}, s.final
+	}
+	r := s.renewal
+	if r == nil {
+		// Not the caller's context: it may be impatient, and others wait for the same renewal. Every step of it has its own limit.
+		inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		r = &renewal{done: make(chan struct{}), cancel: cancel}
+		s.renewal = r
+		go s.run(inner, r)
+	}
+	s.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.token, r.err
+	case <-ctx.Done():
+		return Token{}, fmt.Errorf("waiting for a token: %w", ctx.Err())
+	}
+}
+
+// Invalidate tells that a request with the token of this generation was answered with 401: that value is not used any more, and the
+// next call of Token logs in. Nothing happens when the value has been replaced meanwhile.
+func (s *Source) Invalidate(generation uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.held; h != nil && h.since <= generation && generation <= h.Generation {
+		h.dead = true
+	}
+}
+
+// left is how long the token still lives; 0 or less: it is dead.
+func (s *Source) left(h *held) time.Duration {
+	if h.dead {
+		return 0
+	}
+	return h.life - s.clock.since(h.asked)
+}
+
+// due reports whether it is time to renew.
+func (s *Source) due(h *held) bool {
+	if h.pause > 0 && s.clock.since(h.resume) < h.pause {
+		return false
+	}
+	return s.left(h) <= min(h.life/renewalPart, earliest)
+}

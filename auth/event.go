@@ -1,0 +1,107 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// An EventKind is something that happened to the token.
+type EventKind string
+
+// The kinds of events.
+const (
+	LoggedIn      EventKind = "login"
+	LoginFailed   EventKind = "login failed"
+	Refreshed     EventKind = "refresh"
+	RefreshFailed EventKind = "refresh failed"
+	LoggedOut     EventKind = "logout"
+)
+
+// An Event tells what happened to the token, without the token.
+type Event struct {
+	Kind       EventKind
+	At         time.Time     // on our wall clock
+	Generation uint64        // of the token it made; of the one that was to be refreshed or was logged out; else 0
+	Life       time.Duration // of the token it made
+	Err        error         // of a failure, of a logout too
+}
+
+func (s *Source) tell(e Event) {
+	if s.o.Event == nil {
+		return
+	}
+	e.At = s.clock.now().wall
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.o.Event(e)
+}
+
+// learn takes the server's clock from the Date of an answer to what was asked at the time asked.
+func (s *Source) learn(date time.Time, asked instant) {
+	if date.IsZero() {
+		return
+	}
+	received := s.clock.now()
+	s.mu.Lock()
+	s.server.date, s.server.seen = date, received
+	d := off(date, asked, received)
+	warn := s.o.Warn != nil && !s.warned && d.Abs() > tolerance
+	s.warned = s.warned || warn
+	s.mu.Unlock()
+	if warn {
+		s.telling.Lock()
+		defer s.telling.Unlock()
+		s.o.Warn(clockWarning(d, date))
+	}
+}
+
+func (s *Source) serverNow() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.server.now()
+}
+
+func (s *Source) leftOf(h *held) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left(h)
+}
+
+func (s *Source) send(ctx context.Context, c call) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	return c.send(ctx, s.o.Client, s.o.Base)
+}
+
+// dateOf is the server's clock, from a grant or from a refusal.
+func dateOf(g Grant, err error) time.Time {
+	if e, ok := errors.AsType[*LoginError](err); ok {
+		return e.Date
+	}
+	return g.Date
+}
+
+func authorization(t Token) string { return "AnaplanAuthToken " + t.Value.RevealString() }
+
+// delay is how long to wait after failure number n.
+func (s *Source) delay(n int, err error) time.Duration {
+	var after time.Duration
+	if e, ok := errors.AsType[*LoginError](err); ok {
+		after = e.RetryAfter
+	}
+	return policy{}.Delay(n, after, rand.Float64())
+}
+
+// sleep waits, or returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
