@@ -24,6 +24,7 @@ import (
 // A host behaves like the auth host and one API host, called without any network so that it lives in virtual time.
 type host struct {
 	t        *testing.T
+	began    time.Time
 	life     time.Duration // of tokens
 	offset   time.Duration // of its clock against ours
 	noDate   bool
@@ -48,7 +49,7 @@ type hostCall struct {
 }
 
 func newHost(t *testing.T, life time.Duration) *host {
-	return &host{t: t, life: life, ends: map[string]time.Time{}, seen: map[string]bool{}, slow: map[string]time.Duration{}}
+	return &host{t: t, began: time.Now(), life: life, ends: map[string]time.Time{}, seen: map[string]bool{}, slow: map[string]time.Duration{}}
 }
 
 func (h *host) now() time.Time { return time.Now().Add(h.offset) }
@@ -116,21 +117,13 @@ func (h *host) RoundTrip(r *http.Request) (*http.Response, error) {
 	if h.fault == nil || !h.fault(r.URL.Path, n, w) {
 		h.serve(w, r, body)
 	}
-	h.calls = append(h.calls, hostCall{time.Since(start(h.t)), r.URL.Path, w.Code})
+	h.calls = append(h.calls, hostCall{time.Since(h.began), r.URL.Path, w.Code})
 	if w.Code == 599 {
 		return nil, io.ErrUnexpectedEOF
 	}
 	resp := w.Result()
 	resp.Request = r
 	return resp, nil
-}
-
-var starts sync.Map
-
-// start is when a test began, on its virtual clock.
-func start(t *testing.T) time.Time {
-	v, _ := starts.LoadOrStore(t, time.Now())
-	return v.(time.Time)
 }
 
 func (h *host) serve(w http.ResponseWriter, r *http.Request, body []byte) {
@@ -245,7 +238,6 @@ func refuse(w http.ResponseWriter, code int, status, text string) {
 
 // source returns a Source that logs in to h with a certificate, and a record of its events and warnings.
 func (h *host) source(change func(*SourceOptions)) (*Source, *record) {
-	start(h.t)
 	rec := &record{}
 	o := SourceOptions{
 		Login:  Certificate{Identity: testIdentity()},

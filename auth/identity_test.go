@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"math/big"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
@@ -47,14 +46,4 @@ func issue(c x509.Certificate, key crypto.Signer) *keystore.Identity {
 		panic(err)
 	}
 	return &keystore.Identity{Leaf: leaf, LeafPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), Signer: key}
-}
-
-func must[T any](t *testing.T) func(T, error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
 }
