@@ -15,6 +15,7 @@ const (
 	maxFile         = 1 << 20
 	roleCertificate = "certificate"
 	roleKey         = "private key"
+	nextForRequest  = "send it to the authority; name the certificate that comes back as certificate, and the key that the request was made with as private key"
 )
 
 // A file is bytes, and how to speak of them.
@@ -27,7 +28,7 @@ type file struct {
 // String is how the file is called at the beginning of a sentence about it.
 func (f file) String() string {
 	if f.path == "" {
-		return "the " + f.role
+		return "the " + f.role + " given"
 	}
 	return f.role + " file " + f.path
 }
@@ -125,7 +126,7 @@ func (f file) certificates() ([]*x509.Certificate, []string, error) {
 		return certs, warnings, nil
 	}
 	if broken != nil {
-		return nil, nil, f.fail(Damaged, "holds no readable certificate", "have the certificate sent again by the authority that issued it", broken)
+		return nil, nil, f.fail(Damaged, "is damaged: no certificate in it can be read", "have the certificate sent again by the authority that issued it", broken)
 	}
 	return nil, nil, f.otherThan(NoCertificate, blocks)
 }
@@ -136,11 +137,11 @@ func (f file) otherThan(p Problem, blocks []*pem.Block) error {
 	for _, b := range blocks {
 		switch {
 		case strings.HasSuffix(b.Type, "CERTIFICATE REQUEST"):
-			return f.fail(Request, "is a certificate signing request, not a "+f.role, "send it to the authority, and name the certificate that comes back as certificate, and the key the request was made with as private key", nil)
+			return f.fail(Request, "is a certificate signing request, not a "+f.role, nextForRequest, nil)
 		case b.Type == "TRUSTED CERTIFICATE":
 			return f.fail(Unsupported, "holds an OpenSSL trusted certificate", "convert it: openssl x509 -in "+f.arg("certificate.pem")+" -out converted.pem", nil)
 		case b.Type == "PKCS7" || b.Type == "CMS":
-			return f.fail(PKCS7, "is PKCS#7", "convert it: openssl pkcs7 -print_certs -in "+f.arg("certificate.p7b")+" -out certificate.pem", nil)
+			return f.fail(PKCS7, "is PKCS#7", "convert it: openssl pkcs7 -print_certs -in "+f.arg("certificate.p7b")+" -out converted.pem", nil)
 		case strings.HasSuffix(b.Type, "PUBLIC KEY"):
 			return f.fail(PublicKey, "holds a public key, not a "+f.role, name, nil)
 		case isKey(b):

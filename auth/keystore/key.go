@@ -37,7 +37,7 @@ func (f file) privateKey(ask func() (secret.Value, error)) (crypto.Signer, []str
 	}
 	switch {
 	case key.Type == "OPENSSH PRIVATE KEY":
-		return nil, nil, f.fail(Unsupported, "holds a key in OpenSSH's own format", "convert a copy of it (it is rewritten in place): ssh-keygen -p -m PEM -f "+f.arg("copy-of-key"), nil)
+		return nil, nil, f.fail(Unsupported, "holds a key in OpenSSH's own format", "copy it to converted.pem, then, which rewrites that copy: ssh-keygen -p -m PEM -f converted.pem", nil)
 	case key.Type == "DSA PRIVATE KEY":
 		return nil, nil, f.fail(NotRSA, "holds a DSA key, and Anaplan takes RSA only", "name the RSA key that the certificate was ordered with", nil)
 	case key.Type == "ENCRYPTED PRIVATE KEY":
@@ -68,7 +68,7 @@ func (f file) parse(kind string, der []byte) (crypto.Signer, error) {
 		return nil, f.fail(Unsupported, fmt.Sprintf("holds %q", kind), "convert it: openssl pkey -in "+f.arg("key.pem")+" -out converted.pem", nil)
 	}
 	if err != nil {
-		return nil, f.fail(Damaged, "holds a private key that cannot be read", "copy the file again, whole, as text", err)
+		return nil, f.fail(Damaged, "is damaged: the content of its block cannot be read", "copy the file again, whole, as text", err)
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
@@ -97,7 +97,7 @@ func (f file) encrypted(b *pem.Block, ask func() (secret.Value, error)) (crypto.
 	convert := "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in " + f.arg("key.pem") + " -out converted.pem"
 	if err := checkEncryption(b.Bytes); err != nil {
 		if errors.Is(err, errNotASN1) {
-			return nil, f.fail(Damaged, "holds an encrypted private key that cannot be read", "copy the file again, whole, as text", nil)
+			return nil, f.fail(Damaged, "is damaged: the content of its block cannot be read", "copy the file again, whole, as text", nil)
 		}
 		return nil, f.fail(Unsupported, "is encrypted in a way that is not supported", convert, err)
 	}
@@ -129,7 +129,7 @@ func (f file) legacy(b *pem.Block, ask func() (secret.Value, error)) (crypto.Sig
 		if errors.Is(err, x509.IncorrectPasswordError) {
 			return nil, f.wrong()
 		}
-		return nil, f.fail(Damaged, "holds an encrypted private key that cannot be read", "copy the file again, whole, as text", err)
+		return nil, f.fail(Damaged, "is damaged: the content of its block cannot be read", "copy the file again, whole, as text", err)
 	}
 	// One wrong passphrase in 256 leaves padding that looks right, and content that is not.
 	signer, err := f.parse(b.Type, der)

@@ -29,47 +29,57 @@ func (f file) notPEM(data []byte) error {
 	}
 	if plain, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(data), nil))); err == nil {
 		if kind, ok := derKind(plain); ok {
-			return f.fail(NotPEM, "is base64 of a "+kind.name+" without BEGIN and END lines", "add the lines, or convert it: openssl base64 -d -in "+in+" -A -out converted.der, then the DER file to PEM", nil)
+			return f.fail(NotPEM, "is base64 of "+kind.name+" without BEGIN and END lines", "add the two lines, such as -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----, as they were in the original", nil)
 		}
 	}
 	return f.fail(NotPEM, "is not PEM: it has no -----BEGIN line", "name a PEM file with the "+f.role, nil)
 }
 
 func (f file) notDER(kind derType, in string) error {
-	switch kind.problem {
-	case PKCS12:
+	what := "is " + kind.name + " in DER, not PEM"
+	convert := "convert it: openssl " + kind.command + " -inform DER -in " + in + " -out converted.pem"
+	switch {
+	case kind.problem == PKCS12:
 		return f.fail(PKCS12, "is PKCS#12, which is not available yet", "convert it to PEM: openssl pkcs12 -in "+in+" -out converted.pem (with -legacy for old files); converted.pem then holds both certificate and encrypted key", nil)
-	case PKCS7:
-		return f.fail(PKCS7, "is PKCS#7", "convert it: openssl pkcs7 -inform DER -print_certs -in "+in+" -out certificate.pem", nil)
+	case kind.problem == PKCS7:
+		return f.fail(PKCS7, "is PKCS#7", "convert it: openssl pkcs7 -inform DER -print_certs -in "+in+" -out converted.pem", nil)
+	case kind.problem == Request:
+		return f.fail(Request, what, nextForRequest, nil)
+	case kind.problem == PublicKey:
+		return f.fail(PublicKey, what, "name a PEM file with the "+f.role, nil)
+	case kind.role != f.role:
+		return f.fail(DER, what+", and no "+f.role, "name the "+f.role+" here; as for this file, "+convert, nil)
 	}
-	return f.fail(DER, "is a "+kind.name+" in DER, not PEM", "convert it: openssl "+kind.command+" -inform DER -in "+in+" -out converted.pem", nil)
+	return f.fail(DER, what, convert, nil)
 }
 
 // A derType is a kind of DER file.
 type derType struct {
-	problem       Problem
-	name, command string
+	problem Problem
+	name    string // with its article
+	command string // of openssl, which converts it
+	role    string // what such a file can be used for
 }
 
 // derKind recognises what DER file this is.
 func derKind(b []byte) (derType, bool) {
 	if _, err := x509.ParseCertificate(b); err == nil {
-		return derType{DER, "certificate", "x509"}, true
+		return derType{DER, "a certificate", "x509", roleCertificate}, true
 	}
 	if _, err := x509.ParsePKCS8PrivateKey(b); err == nil {
-		return derType{DER, "private key", "pkey"}, true
+		return derType{DER, "a private key", "pkey", roleKey}, true
 	}
 	if _, err := x509.ParsePKCS1PrivateKey(b); err == nil {
-		return derType{DER, "private key", "pkey"}, true
+		return derType{DER, "a private key", "pkey", roleKey}, true
 	}
 	if _, err := x509.ParseECPrivateKey(b); err == nil {
-		return derType{DER, "private key", "pkey"}, true
+		return derType{DER, "a private key", "pkey", roleKey}, true
 	}
 	if _, err := x509.ParsePKIXPublicKey(b); err == nil {
-		return derType{DER, "public key", "pkey -pubin"}, true
+		return derType{PublicKey, "a public key", "", ""}, true
 	}
 	if _, err := x509.ParseCertificateRequest(b); err == nil {
-		return derType{DER, "certificate signing request", "req"}, true
+		return derType{Request, "a certificate signing request", "", ""}, true
 	}
 	var outer asn1.RawValue
 	if _, err := asn1.Unmarshal(b, &outer); err != nil || outer.Tag != asn1.TagSequence || !outer.IsCompound {
@@ -78,15 +88,15 @@ func derKind(b []byte) (derType, bool) {
 	var version *big.Int
 	if _, err := asn1.Unmarshal(outer.Bytes, &version); err == nil {
 		// PFX: version 3, then a ContentInfo; RFC 7292 4.
-		return derType{PKCS12, "PKCS#12 file", ""}, version.IsInt64() && version.Int64() == 3
+		return derType{PKCS12, "a PKCS#12 file", "", ""}, version.IsInt64() && version.Int64() == 3
 	}
 	var oid asn1.ObjectIdentifier
 	if _, err := asn1.Unmarshal(outer.Bytes, &oid); err == nil && oid.Equal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}) {
-		return derType{PKCS7, "PKCS#7 file", ""}, true
+		return derType{PKCS7, "a PKCS#7 file", "", ""}, true
 	}
 	var enc encryptedInfo
 	if _, err := asn1.Unmarshal(b, &enc); err == nil {
-		return derType{DER, "encrypted private key", "pkcs8 -topk8 -v2 aes-256-cbc"}, true
+		return derType{DER, "an encrypted private key", "pkcs8 -topk8 -v2 aes-256-cbc", roleKey}, true
 	}
 	return derType{}, false
 }
