@@ -11,8 +11,9 @@ const redacted = "[redacted]"
 
 // A Value is bytes that never print. The zero Value is empty. Values are immutable and may be copied and shared between goroutines.
 type Value struct {
-	// A pointer, because fmt calls no methods on the unexported fields of other structs but prints nested pointers as addresses.
-	b *[]byte
+	// fmt calls no methods on unexported fields of other structs, and for verbs that do not fit even follows pointers to
+	// bytes; no printer can look into a function. The pointer to it keeps Value comparable (identity, not content: see Equal).
+	get *func() []byte
 }
 
 // New returns a Value holding a copy of b.
@@ -21,7 +22,8 @@ func New(b []byte) Value {
 		return Value{}
 	}
 	c := bytes.Clone(b)
-	return Value{&c}
+	get := func() []byte { return bytes.Clone(c) }
+	return Value{&get}
 }
 
 // FromString returns a Value holding s.
@@ -29,17 +31,17 @@ func FromString(s string) Value { return New([]byte(s)) }
 
 // Reveal returns a copy of the bytes, nil when empty. What is done with them is the caller's responsibility.
 func (v Value) Reveal() []byte {
-	if v.b == nil {
+	if v.get == nil {
 		return nil
 	}
-	return bytes.Clone(*v.b)
+	return (*v.get)()
 }
 
 // RevealString is Reveal as a string.
 func (v Value) RevealString() string { return string(v.Reveal()) }
 
 // Empty reports whether the value has no bytes.
-func (v Value) Empty() bool { return v.b == nil }
+func (v Value) Empty() bool { return v.get == nil }
 
 // Equal reports whether both values hold the same bytes, in a time that depends on their lengths only.
 func (v Value) Equal(o Value) bool { return subtle.ConstantTimeCompare(v.Reveal(), o.Reveal()) == 1 }
