@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -18,6 +19,19 @@ type Identity struct {
 	Chain    []*x509.Certificate // the other certificates of the file, in its order
 	Signer   crypto.Signer       // belongs to Leaf; nil after [PEM.LoadCertificate]
 	Warnings []string            // what works but should be changed, each with how
+}
+
+// Format writes the certificate's name, whatever the verb: a printed Identity would else show the key of its Signer.
+func (id Identity) Format(f fmt.State, _ rune) { io.WriteString(f, id.name()) }
+
+// MarshalText returns the certificate's name, for the same reason; JSON uses it.
+func (id Identity) MarshalText() ([]byte, error) { return []byte(id.name()), nil }
+
+func (id Identity) name() string {
+	if id.Leaf == nil {
+		return "no certificate"
+	}
+	return "certificate " + Name(id.Leaf)
 }
 
 // Check says whether Anaplan can accept the identity at the time now: an RSA key of 2048 bits or more (anaplan-api.md 2.3), and

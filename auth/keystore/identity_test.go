@@ -1,7 +1,11 @@
 package keystore
 
 import (
+	"crypto/rsa"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,5 +76,32 @@ func TestEmails(t *testing.T) {
 	id.Leaf = &leaf
 	if diff := cmp.Diff([]string{"san@example.com", "batch@example.com"}, id.Emails()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestPrintingShowsNoKey(t *testing.T) {
+	p := PEM{CertificatePath: "testdata/certificate.pem", Key: read(t, "pkcs8.pem")}
+	id, err := p.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := id.Signer.(*rsa.PrivateKey).D
+	var shown []string
+	for _, x := range []any{id, *id, p, &p, []any{id, p}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%t"} {
+			shown = append(shown, fmt.Sprintf(verb, x))
+		}
+	}
+	for _, x := range []any{id, *id} {
+		b, err := json.Marshal(x)
+		if err != nil {
+			t.Error(err)
+		}
+		shown = append(shown, string(b))
+	}
+	for _, s := range shown {
+		if strings.Contains(s, d.String()) || strings.Contains(s, d.Text(16)) || strings.Contains(s, "45 45 45 45 45") || strings.Contains(s, "2d2d2d2d2d") || strings.Contains(s, "PRIVATE KEY") {
+			t.Errorf("shown: %.200s", s)
+		}
 	}
 }

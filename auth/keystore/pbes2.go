@@ -41,9 +41,9 @@ var ciphers = map[string]int{
 }
 
 const (
-	maxIterations   = 10_000_000 // seconds of work; OpenSSL's default is 2048
-	maxScryptMemory = 1 << 28
-	maxScryptP      = 16
+	maxIterations   = 2_000_000 // about a second of work; OpenSSL's default is 2048
+	maxScryptMemory = 1 << 27   // OpenSSL's default takes 16 MiB
+	maxScryptP      = 4
 )
 
 // checkEncryption says whether the key can be decrypted here, before anyone is asked for a passphrase.

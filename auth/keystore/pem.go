@@ -23,6 +23,11 @@ type PEM struct {
 	Passphrase func() (secret.Value, error)
 }
 
+// Format writes the paths, whatever the verb, and never the contents.
+func (p PEM) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "certificate file %q, private key file %q", p.CertificatePath, p.KeyPath)
+}
+
 // Load reads and parses both, and finds the certificate that belongs to the key. It does not look at the clock: see
 // [Identity.Check]. Errors are *CertificateError, or those of Passphrase, wrapped.
 func (p PEM) Load() (*Identity, error) {
