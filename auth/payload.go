@@ -41,8 +41,9 @@ const (
 )
 
 // A Payload is what one certificate login sends. It is secret: a v2 pair logs in once, while it is fresh; a v1 pair, again and
-// again until the certificate ends. Its fields are plain strings because showing them is the purpose of `auth payload`;
-// fmt shows them as [redacted] all the same.
+// again until the certificate ends. Its fields are plain strings, because showing them is the purpose of `auth payload`;
+// printed by accident, it is [redacted]. A curl command should read the header (--header @-) and the body (--data @-) from
+// standard input or from files that only their owner can read: arguments of a process are seen by everybody.
 type Payload struct {
 	Header            string // value of the Authorization header: "CACertificate LS0tLS1…"
 	EncodedData       string // base64 of the message

@@ -35,13 +35,14 @@ func (s *Source) renew(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	old := s.held
 	s.mu.Unlock()
-	alive := old != nil && s.leftOf(old) > 0
 	tries := s.tries()
-	if alive {
+	if old != nil && s.leftOf(old) > 0 {
 		if token, err := s.refresh(ctx, old); err == nil {
 			return token, nil
 		}
-		tries = 1
+		if s.leftOf(old) > 0 {
+			tries = 1
+		}
 	}
 	token, err := s.login(ctx, tries)
 	if err == nil {

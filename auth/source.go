@@ -93,34 +93,49 @@ func (s *Source) Token(ctx context.Context) (Token, error) {
 	if err := ctx.Err(); err != nil {
 		return Token{}, fmt.Errorf("getting a token: %w", err)
 	}
+	for {
+		token, r, err := s.tokenOrRenewal(ctx)
+		if r == nil {
+			return token, err
+		}
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return Token{}, fmt.Errorf("waiting for a token: %w", ctx.Err())
+		}
+		// A 401 may have come in meanwhile for the very value that was being refreshed.
+		if r.err != nil || !s.isDead(r.token) {
+			return r.token, r.err
+		}
+	}
+}
+
+// tokenOrRenewal returns the token or the error that is at hand, else the renewal to wait for.
+func (s *Source) tokenOrRenewal(ctx context.Context) (Token, *renewal, error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closed {
-		s.mu.Unlock()
-		return Token{}, ErrLoggedOut
+		return Token{}, nil, ErrLoggedOut
 	}
 	if h := s.held; h != nil && s.left(h) > 0 && (!s.due(h) || s.final != nil) {
-		s.mu.Unlock()
-		return h.Token, nil
+		return h.Token, nil, nil
 	}
 	if s.final != nil {
-		s.mu.Unlock()
-		return Token{}, s.final
+		return Token{}, nil, s.final
 	}
-	r := s.renewal
-	if r == nil {
+	if s.renewal == nil {
 		// Not the caller's context: it may be impatient, and others wait for the same renewal. Every step of it has its own limit.
 		inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		r = &renewal{done: make(chan struct{}), cancel: cancel}
-		s.renewal = r
-		go s.run(inner, r)
+		s.renewal = &renewal{done: make(chan struct{}), cancel: cancel}
+		go s.run(inner, s.renewal)
 	}
-	s.mu.Unlock()
-	select {
-	case <-r.done:
-		return r.token, r.err
-	case <-ctx.Done():
-		return Token{}, fmt.Errorf("waiting for a token: %w", ctx.Err())
-	}
+	return Token{}, s.renewal, nil
+}
+
+func (s *Source) isDead(t Token) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held != nil && s.held.Generation == t.Generation && s.held.dead
 }
 
 // Invalidate tells that a request with the token of this generation was answered with 401: that value is not used any more, and the

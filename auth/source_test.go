@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -183,6 +184,13 @@ func TestRefreshElseLogin(t *testing.T) {
 	}{
 		{"fine", nil, []string{loginOK, refreshOK}},
 		{"400 leads to a login", status("/token/refresh", 400), []string{loginOK, "/token/refresh 400", loginOK}},
+		{"401, and the token is not used again", func(p string, n int, w http.ResponseWriter) bool {
+			if p == "/token/authenticate" && n == 2 {
+				w.WriteHeader(503)
+				return true
+			}
+			return status("/token/refresh", 401)(p, n, w)
+		}, []string{loginOK, "/token/refresh 401", "/token/authenticate 503", loginOK}},
 		{"401 leads to a login", status("/token/refresh", 401), []string{loginOK, "/token/refresh 401", loginOK}},
 		{"503 is tried again", func(p string, n int, w http.ResponseWriter) bool {
 			return n == 1 && status("/token/refresh", 503)(p, n, w)
@@ -221,6 +229,61 @@ func TestRefreshElseLogin(t *testing.T) {
 	}
 }
 
+func TestARefreshIsNotRepeatedPastTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, 14*time.Second)
+		h.fault = func(p string, _ int, w http.ResponseWriter) bool {
+			if p == "/token/refresh" {
+				w.WriteHeader(500)
+			}
+			return p == "/token/refresh"
+		}
+		s, _ := h.source(nil)
+		token(t, s)
+		time.Sleep(12 * time.Second)
+		token(t, s)
+		if diff := cmp.Diff([]string{loginOK, "/token/refresh 500", loginOK}, h.paths()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestATokenThatHasEndedWhenItComesIsNone(t *testing.T) {
+	for ms, want := range map[int64]error{1750736826001: nil, 1750736826000: ErrUnavailable, 1750736825999: ErrUnavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &answering{status: 201, header: http.Header{"Date": {"Tue, 24 Jun 2025 03:47:06 GMT"}},
+				body: fmt.Sprintf(`{"tokenInfo":{"expiresAt":%d,"tokenValue":"x"}}`, ms)}
+			s := NewSource(SourceOptions{Login: Basic{"u", secret.FromString("p")}, Base: base, Client: &http.Client{Transport: a}})
+			if _, err := s.Token(context.Background()); !errors.Is(err, want) {
+				t.Errorf("%d: got %v", ms, err)
+			}
+		})
+	}
+}
+
+// The refresh is answered before all tokens end, but its answer arrives after a 401 did.
+func TestA401DuringARefreshIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, 35*time.Minute)
+		s, _ := h.source(nil)
+		token(t, s)
+		time.Sleep(30 * time.Minute)
+		h.slow["/token/refresh"] = 5 * time.Second
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if tok := token(t, s); tok.Generation != 3 {
+				t.Errorf("got generation %d, want 3", tok.Generation)
+			}
+		})
+		time.Sleep(time.Second)
+		s.Invalidate(1)
+		wg.Wait()
+		if diff := cmp.Diff([]string{loginOK, refreshOK, loginOK}, h.paths()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestALiveTokenIsUsedWhileTheAuthHostIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, 35*time.Minute)
@@ -229,6 +292,10 @@ func TestALiveTokenIsUsedWhileTheAuthHostIsDown(t *testing.T) {
 		h.fault = func(_ string, _ int, w http.ResponseWriter) bool { refuse(w, 503, "DOWN", "down"); return true }
 		time.Sleep(30 * time.Minute)
 		if diff := cmp.Diff(first.Generation, token(t, s).Generation); diff != "" {
+			t.Error(diff)
+		}
+		// Both ways are tried briefly: callers wait.
+		if diff := cmp.Diff([]string{loginOK, "/token/refresh 503", "/token/refresh 503", "/token/authenticate 503"}, h.paths()); diff != "" {
 			t.Error(diff)
 		}
 		// Left alone for a while, then tried again.
@@ -289,6 +356,9 @@ func TestARefusedLoginIsFinal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHost(t, 35*time.Minute)
+				if name != "v2" { // its message would carry a wrong time, which could be why
+					h.offset = 40 * time.Minute
+				}
 				h.fault = func(_ string, _ int, w http.ResponseWriter) bool {
 					refuse(w, 401, "FAILURE_BAD_CREDENTIAL", "Invalid <credential>.  Verify!")
 					return true
@@ -583,6 +653,9 @@ func TestValidate(t *testing.T) {
 		}
 		if _, err := s.Validate(context.Background()); !errors.Is(err, ErrRefused) {
 			t.Errorf("got %v", err)
+		}
+		if diff := cmp.Diff(append(want2, "/token/validate 401", loginOK, "/token/validate 401"), h.paths()); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -2,15 +2,19 @@ package keystore
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/google/go-cmp/cmp"
@@ -231,6 +235,29 @@ func TestNoErrorShowsKeyOrPassphrase(t *testing.T) {
 		_, err := p.Load()
 		if s := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(s, string(body)) || err == nil {
 			t.Errorf("%s", s)
+		}
+	}
+}
+
+func TestOfSeveralCertificatesForAKeyTheLastToEndIsUsed(t *testing.T) {
+	first, err := PEM{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := *first.Leaf
+	earlier.NotAfter = earlier.NotAfter.Add(-time.Hour)
+	der, err := x509.CreateCertificate(rand.Reader, &earlier, &earlier, first.Signer.Public(), first.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for _, file := range [][]byte{append(slices.Clone(block), first.LeafPEM...), append(slices.Clone(first.LeafPEM), block...)} {
+		id, err := PEM{Certificate: file, KeyPath: "testdata/pkcs8.pem"}.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !id.Leaf.Equal(first.Leaf) || len(id.Warnings) != 1 {
+			t.Errorf("the one that ends %v is used, with warnings %q", id.Leaf.NotAfter, id.Warnings)
 		}
 	}
 }

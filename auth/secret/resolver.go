@@ -91,7 +91,7 @@ func (r Resolver) command(ctx context.Context, line string) (Value, error) {
 	cmd := exec.CommandContext(inner, argv[0], argv[1:]...)
 	cmd.Dir = r.Dir
 	cmd.Stdout = out
-	// A grandchild that keeps the pipe open must not keep us: it is given this long after the command ended or was killed.
+	// Something that the command left running may keep the pipe open; it must not keep us. What the command itself printed is here by then.
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	name := "command " + argv[0]
@@ -100,7 +100,7 @@ func (r Resolver) command(ctx context.Context, line string) (Value, error) {
 		return Value{}, fmt.Errorf("%s for a secret: %w", name, ctx.Err())
 	case inner.Err() != nil:
 		return Value{}, fmt.Errorf("%s for a secret gave no answer within %s: %w", name, limit, context.DeadlineExceeded)
-	case err != nil:
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return Value{}, fmt.Errorf("%s for a secret (its output is not shown): %w", name, err)
 	}
 	return value(out.b.Bytes(), name)

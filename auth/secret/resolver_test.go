@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +42,15 @@ func command(args []string) int {
 	case "hang":
 		fmt.Println(canary)
 		time.Sleep(time.Minute)
+	case "leave-behind":
+		fmt.Print("s3cret")
+		child := exec.Command(os.Args[0], "as-command", "linger")
+		child.Stdout = os.Stdout
+		if err := child.Start(); err != nil {
+			return 1
+		}
+	case "linger":
+		time.Sleep(8 * time.Second)
 	case "nothing":
 	case "dir":
 		d, _ := os.Getwd()
@@ -139,6 +149,17 @@ func TestACommandHasALimit(t *testing.T) {
 	cancel(errors.New("stopped"))
 	if _, err := (Resolver{}).Resolve(ctx, Ref{Cmd, self + "hang"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatACommandLeavesBehindIsNotWaitedFor(t *testing.T) {
+	began := time.Now()
+	v, err := Resolver{}.Resolve(t.Context(), Ref{Cmd, `"` + os.Args[0] + `" as-command leave-behind`})
+	if err != nil || v.RevealString() != "s3cret" {
+		t.Errorf("got %q, %v", v.RevealString(), err)
+	}
+	if d := time.Since(began); d > 6*time.Second {
+		t.Errorf("took %v", d)
 	}
 }
 
