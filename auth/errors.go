@@ -58,6 +58,22 @@ func (e *LoginError) Temporary() bool {
 	return e.Status == 408 || e.Status == 425 || e.Status == 429 || e.Status >= 500 || e.Status/100 == 2
 }
 
+// A TokenError says that a request has had no effect, for want of a token: it was not sent, or it was answered with 401 and not
+// sent again. [Transport] returns it. The cause says why: errors.Is and errors.AsType find it.
+type TokenError struct{ Err error }
+
+// Error returns the cause.
+func (e *TokenError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// Temporary returns false: the Source has been patient already, and whoever repeats requests need not be.
+func (e *TokenError) Temporary() bool { return false }
+
+// NoEffect returns true. Packages that do not know this one can ask for it by interface{ NoEffect() bool }.
+func (e *TokenError) NoEffect() bool { return true }
+
 // clockOff reports whether the answer shows that the time in our message was off.
 func (e *LoginError) clockOff() bool {
 	return !e.Stamp.IsZero() && !e.Date.IsZero() && e.Date.Sub(e.Stamp).Abs() > tolerance

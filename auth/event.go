@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 )
 
@@ -84,24 +83,3 @@ func dateOf(g Grant, err error) time.Time {
 }
 
 func authorization(t Token) string { return "AnaplanAuthToken " + t.Value.RevealString() }
-
-// delay is how long to wait after failure number n.
-func (s *Source) delay(n int, err error) time.Duration {
-	var after time.Duration
-	if e, ok := errors.AsType[*LoginError](err); ok {
-		after = e.RetryAfter
-	}
-	return policy{}.Delay(n, after, rand.Float64())
-}
-
-// sleep waits, or returns the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

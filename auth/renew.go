@@ -35,7 +35,7 @@ func (s *Source) renew(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	old := s.held
 	s.mu.Unlock()
-	tries := s.tries()
+	tries := s.o.Tries
 	if old != nil && s.leftOf(old) > 0 {
 		if token, err := s.refresh(ctx, old); err == nil {
 			return token, nil
@@ -93,8 +93,8 @@ func (s *Source) refresh(ctx context.Context, old *held) (Token, error) {
 		if e, ok := errors.AsType[*LoginError](err); ok && e.Status == http.StatusUnauthorized {
 			s.Invalidate(old.Generation)
 		}
-		wait := s.delay(try, err)
-		if try == refreshTries || !repeatable(err) || wait >= s.leftOf(old) {
+		wait, ok := pause(try, err)
+		if !ok || try == refreshTries || wait >= s.leftOf(old) {
 			return Token{}, err
 		}
 		if err := sleep(ctx, wait); err != nil {
@@ -128,10 +128,11 @@ func (s *Source) login(ctx context.Context, tries int) (Token, error) {
 			try--
 			continue
 		}
-		if try >= tries || !repeatable(err) || ctx.Err() != nil {
+		wait, ok := pause(try, err)
+		if !ok || try >= tries || ctx.Err() != nil {
 			return Token{}, err
 		}
-		if err := sleep(ctx, s.delay(try, err)); err != nil {
+		if err := sleep(ctx, wait); err != nil {
 			return Token{}, err
 		}
 	}

@@ -42,10 +42,11 @@ func (s *Source) Validate(ctx context.Context) (Session, error) {
 			s.Invalidate(token.Generation)
 			continue
 		}
-		if try >= s.tries() || !repeatable(err) {
+		wait, ok := pause(try, err)
+		if !ok || try >= s.o.Tries {
 			return Session{}, err
 		}
-		if err := sleep(ctx, s.delay(try, err)); err != nil {
+		if err := sleep(ctx, wait); err != nil {
 			return Session{}, err
 		}
 	}

@@ -31,6 +31,7 @@ type SourceOptions struct {
 	Client *http.Client     // must add no authorization of its own, and repeat nothing
 	Base   string           // https://auth.anaplan.com
 	Now    func() time.Time // the wall clock; nil: time.Now
+	Tries  int              // of a login, for what is temporary; 0: 5
 	Warn   func(string)     // told once when this machine's clock is off; nil: not told
 	Event  func(Event)      // called for one event at a time; must not call the Source; nil: not called
 }
@@ -83,6 +84,9 @@ func NewSource(o SourceOptions) *Source {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Tries <= 0 {
+		o.Tries = defaultTries
+	}
 	c := clock{o.Now}
 	return &Source{o: o, clock: c, server: serverClock{clock: c}}
 }
@@ -94,7 +98,7 @@ func (s *Source) Token(ctx context.Context) (Token, error) {
 		return Token{}, fmt.Errorf("getting a token: %w", err)
 	}
 	for {
-		token, r, err := s.tokenOrRenewal(ctx)
+		token, r, err := s.tokenOrRenewal()
 		if r == nil {
 			return token, err
 		}
@@ -111,7 +115,7 @@ func (s *Source) Token(ctx context.Context) (Token, error) {
 }
 
 // tokenOrRenewal returns the token or the error that is at hand, else the renewal to wait for.
-func (s *Source) tokenOrRenewal(ctx context.Context) (Token, *renewal, error) {
+func (s *Source) tokenOrRenewal() (Token, *renewal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -124,8 +128,9 @@ func (s *Source) tokenOrRenewal(ctx context.Context) (Token, *renewal, error) {
 		return Token{}, nil, s.final
 	}
 	if s.renewal == nil {
-		// Not the caller's context: it may be impatient, and others wait for the same renewal. Every step of it has its own limit.
-		inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		// Nothing of the caller's context: it may be impatient while others wait, and an httptrace in it, by which the caller
+		// learns whether its own request was sent, must not see the login. Every step of a renewal has its own limit.
+		inner, cancel := context.WithCancel(context.Background())
 		s.renewal = &renewal{done: make(chan struct{}), cancel: cancel}
 		go s.run(inner, s.renewal)
 	}

@@ -520,8 +520,8 @@ func TestATemporaryFailureIsNotRepeatedForEver(t *testing.T) {
 		if !errors.Is(err, ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
-		if got := len(h.paths()); got != s.tries() {
-			t.Errorf("%d logins, want %d", got, s.tries())
+		if got := len(h.paths()); got != s.o.Tries {
+			t.Errorf("%d logins, want %d", got, s.o.Tries)
 		}
 	})
 }

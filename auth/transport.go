@@ -12,7 +12,7 @@ import (
 // second 401 is returned as it is. It is safe for use from several goroutines. A request with a body is repeated only if
 // it has GetBody; without, the first 401 is returned.
 //
-// Errors: ErrForeignHost, and those of [Source.Token], before anything of the request was sent; else those of Base.
+// Errors: a *TokenError, with ErrForeignHost or one of [Source.Token], when the request has had no effect; else those of Base.
 type Transport struct {
 	Source *Source
 	Base   http.RoundTripper // nil: http.DefaultTransport
@@ -25,12 +25,12 @@ type Transport struct {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !t.knows(req.URL) {
 		closeBody(req)
-		return nil, fmt.Errorf("%w: %s is not an address of this connection", ErrForeignHost, req.URL.Host)
+		return nil, &TokenError{fmt.Errorf("%w: %s is not an address of this connection", ErrForeignHost, req.URL.Host)}
 	}
 	token, err := t.Source.Token(req.Context())
 	if err != nil {
 		closeBody(req)
-		return nil, err
+		return nil, &TokenError{err}
 	}
 	resp, err := t.send(req, req.Body, token)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
@@ -54,7 +54,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if body != nil {
 			body.Close()
 		}
-		return nil, fmt.Errorf("after a 401 of %s: %w", req.URL.Host, err)
+		return nil, &TokenError{fmt.Errorf("after a 401 of %s: %w", req.URL.Host, err)}
 	}
 	return t.send(req, body, token)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +144,9 @@ func TestTheTokenGoesToNoOtherHost(t *testing.T) {
 		if !body.closed {
 			t.Errorf("%q to %s: the body was left open", tt.hosts, tt.url)
 		}
+		if _, ok := errors.AsType[*TokenError](err); ok == tt.ok {
+			t.Errorf("%q to %s: %T", tt.hosts, tt.url, err)
+		}
 	}
 }
 
@@ -271,6 +275,13 @@ func TestAFailedLoginAfterA401IsTheError(t *testing.T) {
 		if !errors.Is(err, ErrRefused) || !strings.Contains(fmt.Sprint(err), "locked") {
 			t.Errorf("got %v", err)
 		}
+		if e, ok := errors.AsType[interface {
+			error
+			NoEffect() bool
+			Temporary() bool
+		}](err); !ok || !e.NoEffect() || e.Temporary() {
+			t.Errorf("%v does not say that the request had no effect", err)
+		}
 	})
 }
 
@@ -287,4 +298,21 @@ func TestAnImpatientRequestEndsWithItsContext(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// By an httptrace a caller decides whether its own request was sent; a login on its behalf must not look like it.
+func TestALoginIsNotTracedAsTheRequest(t *testing.T) {
+	h := newHost(t, 35*time.Minute)
+	var traced []string
+	s, _ := h.source(func(o *SourceOptions) {
+		o.Client = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if httptrace.ContextClientTrace(r.Context()) != nil {
+				traced = append(traced, r.URL.Path)
+			}
+			return h.RoundTrip(r)
+		})}
+	})
+	if _, err := s.Token(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{})); err != nil || len(traced) > 0 {
+		t.Errorf("traced %v, %v", traced, err)
+	}
 }
