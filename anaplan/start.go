@@ -1,0 +1,100 @@
+package anaplan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+)
+
+// MappingParameter answers one prompt of an import (anaplan-api.md 11.1).
+type MappingParameter struct {
+	EntityType string `json:"entityType"`         // the dimension's name
+	EntityName string `json:"entityName"`         // the item's name
+	ImportID   string `json:"importId,omitempty"` // aims it at one import of a process
+}
+
+// StartOptions are the body of a start. One source wants localeName to come first.
+type StartOptions struct {
+	Locale  string             `json:"localeName"` // en_US
+	Mapping []MappingParameter `json:"mappingParameters,omitempty"`
+}
+
+// What is known of a start that failed, compared with errors.Is.
+var (
+	ErrNotStarted   = errors.New("it was not started")
+	ErrStartUnknown = errors.New("it may have been started")
+)
+
+// StartError is the error of Start. It is either ErrNotStarted or ErrStartUnknown, never
+// both, and besides that what caused it.
+type StartError struct {
+	Unknown bool // the task may have been started
+	Err     error
+}
+
+func (e *StartError) Error() string {
+	if e.Unknown {
+		return fmt.Sprintf("%v: %v", ErrStartUnknown, e.Err)
+	}
+	return fmt.Sprintf("%v: %v", ErrNotStarted, e.Err)
+}
+
+func (e *StartError) Unwrap() error { return e.Err }
+
+// Is says which of the two it is.
+func (e *StartError) Is(target error) bool {
+	return e.Unknown && target == ErrStartUnknown || !e.Unknown && target == ErrNotStarted
+}
+
+// Start starts a task. The request is sent once: each success starts another task, and
+// nothing tells Anaplan that two requests are one (anaplan-api.md 19). No wrapper may
+// repeat it but after a 401, which starts nothing. Every error is a *StartError:
+//
+//	2xx with a task id                                           started
+//	no connection; no byte of the request was written            ErrNotStarted
+//	401; 429; another 4xx but 408 with Anaplan's JSON            ErrNotStarted
+//	everything else: 408, 3xx, 5xx, 2xx without an id, HTML,
+//	a time-out, a reset, ctx cancelled on the way                ErrStartUnknown
+func (c *Client) Start(ctx context.Context, o Object, opts StartOptions) (Task, error) {
+	body, size, err := jsonBody(opts)
+	if err != nil {
+		return Task{}, &StartError{Err: err}
+	}
+	var written atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaderField: func(string, []string) { written.Store(true) },
+		WroteHeaders:     func() { written.Store(true) },
+	})
+	r := request{method: http.MethodPost, path: o.path("tasks"), kind: jsonType, body: body, size: size}
+	resp, err := c.send(traced, r)
+	if err != nil {
+		return Task{}, &StartError{Unknown: unknownStart(err, written.Load()), Err: err}
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err == nil {
+		var t Task
+		if t, err = decodeTask(data); err == nil {
+			return t, nil
+		}
+	}
+	return Task{}, &StartError{Unknown: true, Err: &FormatError{Method: r.method, Path: r.path, Body: snippet(data), Err: err}}
+}
+
+// unknownStart says whether a start that failed so may have started the task.
+func unknownStart(err error, written bool) bool {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return written
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusTooManyRequests:
+		return false
+	case e.Status == http.StatusRequestTimeout:
+		return true
+	}
+	return e.Status < 400 || e.Status > 499 || !e.JSON
+}
