@@ -126,8 +126,10 @@ type Import struct {
 	SourceModel  string `toml:"source_model"`
 	SourceList   string `toml:"source_list"`
 	SourceModule string `toml:"source_module"`
-	List         string `toml:"list"`
-	Module       string `toml:"module"`
+	// Where keeps of another model's rows those whose column has one of the values: a saved view.
+	Where  map[string][]string `toml:"where"`
+	List   string              `toml:"list"`
+	Module string              `toml:"module"`
 	// Map tells for each target where its value comes from. Targets: name, code, parent and the
 	// properties of a list; the dimensions and line items of a module. Values: the header of a source
 	// column, "=text" for a fixed value, "?Version" for a prompt of that entity type (11.1).

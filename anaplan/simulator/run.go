@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,9 +123,20 @@ func (s *Simulator) readModel(im *importing) *result {
 	rows, _ := source.exported(&Export{List: spec.SourceList, Module: spec.SourceModule})
 	im.source.header = rows[0]
 	for i, values := range rows[1:] {
-		im.source.rows = append(im.source.rows, row{line: i + 2, values: values})
+		if selected(rows[0], values, spec.Where) {
+			im.source.rows = append(im.source.rows, row{line: i + 2, values: values})
+		}
 	}
 	return nil
+}
+
+func selected(header, values []string, where map[string][]string) bool {
+	for i, name := range header {
+		if allowed, ok := where[name]; ok && !slices.Contains(allowed, values[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // bind finds for each target the column, the fixed value or the answer to the prompt.
