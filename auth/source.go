@@ -15,7 +15,9 @@ const (
 	renewalPart = 7
 	earliest    = 5 * time.Minute
 	loginEvery  = 10 * time.Second
-	callLimit   = time.Minute
+	// A Date leaves out up to a second, and a request takes time to arrive: so close to its end a token counts as dead.
+	margin    = time.Second
+	callLimit = time.Minute
 )
 
 // A Token is what requests carry.
@@ -40,7 +42,8 @@ type SourceOptions struct {
 //
 // Renewal begins with the first call of Token when a seventh of the token's life is left, at most 5 minutes: a refresh, or, if
 // that fails or the token is dead, a login. A token's life is its expiresAt less the Date of the same answer, counted
-// from before it was asked for, on the wall clock and the monotonic one, whichever has gone further. At most one login
+// from before it was asked for, on the wall clock and the monotonic one, whichever has gone further. In its last second a token is
+// not used any more. At most one login
 // is sent in 10 seconds. A login that was refused, or a certificate that cannot be used, is final: every later call gets the same
 // error, and nothing is sent any more.
 type Source struct {
@@ -153,12 +156,12 @@ func (s *Source) Invalidate(generation uint64) {
 	}
 }
 
-// left is how long the token still lives; 0 or less: it is dead.
+// left is how long the token can still be used; 0 or less: it is dead. It stops short of the token's end by a margin.
 func (s *Source) left(h *held) time.Duration {
 	if h.dead {
 		return 0
 	}
-	return h.life - s.clock.since(h.asked)
+	return h.life - min(margin, h.life/renewalPart/2) - s.clock.since(h.asked)
 }
 
 // due reports whether it is time to renew.
@@ -166,5 +169,5 @@ func (s *Source) due(h *held) bool {
 	if h.pause > 0 && s.clock.since(h.resume) < h.pause {
 		return false
 	}
-	return s.left(h) <= min(h.life/renewalPart, earliest)
+	return h.dead || h.life-s.clock.since(h.asked) <= min(h.life/renewalPart, earliest)
 }

@@ -22,11 +22,11 @@ const (
 )
 
 func TestRenewalBeginsWhenASeventhIsLeft(t *testing.T) {
-	for _, tt := range []struct{ life, begins time.Duration }{
-		{35 * time.Minute, 30 * time.Minute},
-		{70 * time.Minute, 65 * time.Minute}, // at most 5 minutes
-		{35 * time.Second, 30 * time.Second},
-		{7 * time.Second, 6 * time.Second},
+	for _, tt := range []struct{ life, begins, last time.Duration }{
+		{35 * time.Minute, 30 * time.Minute, time.Second},
+		{70 * time.Minute, 65 * time.Minute, time.Second}, // at most 5 minutes
+		{35 * time.Second, 30 * time.Second, time.Second},
+		{7 * time.Second, 6 * time.Second, time.Second / 2}, // of a short life not more than half of the seventh
 	} {
 		for _, at := range []struct {
 			name  string
@@ -35,8 +35,8 @@ func TestRenewalBeginsWhenASeventhIsLeft(t *testing.T) {
 		}{
 			{"a nanosecond before", tt.begins - 1, []string{loginOK}},
 			{"then", tt.begins, []string{loginOK, refreshOK}},
-			{"a nanosecond before the end", tt.life - 1, []string{loginOK, refreshOK}},
-			{"at the end", max(tt.life, loginEvery), []string{loginOK, loginOK}},
+			{"a nanosecond before the last second", tt.life - tt.last - 1, []string{loginOK, refreshOK}},
+			{"in the last second", max(tt.life-tt.last, loginEvery), []string{loginOK, loginOK}},
 		} {
 			t.Run(tt.life.String()+" "+at.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -394,7 +394,7 @@ func TestAfterARefusalALiveTokenIsUsedToItsEnd(t *testing.T) {
 		h.fault = func(_ string, _ int, w http.ResponseWriter) bool { refuse(w, 400, "F", "no"); return true }
 		time.Sleep(30 * time.Minute)
 		token(t, s)
-		time.Sleep(5*time.Minute - 1)
+		time.Sleep(5*time.Minute - margin - 1)
 		token(t, s)
 		time.Sleep(1)
 		if _, err := s.Token(context.Background()); !errors.Is(err, ErrRefused) {
