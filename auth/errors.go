@@ -68,8 +68,9 @@ func (e *TokenError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *TokenError) Unwrap() error { return e.Err }
 
-// Temporary returns false: the Source has been patient already, and whoever repeats requests need not be.
-func (e *TokenError) Temporary() bool { return false }
+// LoginRefused returns true: by it package anaplan/retry, which does not know this one, recognises what it must not repeat. Also
+// when the auth host is only unavailable: the Source has been patient already.
+func (e *TokenError) LoginRefused() bool { return true }
 
 // NoEffect returns true. Packages that do not know this one can ask for it by interface{ NoEffect() bool }.
 func (e *TokenError) NoEffect() bool { return true }

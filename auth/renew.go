@@ -35,7 +35,7 @@ func (s *Source) renew(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	old := s.held
 	s.mu.Unlock()
-	tries := s.o.Tries
+	tries := s.o.Retry.Tries
 	if old != nil && s.leftOf(old) > 0 {
 		if token, err := s.refresh(ctx, old); err == nil {
 			return token, nil
@@ -93,7 +93,7 @@ func (s *Source) refresh(ctx context.Context, old *held) (Token, error) {
 		if e, ok := errors.AsType[*LoginError](err); ok && e.Status == http.StatusUnauthorized {
 			s.Invalidate(old.Generation)
 		}
-		wait, ok := pause(try, err)
+		wait, ok := pause(s.o.Retry, try, err)
 		if !ok || try == refreshTries || wait >= s.leftOf(old) {
 			return Token{}, err
 		}
@@ -128,7 +128,7 @@ func (s *Source) login(ctx context.Context, tries int) (Token, error) {
 			try--
 			continue
 		}
-		wait, ok := pause(try, err)
+		wait, ok := pause(s.o.Retry, try, err)
 		if !ok || try >= tries || ctx.Err() != nil {
 			return Token{}, err
 		}

@@ -42,8 +42,8 @@ func (s *Source) Validate(ctx context.Context) (Session, error) {
 			s.Invalidate(token.Generation)
 			continue
 		}
-		wait, ok := pause(try, err)
-		if !ok || try >= s.o.Tries {
+		wait, ok := pause(s.o.Retry, try, err)
+		if !ok || try >= s.o.Retry.Tries {
 			return Session{}, err
 		}
 		if err := sleep(ctx, wait); err != nil {

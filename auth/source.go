@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 )
 
@@ -33,7 +34,7 @@ type SourceOptions struct {
 	Client *http.Client     // must add no authorization of its own, and repeat nothing
 	Base   string           // https://auth.anaplan.com
 	Now    func() time.Time // the wall clock; nil: time.Now
-	Tries  int              // of a login, for what is temporary; 0: 5
+	Retry  retry.Policy     // of what fails for the time being
 	Warn   func(string)     // told once when this machine's clock is off; nil: not told
 	Event  func(Event)      // called for one event at a time; must not call the Source; nil: not called
 }
@@ -87,8 +88,8 @@ func NewSource(o SourceOptions) *Source {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Tries <= 0 {
-		o.Tries = defaultTries
+	if o.Retry.Tries <= 0 {
+		o.Retry.Tries = defaultTries
 	}
 	c := clock{o.Now}
 	return &Source{o: o, clock: c, server: serverClock{clock: c}}

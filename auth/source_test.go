@@ -520,8 +520,8 @@ func TestATemporaryFailureIsNotRepeatedForEver(t *testing.T) {
 		if !errors.Is(err, ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
-		if got := len(h.paths()); got != s.o.Tries {
-			t.Errorf("%d logins, want %d", got, s.o.Tries)
+		if got := len(h.paths()); got != s.o.Retry.Tries {
+			t.Errorf("%d logins, want %d", got, s.o.Retry.Tries)
 		}
 	})
 }

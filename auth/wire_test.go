@@ -212,11 +212,11 @@ func TestNetworkErrorsAreNotLoginErrors(t *testing.T) {
 			return nil, gone
 		})}})
 		_, err := s.Token(context.Background())
-		if _, ok := errors.AsType[*LoginError](err); ok || !errors.Is(err, gone) || errors.Is(err, ErrRefused) || tries != s.o.Tries {
+		if _, ok := errors.AsType[*LoginError](err); ok || !errors.Is(err, gone) || errors.Is(err, ErrRefused) || tries != s.o.Retry.Tries {
 			t.Errorf("got %v after %d tries", err, tries)
 		}
 		// Nothing is remembered of it.
-		if _, err := s.Token(context.Background()); !errors.Is(err, gone) || tries != 2*s.o.Tries {
+		if _, err := s.Token(context.Background()); !errors.Is(err, gone) || tries != 2*s.o.Retry.Tries {
 			t.Errorf("got %v after %d tries", err, tries)
 		}
 	})
