@@ -4,14 +4,19 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 )
 
 func (s *Simulator) userObject(u *user) object {
+	login := u.loggedIn
+	if login.IsZero() {
+		login = time.Date(2026, 8, 12, 8, 5, 37, 0, time.UTC)
+	}
 	return object{
 		"id": u.id, "active": true, "email": u.email, "emailOptIn": false, "firstName": u.first,
 		"lastName": u.last, "customerId": s.customer,
-		"lastLoginDate": u.loggedIn.UTC().Format("2006-01-02T15:04:05.000-0700"),
+		"lastLoginDate": login.UTC().Format("2006-01-02T15:04:05.000-0700"),
 	}
 }
 
@@ -96,7 +101,7 @@ func (s *Simulator) modelObject(c *call, m *model, single bool) object {
 		o["memoryUsage"] = int64(1) << 20
 		o["isoCreationDate"] = "2024-01-15T09:30:00.000+0000"
 		o["lastModified"] = m.free.UTC().Format("2006-01-02T15:04:05.000-0700")
-		o["lastSavedSerialNumber"] = m.changes
+		o["lastSavedSerialNumber"] = strconv.Itoa(m.changes)
 		by := c.user
 		if m.lastChangedBy != nil {
 			by = m.lastChangedBy
