@@ -28,6 +28,9 @@ type Job struct {
 	Steps       []Step  // in file order; after Expand with every for_each unfolded
 	OnEnd       *OnEnd
 
+	// Warnings are things that are allowed and probably not meant.
+	Warnings Problems
+
 	Positions Positions // of the keys above, "name", "anaplan.model", "params.period.pattern"
 }
 
