@@ -218,6 +218,9 @@ type StepPlan struct {
 	Label string   `json:"label"` // the object as the job file names it
 	Model string   `json:"model"` // likewise
 	Needs []string `json:"needs,omitempty"`
+
+	OnFailure string `json:"on_failure,omitempty"`
+	OnPartial string `json:"on_partial,omitempty"`
 }
 
 // StepObject is what a step's names were resolved to.

@@ -56,5 +56,34 @@ type Summary struct {
 	Cause   Cause
 	Code    int
 	Steps   int
-	Done    int // steps that have ended
+	Done    int  // steps that have ended
+	Closed  bool // nothing is left to do
+}
+
+// Summary is the state in a line.
+func (s State) Summary() Summary {
+	sum := Summary{ID: s.Created.ID, Started: s.Started, Updated: s.Updated, Ended: s.Ended, Steps: len(s.Steps), Closed: s.Closed()}
+	if s.End != nil {
+		sum.Verdict, sum.Cause, sum.Code = s.End.Verdict, s.End.Cause, s.End.Code
+	}
+	for _, t := range s.Steps {
+		if t.End != nil {
+			sum.Done++
+		}
+	}
+	return sum
+}
+
+// Wants says whether a run is one that the query asks for.
+func (q Query) Wants(s Summary) bool {
+	return (q.Job == "" || q.Job == s.ID.Job) && (q.Run == "" || q.Run == s.ID.Run) &&
+		(q.Since.IsZero() || !s.Started.Before(q.Since)) && !(q.Open && s.Closed)
+}
+
+// Most is the number of runs that the query wants at most.
+func (q Query) Most() int {
+	if q.Limit <= 0 {
+		return 50
+	}
+	return q.Limit
 }

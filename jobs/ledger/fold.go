@@ -1,0 +1,220 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+)
+
+// OrderError says that an event cannot follow those before it: the ledger was damaged,
+// or our program is wrong. A run whose events do not fold is never continued.
+type OrderError struct {
+	Seq  int64
+	Kind string
+	Why  string
+}
+
+func (e *OrderError) Error() string {
+	return fmt.Sprintf("event %d (%s): %s", e.Seq, e.Kind, e.Why)
+}
+
+// Fold makes of a run's events what is known of the run. It is pure, and the same for
+// the events at once as for some of them first and the rest by Apply.
+func Fold(events []Event) (State, error) {
+	var s State
+	for _, e := range events {
+		if err := s.Apply(e); err != nil {
+			return State{}, err
+		}
+	}
+	return s, nil
+}
+
+// Apply takes in the next event. After an error the state is as it was.
+func (s *State) Apply(e Event) error {
+	wrong := func(format string, args ...any) error {
+		return &OrderError{e.Seq, kindOf(e), fmt.Sprintf(format, args...)}
+	}
+	if e.Seq != s.Seq+1 {
+		return wrong("it follows event %d", s.Seq)
+	}
+	if b, ok := e.Body.(RunCreated); ok {
+		if s.Seq != 0 {
+			return wrong("the run exists already")
+		}
+		s.create(e, b)
+		return nil
+	}
+	if s.Seq == 0 {
+		return wrong("the first event must create the run")
+	}
+	if s.End != nil {
+		return wrong("the run has ended")
+	}
+	var why string
+	if e.Step == "" {
+		why = s.applyRun(e)
+	} else if i := slices.IndexFunc(s.Steps, func(t StepState) bool { return t.Plan.Name == e.Step }); i < 0 {
+		why = fmt.Sprintf("the run has no step %q", e.Step)
+	} else {
+		why = s.Steps[i].apply(e)
+	}
+	if why != "" {
+		return wrong("%s", why)
+	}
+	s.Seq, s.Updated = e.Seq, e.At
+	return nil
+}
+
+func kindOf(e Event) string {
+	if e.Body == nil {
+		return "no body"
+	}
+	return e.Body.Kind()
+}
+
+func (s *State) create(e Event, b RunCreated) {
+	*s = State{Created: b, Seq: e.Seq, Started: e.At, Updated: e.At, Steps: make([]StepState, len(b.Steps))}
+	for i, p := range b.Steps {
+		s.Steps[i].Plan = p
+	}
+}
+
+// applyRun takes in an event of the run as a whole, and says what is wrong with it.
+func (s *State) applyRun(e Event) string {
+	switch b := e.Body.(type) {
+	case RunResolved:
+		if len(b.Steps) != len(s.Steps) {
+			return fmt.Sprintf("it resolves %d steps of %d", len(b.Steps), len(s.Steps))
+		}
+		for i, o := range b.Steps {
+			if o.Step != s.Steps[i].Plan.Name {
+				return fmt.Sprintf("it resolves step %q in the place of %q", o.Step, s.Steps[i].Plan.Name)
+			}
+		}
+		for i, o := range b.Steps {
+			s.Steps[i].Object, s.Steps[i].Model = o.Object, o.Model
+		}
+		s.Resolved = &b
+	case Warned:
+		s.Warnings = append(s.Warnings, b.Text)
+	case StopAsked:
+		if s.Stop == nil {
+			s.Stop = &b
+		}
+	case RunEnded:
+		s.End, s.Ended = &b, e.At
+	default:
+		return "it must belong to a step"
+	}
+	return ""
+}
+
+// apply takes in an event of one step, and says what is wrong with it.
+func (t *StepState) apply(e Event) string {
+	if t.End != nil {
+		return "the step has ended"
+	}
+	switch b := e.Body.(type) {
+	case RunResolved, StopAsked, RunEnded, nil:
+		return "it must not belong to a step"
+	case StepEnded:
+		t.End, t.Ended = &b, e.At
+		return ""
+	case StepStarted:
+		if b.Try != len(t.Tries)+1 {
+			return fmt.Sprintf("it is try %d after %d tries", b.Try, len(t.Tries))
+		}
+		if t.Started.IsZero() {
+			t.Started = e.At
+		}
+		t.Tries = append(t.Tries, Try{Number: b.Try, Started: e.At})
+		return ""
+	case Warned:
+		t.Warnings = append(t.Warnings, b.Text)
+		return ""
+	}
+	if len(t.Tries) == 0 {
+		return "the step has not started"
+	}
+	switch b := e.Body.(type) {
+	case Waiting:
+		t.Waits = append(t.Waits, WaitState{Waiting: b, Since: e.At})
+	case SourceUploaded:
+		t.Uploads = append(t.Uploads, b)
+	case TargetWritten:
+		t.Targets = append(t.Targets, b)
+	case DumpSaved:
+		t.Dumps = append(t.Dumps, b)
+	case TryFailed:
+		try := &t.Tries[len(t.Tries)-1]
+		if try.Number != b.Try || try.Failed != nil {
+			return "it is not the try under way"
+		}
+		try.Failed = &b
+	default:
+		return t.applyTask(e)
+	}
+	return ""
+}
+
+// applyTask takes in an event of an intent or its task: the protocol of a start.
+func (t *StepState) applyTask(e Event) string {
+	if b, ok := e.Body.(Intent); ok {
+		if i := t.intent(); i != nil && (i.Outcome == IntentPending || i.Outcome == IntentOpen) {
+			return fmt.Sprintf("intent %d is %s: a second start is forbidden", i.Number, i.Outcome)
+		}
+		if i := t.intent(); i != nil && i.Outcome == IntentStarted && i.Ended.IsZero() {
+			return fmt.Sprintf("task %s of intent %d has not ended", i.Task, i.Number)
+		}
+		t.Intents = append(t.Intents, IntentState{Intent: b, At: e.At, Outcome: IntentPending})
+		return ""
+	}
+	i := t.intent()
+	if i == nil {
+		return "there is no intent"
+	}
+	switch b := e.Body.(type) {
+	case TaskStarted:
+		if i.Number != b.Number || i.Outcome != IntentPending && i.Outcome != IntentOpen {
+			return fmt.Sprintf("intent %d is not waiting for it", b.Number)
+		}
+		i.Outcome, i.Task, i.Created = IntentStarted, b.Task, b.Created
+	case StartRefused:
+		if i.Number != b.Number || i.Outcome != IntentPending {
+			return fmt.Sprintf("intent %d is not waiting for it", b.Number)
+		}
+		i.Outcome, i.Text = IntentRefused, b.Text
+	case StartUnknown:
+		if i.Number != b.Number || i.Outcome != IntentPending {
+			return fmt.Sprintf("intent %d is not waiting for it", b.Number)
+		}
+		i.Outcome, i.Text = IntentOpen, b.Text
+	case TaskSeen:
+		if i.Task != b.Task || !i.Ended.IsZero() {
+			return fmt.Sprintf("task %s is not under way", b.Task)
+		}
+		i.State, i.Step = b.State, b.Step
+		if i.Began.IsZero() && b.State != "NOT_STARTED" {
+			i.Began = e.At
+		}
+	case TaskEnded:
+		if i.Task != b.Task || !i.Ended.IsZero() {
+			return fmt.Sprintf("task %s is not under way", b.Task)
+		}
+		i.State, i.Step, i.Ended, i.Result = b.State, b.Step, e.At, b.Result
+		if i.Began.IsZero() {
+			i.Began = e.At
+		}
+	case CancelAsked:
+		t.Cancelled = append(t.Cancelled, b)
+	}
+	return ""
+}
+
+// intent is the latest one, nil before the first.
+func (t *StepState) intent() *IntentState {
+	if len(t.Intents) == 0 {
+		return nil
+	}
+	return &t.Intents[len(t.Intents)-1]
+}

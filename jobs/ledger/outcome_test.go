@@ -1,0 +1,102 @@
+package ledger
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOutcomePrecedence is the rule for a run's code of design.md 5: 76 if any step is
+// unsure; else the signal's; else that of the first step that stopped it; else the worst
+// of its steps in the order 1, 124, 77, 78, 65, 75, 70, 3; else 0.
+func TestOutcomePrecedence(t *testing.T) {
+	type end struct {
+		v    Verdict
+		c    Cause
+		onto string // on_failure and on_partial
+	}
+	const cont = "continue"
+	ok := end{v: OK}
+	all := []end{ // every code but 76, with on_failure = continue, the worst first
+		{Failed, CauseAction, cont}, {TimedOut, CauseTime, cont}, {Failed, CauseLogin, cont}, {Failed, CauseConfig, cont},
+		{Failed, CauseGuard, cont}, {Failed, CauseBusy, cont}, {Failed, CauseInternal, cont}, {Partial, CauseRows, cont},
+	}
+	codes := []int{1, 124, 77, 78, 65, 75, 70, 3}
+	type row struct {
+		name string
+		ends []end
+		stop *StopAsked
+		want int
+		v    Verdict
+	}
+	rows := []row{
+		{"all ok", []end{ok, ok}, nil, 0, OK},
+		{"all skipped", []end{{v: Skipped}, {v: Skipped}}, nil, 0, Skipped},
+		{"some skipped", []end{{v: Skipped}, ok}, nil, 0, OK},
+		{"unsure before everything", []end{{Failed, CauseAction, ""}, {Unsure, CauseStartUnknown, ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGINT"}, 76, Unsure},
+		{"unsure with another cause", []end{{Unsure, CauseLogin, ""}}, nil, 76, Unsure},
+		{"SIGINT before failures", []end{{Failed, CauseAction, ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGINT"}, 130, Cancelled},
+		{"SIGTERM before failures", []end{{Failed, CauseAction, ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGTERM"}, 143, Cancelled},
+		{"SIGHUP", []end{ok}, &StopAsked{Cause: CauseSignal, Signal: "SIGHUP"}, 143, Cancelled},
+		{"the first that stopped, not the worst", []end{{Partial, CauseRows, ""}, {Failed, CauseAction, ""}}, nil, 3, Partial},
+		{"the first that stopped, not one that went on", []end{{Failed, CauseAction, cont}, {Failed, CauseGuard, ""}}, nil, 65, Failed},
+		{"cancelled", []end{{Cancelled, CauseAction, ""}}, nil, 1, Cancelled},
+		{"blocked steps bear no code", []end{{Failed, CauseNetwork, ""}, {v: Blocked}}, nil, 75, Failed},
+	}
+	for i, worse := range all {
+		rows = append(rows, row{"alone", []end{ok, worse}, nil, codes[i], worse.v})
+		for j := i + 1; j < len(all); j++ {
+			rows = append(rows, row{"worst of two", []end{all[j], worse}, nil, codes[i], worse.v})
+		}
+	}
+	for _, r := range rows {
+		s := State{Stop: r.stop}
+		for i, e := range r.ends {
+			s.Steps = append(s.Steps, StepState{Plan: StepPlan{Name: "s", OnFailure: e.onto, OnPartial: e.onto},
+				End: &StepEnded{Verdict: e.v, Cause: e.c}, Ended: t0.Add(time.Duration(i) * time.Minute)})
+		}
+		got := Outcome(s)
+		if got.Code != r.want || got.Verdict != r.v {
+			t.Errorf("%s %v: code %d, %s; want %d, %s", r.name, r.ends, got.Code, got.Verdict, r.want, r.v)
+		}
+	}
+}
+
+func TestClosed(t *testing.T) {
+	for _, tc := range []struct {
+		end  *StepEnded
+		onto string
+		want bool
+	}{
+		{nil, "", false},
+		{&StepEnded{Verdict: OK}, "", true},
+		{&StepEnded{Verdict: Skipped}, "", true},
+		{&StepEnded{Verdict: Partial}, "", false},
+		{&StepEnded{Verdict: Partial}, "continue", true},
+		{&StepEnded{Verdict: Failed}, "continue", false},
+		{&StepEnded{Verdict: Blocked}, "", false},
+		{&StepEnded{Verdict: Unsure}, "continue", false},
+	} {
+		s := State{Steps: []StepState{{Plan: StepPlan{OnPartial: tc.onto, OnFailure: tc.onto}, End: tc.end}}}
+		if got := s.Closed(); got != tc.want {
+			t.Errorf("%+v, %q: closed is %v", tc.end, tc.onto, got)
+		}
+	}
+}
+
+func TestDirNamesDiffer(t *testing.T) {
+	ids := []ID{{"a", "b"}, {"A", "b"}, {"a", "B"}, {"ab", ""}, {"", "ab"}, {"a/b", "c"}, {"a-b", "c"}, {"..", ".."}, {"CON", "NUL"},
+		{"日本", "x"}, {"日木", "x"}, {"a", "b "}, {"a b", ""}}
+	seen := map[string]ID{}
+	for _, id := range ids {
+		name := DirName(id)
+		folded := strings.ToLower(name)
+		if other, ok := seen[folded]; ok {
+			t.Errorf("%v and %v are both %q", other, id, name)
+		}
+		seen[folded] = id
+		if len(name) > 100 {
+			t.Errorf("%q is too long", name)
+		}
+	}
+}
