@@ -85,7 +85,10 @@ func (s *Source) Logout(ctx context.Context) error {
 	}
 	if r != nil {
 		r.cancel()
-		<-r.done
+		select {
+		case <-r.done:
+		case <-ctx.Done(): // a signer, say, that knows no time limit
+		}
 	}
 	s.mu.Lock()
 	h := s.held
