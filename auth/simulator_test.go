@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/google/go-cmp/cmp"
 )
@@ -200,5 +202,26 @@ func TestA401AndAnExpiredTokenAtEveryRequestInTurn(t *testing.T) {
 				loginsApart(t, sim)
 			})
 		}
+	}
+}
+
+func TestTheSampleIdentityIsAsTheDocumentsAsk(t *testing.T) {
+	cert, key, err := sample.NewIdentity("batch@example.com", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := keystore.PEM{Certificate: cert, Key: key}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := CheckCertificate(id, time.Now())
+	if r.Problem != "" || len(r.Warnings) > 0 || !r.KeyMatches {
+		t.Errorf("report is %+v", r)
+	}
+	sim := tenant(t, simulator.Options{})
+	_, s, end := connect(t, sim, Certificate{Identity: id})
+	defer end()
+	if got, err := s.Validate(t.Context()); err != nil || got.User != "batch@example.com" {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
