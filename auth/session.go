@@ -30,6 +30,9 @@ func (s *Source) Validate(ctx context.Context) (Session, error) {
 			path:          "/token/validate",
 			authorization: authorization(token),
 			secrets:       []string{token.Value.RevealString()},
+			next: func(int, string) string {
+				return "the login host does not know the token it gave: check that the region, or the urls, of the connection belong together"
+			},
 		}
 		asked := s.clock.now()
 		r, err := s.send(ctx, c)

@@ -17,7 +17,8 @@ const (
 	earliest    = 5 * time.Minute
 	loginEvery  = 10 * time.Second
 	// A Date leaves out up to a second, and a request takes time to arrive: so close to its end a token counts as dead.
-	margin    = time.Second
+	margin = time.Second
+	// One call to the auth host takes no longer than this.
 	callLimit = time.Minute
 )
 
@@ -28,10 +29,10 @@ type Token struct {
 	Generation uint64    // 1 for the first, one more for each login and each refresh
 }
 
-// SourceOptions are the parts of a Source. Login, Client and Base are needed.
+// SourceOptions are the parts of a Source. Login and Base are needed.
 type SourceOptions struct {
 	Login  Login
-	Client *http.Client     // must add no authorization of its own, and repeat nothing
+	Client *http.Client     // must add no authorization of its own, and repeat nothing; nil: net/http's defaults
 	Base   string           // https://auth.anaplan.com
 	Now    func() time.Time // the wall clock; nil: time.Now
 	Retry  retry.Policy     // of what fails for the time being
@@ -42,11 +43,10 @@ type SourceOptions struct {
 // A Source keeps one token and renews it. It is safe for use from several goroutines, and sends nothing before it is asked.
 //
 // Renewal begins with the first call of Token when a seventh of the token's life is left, at most 5 minutes: a refresh, or, if
-// that fails or the token is dead, a login. A token's life is its expiresAt less the Date of the same answer, counted
-// from before it was asked for, on the wall clock and the monotonic one, whichever has gone further. In its last second a token is
-// not used any more. At most one login
-// is sent in 10 seconds. A login that was refused, or a certificate that cannot be used, is final: every later call gets the same
-// error, and nothing is sent any more.
+// that fails or the token is dead, a login. A token's life is its expiresAt less the Date of the same answer, counted from
+// before it was asked for, on the wall clock and the monotonic one, whichever has gone further; in its last second it is not
+// used any more. At most one login is sent in 10 seconds. A login that was refused, or a certificate that cannot be used, is
+// final: once the token at hand has ended, every call gets the same error, and nothing is sent any more.
 type Source struct {
 	o     SourceOptions
 	clock clock
@@ -87,6 +87,9 @@ type renewal struct {
 func NewSource(o SourceOptions) *Source {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Client == nil {
+		o.Client = &http.Client{}
 	}
 	if o.Retry.Tries <= 0 {
 		o.Retry.Tries = defaultTries
