@@ -87,6 +87,11 @@ func (c *Client) Start(ctx context.Context, o Object, opts StartOptions) (Task, 
 
 // unknownStart says whether a start that failed so may have started the task.
 func unknownStart(err error, written bool) bool {
+	// Whoever adds the authorization knows best that nothing of the request had effect.
+	var harmless interface{ NoEffect() bool }
+	if errors.As(err, &harmless) && harmless.NoEffect() {
+		return false
+	}
 	e, ok := errors.AsType[*Error](err)
 	switch {
 	case !ok:

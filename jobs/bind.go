@@ -1,0 +1,237 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// Bind resolves every name of a plan and accounts for the file of every import, before
+// anything starts. It only reads. Everything that is wrong is returned at once, as
+// configs.Problems; an error of the network, of the login or of the API is returned as
+// it is. Steps that are skipped are not bound.
+func Bind(ctx context.Context, plan *Plan, connect Connect) (*Bound, error) {
+	b := &binder{ctx: ctx, catalog: newCatalog(connect), plan: plan,
+		out: &Bound{Plan: plan, Steps: make([]BoundStep, len(plan.Steps)), Users: map[string]anaplan.User{}}}
+	for i, s := range plan.Steps {
+		if s.Skip {
+			continue
+		}
+		if err := b.step(i); err != nil {
+			return nil, fmt.Errorf("step %q: %w", s.Name, err)
+		}
+	}
+	b.order()
+	if len(b.problems) > 0 {
+		return nil, b.problems
+	}
+	return b.out, nil
+}
+
+// binder resolves the steps in file order. Its methods return errors of the API; what is
+// wrong with the job they add to the problems.
+type binder struct {
+	ctx      context.Context
+	catalog  *catalog
+	plan     *Plan
+	out      *Bound
+	problems configs.Problems
+}
+
+// wrong adds a problem of a step, at the key in its file.
+func (b *binder) wrong(s PlanStep, key, instead, format string, args ...any) {
+	p := problem(b.plan.Job, s.Step, key, fmt.Sprintf(format, args...), instead)
+	if p.Line == 0 { // the key stands at the job, or nowhere
+		at := b.plan.Job.Positions["anaplan."+key]
+		p.Line, p.Column = at.Line, at.Column
+	}
+	b.problems = append(b.problems, p)
+}
+
+func (b *binder) warn(s PlanStep, format string, args ...any) {
+	b.out.Warnings = append(b.out.Warnings, fmt.Sprintf("step %q: ", s.Name)+fmt.Sprintf(format, args...))
+}
+
+// step resolves one step: where, what, and what it reads and writes.
+func (b *binder) step(i int) error {
+	s := b.plan.Steps[i]
+	bound := &b.out.Steps[i]
+	bound.Connection = s.Connection
+	user, err := b.catalog.user(b.ctx, s.Connection)
+	if err != nil {
+		return err
+	}
+	b.out.Users[s.Connection] = user
+	ok, err := b.model(s, bound)
+	if err != nil || !ok {
+		return err
+	}
+	switch s.Verb {
+	case configs.Import:
+		return b.importStep(i, s, bound)
+	case configs.Export:
+		return b.exportStep(s, bound)
+	case configs.Process:
+		return b.processStep(i, s, bound)
+	case configs.Action:
+		return b.actionStep(s, bound)
+	case configs.Upload:
+		return b.uploadStep(s, bound)
+	case configs.Download:
+		return b.downloadStep(i, s, bound)
+	}
+	b.wrong(s, string(s.Verb), "", "this verb cannot be run")
+	return nil
+}
+
+// model finds the step's model.
+func (b *binder) model(s PlanStep, bound *BoundStep) (ok bool, err error) {
+	space, model := s.Workspace, s.Model
+	if space.Zero() {
+		space = b.plan.Job.Workspace
+	}
+	if model.Zero() {
+		model = b.plan.Job.Model
+	}
+	spaces, err := b.catalog.workspaces(b.ctx, s.Connection)
+	if err != nil {
+		return false, err
+	}
+	user := b.out.Users[s.Connection].Email
+	w, ok := b.find(s, "workspace", space, spaces, fmt.Sprintf("among the workspaces of %s", user))
+	if !ok {
+		return false, nil
+	}
+	models, err := b.catalog.models(b.ctx, s.Connection, w.id)
+	if err != nil {
+		return false, err
+	}
+	m, ok := b.find(s, "model", model, models, fmt.Sprintf("in workspace %q", w.name))
+	if !ok {
+		return false, nil
+	}
+	host, err := b.catalog.host(b.ctx, s.Connection)
+	if err != nil {
+		return false, err
+	}
+	bound.Model = ledger.ModelRef{ID: m.id, Name: m.name, Workspace: w.id, Host: host}
+	switch m.kind {
+	case "ARCHIVED":
+		b.wrong(s, "model", "ask an administrator to unarchive it", "model %q is archived", m.name)
+		return false, nil
+	case "LOCKED":
+		b.warn(s, "model %q is locked at the moment", m.name)
+	case "MAINTENANCE", "PRODUCTION_MAINTENANCE":
+		b.warn(s, "model %q is offline at the moment", m.name)
+	}
+	return true, nil
+}
+
+// object finds what the step runs, in the list of its kind.
+func (b *binder) object(s PlanStep, bound *BoundStep, kind anaplan.Kind) (item, bool, error) {
+	items, err := b.catalog.objects(b.ctx, s.Connection, bound.Model, kind)
+	if err != nil {
+		return item{}, false, b.access(s, bound, err)
+	}
+	ref := s.Object
+	if k, ok := anaplan.KindOf(ref.ID); ok && k != kind {
+		b.wrong(s, string(s.Verb), fmt.Sprintf("write %s = %q", k, ref.ID), "%s is the id of a thing of kind %s", ref.ID, k)
+		return item{}, false, nil
+	}
+	before := len(b.problems)
+	found, ok := b.find(s, string(s.Verb), ref, items, fmt.Sprintf("in model %q", bound.Model.Name))
+	if ok {
+		bound.Kind = kind
+		bound.Object = ledger.ObjectRef{ID: found.id, Name: found.name}
+		return found, true, nil
+	}
+	// It may be there as something else.
+	for _, other := range []anaplan.Kind{anaplan.KindImport, anaplan.KindExport, anaplan.KindProcess, anaplan.KindAction} {
+		if other == kind {
+			continue
+		}
+		items, err := b.catalog.objects(b.ctx, s.Connection, bound.Model, other)
+		if err != nil {
+			return item{}, false, b.access(s, bound, err)
+		}
+		if slices.ContainsFunc(items, func(n item) bool { return n.name == ref.Name }) {
+			b.problems[before].Instead = fmt.Sprintf("the model has a thing of that name of kind %s: write %s = %q", other, other, ref.Name)
+		}
+	}
+	return item{}, false, nil
+}
+
+// access turns a 404 of something inside a model into what it most often means.
+func (b *binder) access(s PlanStep, bound *BoundStep, err error) error {
+	if !isNotFound(err) {
+		return err
+	}
+	b.wrong(s, "model", fmt.Sprintf("give %s a role in the model", b.out.Users[s.Connection].Email),
+		"Anaplan answers 404 for everything in model %q: the user has no access to it", bound.Model.Name)
+	return nil
+}
+
+func (b *binder) actionStep(s PlanStep, bound *BoundStep) error {
+	found, ok, err := b.object(s, bound, anaplan.KindAction)
+	if err != nil || !ok {
+		return err
+	}
+	const deletes = "DELETE_BY_SELECTION"
+	switch {
+	case found.kind == deletes && !s.Delete:
+		b.wrong(s, "action", "write delete = true, if that is what you want", "action %q deletes", found.name)
+	case found.kind != deletes && found.kind != "" && s.Delete:
+		b.wrong(s, "delete", "take delete = true out", "action %q is not a delete action, it is %s", found.name, found.kind)
+	case found.kind == "" && !s.Delete:
+		b.warn(s, "Anaplan does not say what kind of action %q is", found.name)
+	}
+	return nil
+}
+
+func (b *binder) exportStep(s PlanStep, bound *BoundStep) error {
+	found, ok, err := b.object(s, bound, anaplan.KindExport)
+	if err != nil || !ok {
+		return err
+	}
+	out := FileOutput{Export: ledger.ObjectRef{ID: found.id, Name: found.name}, Guard: guardOf(s.Guard)}
+	for _, t := range s.Targets {
+		out.Targets = append(out.Targets, t.Path)
+	}
+	out.Format, err = b.exportFormat(s, bound, found.id)
+	bound.Exports = []FileOutput{out}
+	return err
+}
+
+// exportFormat is how an export writes its rows: its header stands in the first line.
+func (b *binder) exportFormat(s PlanStep, bound *BoundStep, id string) (data.Format, error) {
+	d, err := b.catalog.exportDetail(b.ctx, s.Connection, bound.Model, id)
+	if err != nil {
+		return data.Format{}, err
+	}
+	return data.Format{Encoding: d.Encoding, Separator: d.Separator, Delimiter: d.Delimiter, HeaderRow: 1, FirstRow: 2}, nil
+}
+
+func guardOf(g configs.Guard) data.Guard {
+	return data.Guard{MinRows: g.MinRows, MaxRows: g.MaxRows, MaxAge: g.MaxAge, Header: g.Header != nil && *g.Header}
+}
+
+// order warns of imports from another model that nothing orders against the steps that
+// change that model.
+func (b *binder) order() {
+	for i, bound := range b.out.Steps {
+		for j, other := range b.out.Steps {
+			if i == j || !slices.Contains(bound.Shares, other.Model.ID) || other.Kind == "" || other.Kind == anaplan.KindExport {
+				continue
+			}
+			if !waitsFor(b.plan, i, j) && !waitsFor(b.plan, j, i) {
+				b.warn(b.plan.Steps[i], "it reads model %q, which step %q changes, and nothing says which comes first: name it in needs",
+					other.Model.Name, b.plan.Steps[j].Name)
+			}
+		}
+	}
+}

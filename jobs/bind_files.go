@@ -1,0 +1,287 @@
+package jobs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// importStep binds an import: its file must get its bytes in this run, since an upload
+// dies after 48 hours and Anaplan then loads the default file without a word
+// (anaplan-api.md 9.1).
+func (b *binder) importStep(i int, s PlanStep, bound *BoundStep) error {
+	found, ok, err := b.object(s, bound, anaplan.KindImport)
+	if err != nil || !ok {
+		return err
+	}
+	for _, p := range s.Prompts {
+		bound.Prompts = append(bound.Prompts, anaplan.MappingParameter{EntityType: p.Dimension, EntityName: p.Item})
+	}
+	part := ImportPart{Object: bound.Object, File: found.imp.File(), Accept: s.Accept}
+	bound.Imports = []ImportPart{part}
+	if part.File == "" {
+		if s.Source != nil {
+			b.wrong(s, "source", "take source out", "import %q does not read a file that can be uploaded", found.name)
+		}
+		b.shares(bound, found.imp)
+		return nil
+	}
+	in, err := b.input(s, bound, part)
+	if err != nil {
+		return err
+	}
+	if s.Source != nil {
+		in.Path, in.Server = s.Source.Path, s.Source.Server
+		in.Guard = guardOf(s.Guard)
+	} else if in.By = b.filledBy(i, part.File); in.By < 0 {
+		b.wrong(s, "import", fmt.Sprintf(`write source = "path"; or source = "server" to load what the model holds`),
+			"import %q reads server file %q, which gets no bytes in this run", found.name, in.File.Name)
+	}
+	bound.Reads = []FileInput{in}
+	return nil
+}
+
+// shares records the model that an import reads instead of a file.
+func (b *binder) shares(bound *BoundStep, i anaplan.Import) {
+	if id := i.DataSource.SourceModelID; id != "" && !slices.Contains(bound.Shares, id) {
+		bound.Shares = append(bound.Shares, id)
+	}
+}
+
+// input describes the file that an import reads.
+func (b *binder) input(s PlanStep, bound *BoundStep, part ImportPart) (FileInput, error) {
+	in := FileInput{File: ledger.ObjectRef{ID: part.File}, By: -1}
+	files, err := b.catalog.files(b.ctx, s.Connection, bound.Model)
+	if err != nil {
+		return in, err
+	}
+	for _, f := range files {
+		if f.id == part.File {
+			in.File.Name = f.name
+			in.Format = formatOf(f.file)
+		}
+	}
+	d, err := b.catalog.importDetail(b.ctx, s.Connection, bound.Model, part.Object.ID)
+	if err != nil {
+		return in, err
+	}
+	if src := d.Source; src.ColumnCount > 0 || len(src.HeaderNames) > 0 || src.Separator != "" {
+		in.Format = data.Format{Encoding: src.Encoding, Separator: src.Separator, Delimiter: src.Delimiter,
+			HeaderRow: src.HeaderRow, FirstRow: src.FirstDataRow}
+		in.Header = src.HeaderNames
+	}
+	return in, nil
+}
+
+func formatOf(f anaplan.File) data.Format {
+	return data.Format{Encoding: f.Encoding, Separator: f.Separator, Delimiter: f.Delimiter, HeaderRow: f.HeaderRow, FirstRow: f.FirstDataRow}
+}
+
+// filledBy is the earlier upload step, with the same login, that fills a server file for
+// step i; -1 if there is none. Only a step that i waits for counts.
+func (b *binder) filledBy(i int, file string) int {
+	for j := i - 1; j >= 0; j-- {
+		s, bound := b.plan.Steps[j], b.out.Steps[j]
+		if s.Skip || s.Verb != configs.Upload || bound.Object.ID != file || bound.Model != b.out.Steps[i].Model {
+			continue
+		}
+		if b.out.Users[bound.Connection].ID != b.out.Users[b.out.Steps[i].Connection].ID {
+			continue // uploads are private (anaplan-api.md 8.3)
+		}
+		if waitsFor(b.plan, i, j) {
+			return j
+		}
+	}
+	return -1
+}
+
+// processStep binds a process with the files and prompts of the actions inside.
+func (b *binder) processStep(i int, s PlanStep, bound *BoundStep) error {
+	_, ok, err := b.object(s, bound, anaplan.KindProcess)
+	if err != nil || !ok {
+		return err
+	}
+	detail, err := b.catalog.processDetail(b.ctx, s.Connection, bound.Model, bound.Object.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range s.Prompts {
+		bound.Prompts = append(bound.Prompts, anaplan.MappingParameter{EntityType: p.Dimension, EntityName: p.Item})
+	}
+	settings := b.settings(s, bound, detail)
+	sources := b.sources(s, bound, detail)
+	filled := map[string]bool{}
+	for _, a := range detail.Actions {
+		bound.Actions = append(bound.Actions, ledger.ObjectRef{ID: a.ID, Name: a.Name})
+		switch kind, _ := anaplan.KindOf(a.ID); kind {
+		case anaplan.KindExport:
+			bound.Exports = append(bound.Exports, FileOutput{Export: ledger.ObjectRef{ID: a.ID, Name: a.Name}})
+		case anaplan.KindImport:
+			part := ImportPart{Object: ledger.ObjectRef{ID: a.ID, Name: a.Name}, File: a.File(), Accept: s.Accept}
+			if own, ok := settings[a.ID]; ok {
+				if own.Accept != nil {
+					part.Accept = *own.Accept
+				}
+				for _, p := range own.Prompts {
+					bound.Prompts = append(bound.Prompts, anaplan.MappingParameter{EntityType: p.Dimension, EntityName: p.Item, ImportID: a.ID})
+				}
+			}
+			bound.Imports = append(bound.Imports, part)
+			b.shares(bound, a.Import)
+			if part.File == "" || filled[part.File] {
+				continue
+			}
+			filled[part.File] = true
+			if err := b.processFile(i, s, bound, part, sources); err != nil {
+				return err
+			}
+		}
+	}
+	for id, f := range sources {
+		if !filled[id] {
+			b.wrong(s, "files", "take it out, or write the name of a file that an import in the process reads: "+b.fileNames(bound),
+				"no import in process %q reads server file %q", bound.Object.Name, name(f.File))
+		}
+	}
+	return nil
+}
+
+// processFile binds a file that an import in a process reads.
+func (b *binder) processFile(i int, s PlanStep, bound *BoundStep, part ImportPart, sources map[string]configs.StepFile) error {
+	in, err := b.input(s, bound, part)
+	if err != nil {
+		return err
+	}
+	if f, ok := sources[part.File]; ok {
+		in.Path, in.Server, in.Guard = f.Source.Path, f.Source.Server, guardOf(f.Guard)
+	} else if in.By = b.filledBy(i, part.File); in.By < 0 {
+		b.wrong(s, "process", fmt.Sprintf(`write files = { %q = "path" }; or "server" in place of the path to load what the model holds`, in.File.Name),
+			"import %q in process %q reads server file %q, which gets no bytes in this run", part.Object.Name, bound.Object.Name, in.File.Name)
+	}
+	bound.Reads = append(bound.Reads, in)
+	return nil
+}
+
+// settings finds what the step says of single actions.
+func (b *binder) settings(s PlanStep, bound *BoundStep, d anaplan.ProcessDetail) map[string]configs.StepAction {
+	var items []item
+	for _, a := range d.Actions {
+		items = append(items, item{id: a.ID, name: a.Name})
+	}
+	all := map[string]configs.StepAction{}
+	for _, a := range s.Actions {
+		key := fmt.Sprintf("actions.%q", name(a.Action))
+		if found, ok := b.find(s, key, a.Action, unique(items), fmt.Sprintf("in process %q", bound.Object.Name)); ok {
+			all[found.id] = a
+			if kind, _ := anaplan.KindOf(found.id); kind != anaplan.KindImport {
+				b.wrong(s, key, "take it out", "%q is not an import", found.name)
+			}
+		}
+	}
+	return all
+}
+
+// sources finds the server files that the step gives sources to.
+func (b *binder) sources(s PlanStep, bound *BoundStep, d anaplan.ProcessDetail) map[string]configs.StepFile {
+	files, err := b.catalog.files(b.ctx, s.Connection, bound.Model)
+	if err != nil {
+		return nil // reported where it is needed
+	}
+	all := map[string]configs.StepFile{}
+	for _, f := range s.Files {
+		key := fmt.Sprintf("files.%q", name(f.File))
+		found, ok := b.find(s, key, f.File, files, fmt.Sprintf("among the server files of model %q", bound.Model.Name))
+		if !ok {
+			continue
+		}
+		if _, twice := all[found.id]; twice {
+			b.wrong(s, key, "leave one", "server file %q gets two sources", found.name)
+		}
+		all[found.id] = f
+	}
+	return all
+}
+
+func (b *binder) fileNames(bound *BoundStep) string {
+	var names []string
+	for _, r := range bound.Reads {
+		names = append(names, fmt.Sprintf("%q", r.File.Name))
+	}
+	if len(names) == 0 {
+		return "there is none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// serverFile finds the file of an upload or download step.
+func (b *binder) serverFile(s PlanStep, bound *BoundStep) (item, bool, error) {
+	files, err := b.catalog.files(b.ctx, s.Connection, bound.Model)
+	if err != nil {
+		return item{}, false, b.access(s, bound, err)
+	}
+	found, ok := b.find(s, string(s.Verb), s.Object, files, fmt.Sprintf("among the server files of model %q", bound.Model.Name))
+	if ok {
+		bound.Object = ledger.ObjectRef{ID: found.id, Name: found.name}
+	}
+	return found, ok, nil
+}
+
+func (b *binder) uploadStep(s PlanStep, bound *BoundStep) error {
+	found, ok, err := b.serverFile(s, bound)
+	if err != nil || !ok {
+		return err
+	}
+	if !strings.HasPrefix(found.id, "113") { // anything else would become a new file (anaplan-api.md 9.3)
+		b.wrong(s, "upload", "name a file that an import reads", "%q (%s) is the output of an export", found.name, found.id)
+		return nil
+	}
+	if s.Source == nil || s.Source.Server {
+		b.wrong(s, "source", `write source = "path"`, "an upload needs a source of its own")
+		return nil
+	}
+	bound.Reads = []FileInput{{File: bound.Object, Format: formatOf(found.file), Path: s.Source.Path, Guard: guardOf(s.Guard), By: -1}}
+	return nil
+}
+
+func (b *binder) downloadStep(i int, s PlanStep, bound *BoundStep) error {
+	found, ok, err := b.serverFile(s, bound)
+	if err != nil || !ok {
+		return err
+	}
+	out := FileOutput{Export: bound.Object, Guard: guardOf(s.Guard), Format: formatOf(found.file)}
+	for _, t := range s.Targets {
+		out.Targets = append(out.Targets, t.Path)
+	}
+	if strings.HasPrefix(found.id, "116") {
+		if out.Format, err = b.exportFormat(s, bound, found.id); err != nil {
+			return err
+		}
+	}
+	if !s.Stale && !b.written(i, found.id) {
+		b.wrong(s, "download", "put a step that runs the export before it, or write stale = true to take what is there",
+			"server file %q: no step before this one writes it in this run", found.name)
+	}
+	bound.Exports = []FileOutput{out}
+	return nil
+}
+
+// written says whether a step that step i waits for runs the export of a file.
+func (b *binder) written(i int, file string) bool {
+	for j := range i {
+		if b.plan.Steps[j].Skip || b.out.Steps[j].Model != b.out.Steps[i].Model || !b.out.Steps[j].runs() || !waitsFor(b.plan, i, j) {
+			continue
+		}
+		if slices.ContainsFunc(b.out.Steps[j].Exports, func(o FileOutput) bool { return o.Export.ID == file }) {
+			return true
+		}
+	}
+	return false
+}
+
+// runs says whether the step starts a task.
+func (s BoundStep) runs() bool { return s.Kind != "" }

@@ -1,0 +1,192 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data/dump"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// collected is what a finished task left: its failure dumps.
+type collected struct {
+	dumps  map[string]dumpCollected // by the id of the object that rejected rows
+	events []ledger.Body
+}
+
+// collect fetches the failure dumps of a finished task at once: the next run of the
+// same import overwrites them (anaplan-api.md 12.4).
+func (s *step) collect(ctx context.Context, t anaplan.Task) collected {
+	found := collected{dumps: map[string]dumpCollected{}}
+	if t.Result == nil {
+		return found
+	}
+	s.progress(Progress{Phase: PhaseDump, Done: -1})
+	for _, w := range s.wanted(*t.Result) {
+		got, err := s.dump(ctx, t.ID, w)
+		if errors.Is(err, anaplan.ErrNoDump) && w.maybe {
+			continue
+		}
+		event := ledger.DumpSaved{Task: t.ID, Of: w.of}
+		if err != nil {
+			got = dumpCollected{Err: err}
+			event.Error = err.Error()
+		}
+		event.Path, event.Bytes, event.Dump = got.Path, got.bytes, got.Stats
+		found.dumps[w.of.ID] = got
+		found.events = append(found.events, event)
+	}
+	return found
+}
+
+// wantedDump is one dump to fetch.
+type wantedDump struct {
+	of     ledger.ObjectRef
+	nested string // the object inside a process, else empty
+	maybe  bool   // it was not announced by name: none is no fault
+}
+
+// wanted lists the dumps that a result announces. A process that announces one without
+// saying whose is asked for its own and for every import's (anaplan-api.md 11.6, 12.1).
+func (s *step) wanted(r anaplan.Result) []wantedDump {
+	if s.plan.Verb != configs.Process {
+		if r.FailureDumpAvailable {
+			return []wantedDump{{of: s.bound.Object}}
+		}
+		return nil
+	}
+	var all []wantedDump
+	seen := map[string]bool{}
+	for _, n := range everyNested(r.Nested) {
+		if n.FailureDumpAvailable && !seen[n.ObjectID] {
+			seen[n.ObjectID] = true
+			all = append(all, wantedDump{of: s.nameOf(n), nested: n.ObjectID})
+		}
+	}
+	if len(all) > 0 || !r.FailureDumpAvailable {
+		return all
+	}
+	all = append(all, wantedDump{of: s.bound.Object, maybe: true})
+	for _, p := range s.bound.Imports {
+		if !seen[p.Object.ID] {
+			seen[p.Object.ID] = true
+			all = append(all, wantedDump{of: p.Object, nested: p.Object.ID, maybe: true})
+		}
+	}
+	return all
+}
+
+func everyNested(nested []anaplan.Result) []anaplan.Result {
+	var all []anaplan.Result
+	for _, n := range nested {
+		all = append(append(all, n), everyNested(n.Nested)...)
+	}
+	return all
+}
+
+func (s *step) nameOf(r anaplan.Result) ledger.ObjectRef {
+	for _, o := range s.bound.Actions {
+		if o.ID == r.ObjectID {
+			return o
+		}
+	}
+	return ledger.ObjectRef{ID: r.ObjectID, Name: r.ObjectName}
+}
+
+// dump fetches one dump into a file of its own and counts it.
+func (s *step) dump(ctx context.Context, task string, w wantedDump) (dumpCollected, error) {
+	from := anaplan.Dump{Object: s.object(), TaskID: task, Nested: w.nested}
+	chunks, err := s.client.DumpChunks(ctx, from)
+	if err != nil {
+		return dumpCollected{}, err
+	}
+	path := filepath.Join(s.run.runDir(), s.dumpName(task, w.of))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return dumpCollected{}, err
+	}
+	got := dumpCollected{Path: path}
+	err = transfer.Place(path, 0o600, func(f *os.File) (err error) {
+		if got.bytes, err = s.dumpInto(ctx, f, from, chunks); err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		if got.Stats, err = dump.Stats(f); err != nil {
+			return fmt.Errorf("count failure dump: %w", err)
+		}
+		return nil
+	})
+	return got, err
+}
+
+// dumpInto appends every chunk. A chunk that broke off is fetched again from its start.
+func (s *step) dumpInto(ctx context.Context, f *os.File, from anaplan.Dump, chunks []anaplan.Chunk) (int64, error) {
+	var at int64
+	for _, c := range chunks {
+		var err error
+		for try := 0; try < 3; try++ {
+			var n int64
+			if n, err = s.dumpChunk(ctx, f, at, from, c); err == nil {
+				at += n
+				break
+			}
+			if ctx.Err() != nil || errors.Is(err, anaplan.ErrNoDump) {
+				return at, err
+			}
+		}
+		if err != nil {
+			return at, err
+		}
+	}
+	return at, f.Truncate(at)
+}
+
+func (s *step) dumpChunk(ctx context.Context, f *os.File, at int64, from anaplan.Dump, c anaplan.Chunk) (int64, error) {
+	body, err := s.client.GetDumpChunk(ctx, from, c.ID)
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	return io.Copy(io.NewOffsetWriter(f, at), body)
+}
+
+// runDir is the folder of this run's files.
+func (r *run) runDir() string { return filepath.Join(r.Dir, ledger.DirName(r.req.ID)) }
+
+// dumpName is a file name that a person can read: the number and name of the step, the
+// import, and the beginning of the task's id, so that a second try keeps the first one's.
+func (s *step) dumpName(task string, of ledger.ObjectRef) string {
+	parts := []string{fmt.Sprintf("%02d", s.plan.Index+1), readable(s.plan.Name)}
+	if of.ID != s.bound.Object.ID || s.plan.Verb != configs.Process {
+		parts = append(parts, readable(of.Name))
+	}
+	return strings.Join(append(parts, "rejected", task[:min(8, len(task))]), "_") + ".csv"
+}
+
+// readable makes a part of a file name from a name.
+func readable(name string) string {
+	s := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '.':
+			return r
+		}
+		return '-'
+	}, name)
+	s = strings.Trim(s, "-.")
+	return s[:min(len(s), 60)]
+}
+
+// judged puts together what the verdict depends on.
+func (s *step) judged(t anaplan.Task, found collected) judged {
+	return judged{Verb: s.plan.Verb, Object: s.bound.Object, Task: t, Accept: s.plan.Accept,
+		Imports: s.bound.Imports, Actions: s.bound.Actions, Dumps: found.dumps}
+}

@@ -1,0 +1,162 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// Facts are what one pass over a file tells.
+type Facts struct {
+	Bytes    int64
+	Rows     int64    // data rows: records from the first data row on that are not empty
+	Header   []string // of the header row; nil without one
+	Modified time.Time
+}
+
+// InputError says that a source cannot be used. Nothing was sent.
+type InputError struct {
+	Path string
+	What string
+	Next string // what to do
+	Err  error
+}
+
+func (e *InputError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Path, e.What, e.Err)
+	}
+	return fmt.Sprintf("%s: %s", e.Path, e.What)
+}
+
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Inspect reads a file once, in bounded memory, and counts its rows by its format. Every
+// error is an *InputError, or that of ctx.
+func Inspect(ctx context.Context, path string, format Format) (Facts, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Facts{}, &InputError{Path: path, What: "it cannot be read", Err: cause(err), Next: "give a path that the runner's user can read"}
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Facts{}, &InputError{Path: path, What: "it cannot be read", Err: cause(err), Next: "give a path that the runner's user can read"}
+	}
+	if info.IsDir() {
+		return Facts{}, &InputError{Path: path, What: "it is a folder", Next: "give the path of a file"}
+	}
+	facts := Facts{Modified: info.ModTime()}
+	in := &counting{ctx: ctx, r: f}
+	begin := bufio.NewReaderSize(in, 1<<20)
+	head, _ := begin.Peek(512) // an error comes again when it is read
+	if len(head) == 0 && info.Size() == 0 {
+		return Facts{}, &InputError{Path: path, What: "it is empty (0 bytes)", Next: "find out why nothing was written; a file without rows still has its header"}
+	}
+	if what, next := looksLike(head, format); what != "" {
+		return Facts{}, &InputError{Path: path, What: what, Next: next}
+	}
+	records := scanner{format: format, header: make([]byte, 0, 256)}
+	if err := records.scan(decoded(begin, format.Encoding)); err != nil {
+		if ctx.Err() != nil {
+			return Facts{}, context.Cause(ctx)
+		}
+		if _, ok := errors.AsType[*InputError](err); ok {
+			return Facts{}, err
+		}
+		return Facts{}, &InputError{Path: path, What: "it cannot be read", Err: cause(err), Next: "give a path that the runner's user can read"}
+	}
+	if records.open {
+		return Facts{}, &InputError{Path: path, What: fmt.Sprintf("the text delimiter %s that opens in row %d is never closed: the file is cut off, or not in the format that Anaplan's import expects", format.Delimiter, records.openRow),
+			Next: "write the file again, whole; or correct the delimiter of the import's file in Anaplan"}
+	}
+	facts.Bytes, facts.Rows, facts.Header = in.n, records.rows, records.names()
+	if after, err := f.Stat(); err == nil && (after.Size() != facts.Bytes || !after.ModTime().Equal(facts.Modified)) && after.Mode().IsRegular() {
+		return Facts{}, &InputError{Path: path, What: "it is being written: it changed while it was read", Next: "run this after it was written, or write to another name and rename it"}
+	}
+	return facts, nil
+}
+
+// cause is an error without the path, which stands before it already.
+func cause(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// counting counts bytes, and ends with its context.
+type counting struct {
+	ctx context.Context
+	r   io.Reader
+	n   int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// looksLike recognises files that are no text of this encoding.
+func looksLike(head []byte, f Format) (what, next string) {
+	for _, k := range []struct {
+		magic      string
+		what, next string
+	}{
+		{"PK\x03\x04", "it is a ZIP archive or an Excel workbook, not text", "export it as CSV"},
+		{"\x1f\x8b", "it is compressed with gzip", "give the plain file: uploads are compressed on the way"},
+		{"\x28\xb5\x2f\xfd", "it is compressed with zstd", "give the plain file"},
+		{"\xd0\xcf\x11\xe0", "it is an old Excel workbook, not text", "export it as CSV"},
+		{"%PDF", "it is a PDF, not text", "export it as CSV"},
+	} {
+		if bytes.HasPrefix(head, []byte(k.magic)) {
+			return k.what, k.next
+		}
+	}
+	utf16 := bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))
+	switch {
+	case utf16 && f.Encoding != "UTF-16LE" && f.Encoding != "UTF-16BE" && f.Encoding != "UTF-16":
+		return fmt.Sprintf("it is UTF-16, Anaplan's import expects %s", or(f.Encoding, "UTF-8")), "write it as UTF-8, or change the encoding of the import's file in Anaplan"
+	case !utf16 && (f.Encoding == "" || f.Encoding == "UTF-8" || f.Encoding == "ISO-8859-1") && bytes.IndexByte(head, 0) >= 0:
+		return "it holds NUL bytes: it is not text, or only half written", "write the file again, whole"
+	}
+	return "", ""
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// decoded gives UTF-8 of what is in an encoding. What is not known is read as it is.
+func decoded(r *bufio.Reader, encoding string) *bufio.Reader {
+	switch encoding {
+	case "", "UTF-8":
+		if b, _ := r.Peek(3); bytes.Equal(b, []byte("\xef\xbb\xbf")) {
+			_, _ = r.Discard(3)
+		}
+		return r
+	case "ISO-8859-1":
+		return bufio.NewReaderSize(transform.NewReader(r, charmap.ISO8859_1.NewDecoder()), 1<<16)
+	case "UTF-16LE", "UTF-16":
+		return bufio.NewReaderSize(transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder()), 1<<16)
+	case "UTF-16BE":
+		return bufio.NewReaderSize(transform.NewReader(r, unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder()), 1<<16)
+	}
+	return r
+}

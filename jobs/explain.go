@@ -1,0 +1,103 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"net/url"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// explain maps an error to its cause and to what a person can do. It is the one place
+// that does; every error that a run meets passes here.
+func explain(err error) *ending {
+	end := func(c ledger.Cause, again bool, next string) *ending {
+		return &ending{Again: again, StepEnded: ledger.StepEnded{
+			Verdict: ledger.Failed, Cause: c, Message: err.Error(), Next: next}}
+	}
+	if next, ok := refusedLogin(err); ok {
+		return end(ledger.CauseLogin, false, next)
+	}
+	if e, ok := errors.AsType[*impatience](err); ok {
+		return end(waitCause(e.err), false, "run it again when the model is free, or raise the step's wait")
+	}
+	if _, ok := errors.AsType[configs.Problems](err); ok {
+		return end(ledger.CauseConfig, false, "correct the job file and run it again")
+	}
+	if e, ok := errors.AsType[*data.GuardError](err); ok {
+		return end(ledger.CauseGuard, false, e.Next)
+	}
+	if e, ok := errors.AsType[*data.InputError](err); ok {
+		return end(ledger.CauseInput, false, e.Next)
+	}
+	switch {
+	case errors.Is(err, transfer.ErrEmpty):
+		return end(ledger.CauseInput, false, "a file of zero bytes cannot be uploaded; give it at least its header")
+	case errors.Is(err, anaplan.ErrUnauthorized):
+		return end(ledger.CauseLogin, false, "Anaplan refused a new token; check the user's access")
+	case errors.Is(err, anaplan.ErrForbidden):
+		return end(ledger.CausePermission, false, "give the user the right to do this in the model")
+	case errors.Is(err, anaplan.ErrArchived):
+		return end(ledger.CauseConfig, false, "ask an administrator to unarchive the model")
+	case errors.Is(err, anaplan.ErrNotFound):
+		return end(ledger.CausePermission, false, "it is gone, or the user has no access to the model: Anaplan answers both with 404")
+	case errors.Is(err, anaplan.ErrBusy), errors.Is(err, anaplan.ErrLocked), errors.Is(err, anaplan.ErrOffline):
+		return end(waitCause(err), true, "run it again when the model is free")
+	case errors.Is(err, anaplan.ErrRateLimited):
+		return end(ledger.CauseBusy, true, "the tenant's request budget is used up; run it again later")
+	}
+	if e, ok := errors.AsType[*anaplan.Error](err); ok && e.Status >= 400 && e.Status < 500 {
+		return end(ledger.CauseConfig, false, "Anaplan refused the request as it is; see its text")
+	}
+	if networkError(err) {
+		return end(ledger.CauseNetwork, true, "check the network and Anaplan's status page, then run it again")
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return end(ledger.CauseInput, false, "check that the path can be read and written, and that the disk is not full")
+	}
+	return end(ledger.CauseInternal, false, "this should not happen; please report it with the log")
+}
+
+// waitCause is the cause of having waited in vain.
+func waitCause(err error) ledger.Cause {
+	if errors.Is(err, anaplan.ErrArchived) {
+		return ledger.CauseConfig
+	}
+	return ledger.CauseBusy
+}
+
+// networkError says whether no usable answer came.
+func networkError(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, anaplan.ErrUnavailable) || errors.Is(err, anaplan.ErrStalled) {
+		return true
+	}
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[net.Error](err)
+	return ok
+}
+
+// refusedLogin recognises the final errors of a login without knowing how it is made.
+func refusedLogin(err error) (next string, ok bool) {
+	var refused interface {
+		LoginRefused() bool
+		Next() string
+	}
+	if errors.As(err, &refused) && refused.LoginRefused() {
+		return refused.Next(), true
+	}
+	return "", false
+}
+
+// run turns the ending of something that concerns the whole run into the run's end.
+func (e *ending) run() ledger.RunEnded {
+	return ledger.RunEnded{Verdict: e.Verdict, Cause: e.Cause, Code: ledger.Code(e.Verdict, e.Cause),
+		Message: e.Message, Next: e.Next}
+}

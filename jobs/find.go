@@ -1,0 +1,115 @@
+package jobs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/configs"
+)
+
+// find finds the one thing that a reference names. An id decides, and another name
+// beside it is a warning; a name must match exactly one, letter for letter. What is
+// wrong becomes a problem that lists what it could be.
+func (b *binder) find(s PlanStep, key string, ref configs.Ref, items []item, where string) (item, bool) {
+	what, _, _ := strings.Cut(key, ".")
+	what = strings.TrimSuffix(strings.NewReplacer("files", "server file", "upload", "server file", "download", "server file", "actions", "action").Replace(what), ".")
+	if ref.Zero() {
+		b.wrong(s, key, fmt.Sprintf("write %s = %s", key, choices(items)), "no %s is named", what)
+		return item{}, false
+	}
+	if ref.ID == "" {
+		// A bare string that is an id of one of them is that one.
+		if i := slices.IndexFunc(items, func(n item) bool { return n.id == ref.Name }); i >= 0 {
+			return items[i], true
+		}
+		var found []item
+		for _, n := range items {
+			if n.name == ref.Name {
+				found = append(found, n)
+			}
+		}
+		switch len(found) {
+		case 1:
+			return found[0], true
+		case 0:
+			b.wrong(s, key, "did you mean "+candidates(ref.Name, items)+"?", "there is no %s %q %s", what, ref.Name, where)
+		default:
+			var ids []string
+			for _, n := range found {
+				ids = append(ids, n.id)
+			}
+			b.wrong(s, key, "write the id of the one you mean: "+strings.Join(ids, ", "), "%d %ss bear the name %q %s", len(found), what, ref.Name, where)
+		}
+		return item{}, false
+	}
+	i := slices.IndexFunc(items, func(n item) bool { return n.id == ref.ID })
+	if i < 0 {
+		b.wrong(s, key, "write one of "+choices(items), "there is no %s with the id %s %s", what, ref.ID, where)
+		return item{}, false
+	}
+	if ref.Name != "" && ref.Name != items[i].name {
+		b.warn(s, "%s %s is named %q, the job file says %q: the id decides", what, ref.ID, items[i].name, ref.Name)
+	}
+	return items[i], true
+}
+
+func name(r configs.Ref) string { return label(r) }
+
+// unique leaves out what was there before: a process may run one action twice.
+func unique(items []item) []item {
+	var all []item
+	for _, n := range items {
+		if !slices.ContainsFunc(all, func(o item) bool { return o.id == n.id }) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// mostCandidates is how many names an error lists.
+const mostCandidates = 5
+
+func choices(items []item) string {
+	var all []string
+	for _, n := range items[:min(len(items), mostCandidates)] {
+		all = append(all, fmt.Sprintf("%q (%s)", n.name, n.id))
+	}
+	switch {
+	case len(items) == 0:
+		return "nothing: there is none"
+	case len(items) > mostCandidates:
+		all = append(all, fmt.Sprintf("or one of %d more", len(items)-mostCandidates))
+	}
+	return strings.Join(all, ", ")
+}
+
+// candidates lists the things whose names are nearest to one that is not there.
+func candidates(wanted string, items []item) string {
+	near := slices.Clone(items)
+	slices.SortStableFunc(near, func(a, b item) int { return distance(wanted, a.name) - distance(wanted, b.name) })
+	return choices(near)
+}
+
+// distance is how many letters two names are apart; case and blanks count little.
+func distance(a, b string) int {
+	plain := func(s string) []rune { return []rune(strings.ToLower(strings.Join(strings.Fields(s), " "))) }
+	x, y := plain(a), plain(b)
+	row := make([]int, len(y)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range x {
+		before := row[0]
+		row[0] = i + 1
+		for j := range y {
+			cost := before
+			if x[i] != y[j] {
+				cost++
+			}
+			before = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(y)]
+}

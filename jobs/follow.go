@@ -1,0 +1,244 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// Limits of watching a task.
+const (
+	defaultTimeout = 24 * time.Hour
+	// cancelWait is how long a cancel is followed: Anaplan cancels only while it can roll
+	// back, else the task runs to its end (anaplan-api.md 11.7).
+	cancelWait = 15 * time.Minute
+	// goneLimit is how long a task may be unknown (404) before it is given up: its model
+	// may have been moved, or our access taken.
+	goneLimit = 15 * time.Minute
+)
+
+// pollEvery is the time between two polls: Anaplan asks for 5 s at least, less often for
+// long tasks (anaplan-api.md 5).
+func (r *Runner) pollEvery(age time.Duration) time.Duration {
+	switch {
+	case r.Poll != nil:
+		return r.Poll(age)
+	case age < 2*time.Minute:
+		return 5 * time.Second
+	case age < 30*time.Minute:
+		return 10 * time.Second
+	}
+	return 30 * time.Second
+}
+
+// overdue says that a task was cancelled by us because a limit had passed.
+type overdue struct {
+	limit time.Duration
+	cause ledger.Cause
+}
+
+// apply turns the verdict of a task that ended after its time limit into what is to be
+// said: a cancel that came too late changes no verdict.
+func (o *overdue) apply(end ledger.StepEnded) ledger.StepEnded {
+	if o == nil {
+		return end
+	}
+	if end.Verdict == ledger.Cancelled {
+		end.Verdict, end.Cause = ledger.TimedOut, o.cause
+		end.Message += fmt.Sprintf("; it was cancelled because its limit of %s had passed", o.limit)
+		return end
+	}
+	end.Message += fmt.Sprintf("; its limit of %s had passed, and the cancel came too late", o.limit)
+	return end
+}
+
+// watching is what follow remembers between polls.
+type watching struct {
+	task     anaplan.Task
+	since    time.Time // of the start
+	began    time.Time // first seen in a state other than NOT_STARTED
+	state    anaplan.TaskState
+	outage   time.Time // first of the failed polls in a row
+	gone     time.Time // first 404 in a row
+	warned   bool
+	overdue  *overdue
+	canceled time.Time // when we asked for a cancel
+}
+
+// follow polls a task until it has ended. ok is false if its end is not known; then the
+// ending says why, or is nil because the run was stopped.
+func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task, late *overdue, ok bool, end *ending) {
+	w := &watching{task: task, since: time.Now()}
+	for {
+		t, err := s.client.Task(ctx, s.object(), task.ID)
+		switch {
+		case err == nil:
+			w.outage, w.gone = time.Time{}, time.Time{}
+			if done, err := s.seen(w, t); err != nil {
+				return t, nil, false, explain(err)
+			} else if done {
+				return t, w.overdue, true, nil
+			}
+		case ctx.Err() != nil: // below
+		default:
+			if end := s.pollFailed(w, err); end != nil {
+				return t, nil, false, end
+			}
+		}
+		if ctx.Err() != nil {
+			s.leave(ctx, w)
+			return t, nil, false, nil
+		}
+		if end := s.limits(ctx, w); end != nil {
+			return t, nil, false, end
+		}
+		sleep(ctx, s.run.pollEvery(time.Since(w.since)))
+	}
+}
+
+// seen takes in one answer and says whether the task has ended.
+func (s *step) seen(w *watching, t anaplan.Task) (bool, error) {
+	if w.began.IsZero() && t.State != anaplan.NotStarted {
+		w.began = time.Now()
+	}
+	if t.State.Terminal() {
+		return true, s.record(ledger.TaskEnded{Task: w.task.ID, State: string(t.State), Step: t.CurrentStep, Result: t.RawResult})
+	}
+	p := Progress{Phase: PhaseRun, Text: t.CurrentStep, Done: -1}
+	if t.State == anaplan.NotStarted {
+		p.Phase = PhaseQueue
+	} else if t.Progress != nil {
+		p.Done = *t.Progress
+	}
+	s.progress(p)
+	if t.State == w.state {
+		return false, nil
+	}
+	w.state = t.State
+	return false, s.record(ledger.TaskSeen{Task: w.task.ID, State: string(t.State), Step: t.CurrentStep})
+}
+
+// pollFailed decides what a failed poll means: the task goes on without us, so we go on
+// asking, unless asking cannot help.
+func (s *step) pollFailed(w *watching, err error) *ending {
+	lost := func(cause ledger.Cause, why string, next string) *ending {
+		return &ending{StepEnded: ledger.StepEnded{Verdict: ledger.Unsure, Cause: cause,
+			Message: fmt.Sprintf("%s: task %s was started, its end is not known: %s", s.describe(), w.task.ID, why),
+			Next:    next}}
+	}
+	look := fmt.Sprintf("see how it ended: anaplan-runner tasks %s %s", s.plan.Verb, s.bound.Object.ID)
+	if e := explain(err); e.Cause == ledger.CauseLogin {
+		return lost(ledger.CauseLogin, err.Error(), e.Next+"; "+look)
+	}
+	if errors.Is(err, anaplan.ErrNotFound) {
+		if w.gone.IsZero() {
+			w.gone = time.Now()
+		}
+		if time.Since(w.gone) >= goneLimit {
+			return lost(ledger.CausePermission, fmt.Sprintf("Anaplan does not know it since %s: %v", goneLimit, err), look)
+		}
+	}
+	if w.outage.IsZero() {
+		w.outage = time.Now()
+		return asEnding(s.record(ledger.Waiting{Reason: "network",
+			Text: fmt.Sprintf("task %s cannot be polled, it goes on without us: %v", w.task.ID, err)}))
+	}
+	return nil
+}
+
+// limits applies the time limits: before the task began the patience for a busy model,
+// after it began the step's timeout.
+func (s *step) limits(ctx context.Context, w *watching) *ending {
+	if s.plan.WarnAfter > 0 && !w.warned && time.Since(w.since) >= s.plan.WarnAfter {
+		w.warned = true
+		_ = s.record(ledger.Warned{Text: fmt.Sprintf("runs for longer than %s", s.plan.WarnAfter)})
+	}
+	if !w.canceled.IsZero() {
+		if time.Since(w.canceled) < cancelWait {
+			return nil
+		}
+		return s.timedOut(w, fmt.Sprintf("a cancel was asked for %s ago and is not done", cancelWait))
+	}
+	limit, cause, from := s.timeout(), ledger.CauseTime, w.began
+	if w.began.IsZero() {
+		limit, cause, from = patience(s.plan.Wait.Busy, 2*time.Hour), ledger.CauseBusy, w.since
+	}
+	if time.Since(from) < limit {
+		return nil
+	}
+	w.overdue = &overdue{limit: limit, cause: cause}
+	if !s.cancels() {
+		return s.timedOut(w, "it was left running")
+	}
+	if err := s.cancel(ctx, w.task.ID, fmt.Sprintf("its limit of %s passed", limit)); err != nil {
+		return s.timedOut(w, fmt.Sprintf("the cancel failed: %v", err))
+	}
+	w.canceled = time.Now()
+	return nil
+}
+
+func (s *step) timedOut(w *watching, what string) *ending {
+	return &ending{StepEnded: ledger.StepEnded{Verdict: ledger.TimedOut, Cause: w.overdue.cause,
+		Message: fmt.Sprintf("%s: task %s passed its limit of %s; %s", s.describe(), w.task.ID, w.overdue.limit, what),
+		Next:    fmt.Sprintf("see how it ends: anaplan-runner tasks %s %s", s.plan.Verb, s.bound.Object.ID)}}
+}
+
+func (s *step) timeout() time.Duration {
+	if s.plan.Timeout > 0 {
+		return s.plan.Timeout
+	}
+	return defaultTimeout
+}
+
+// cancels says whether a task that is overdue is cancelled: an import or export is
+// rolled back cleanly, a process may have done half its work (anaplan-api.md 8.3).
+func (s *step) cancels() bool {
+	switch s.plan.OnTimeout {
+	case "cancel":
+		return true
+	case "detach":
+		return false
+	}
+	return s.plan.Verb == configs.Import || s.plan.Verb == configs.Export
+}
+
+// cancel asks Anaplan to cancel a task, and records that we asked.
+func (s *step) cancel(ctx context.Context, task, why string) error {
+	_, err := s.client.Cancel(ctx, s.object(), task)
+	asked := ledger.CancelAsked{Task: task, Reason: why}
+	if err != nil {
+		asked.Error = err.Error()
+	}
+	if lost := s.record(asked); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// leave is what a step does with its task when the run is stopped: after SIGINT Anaplan
+// is asked to cancel it, else it is left running. Either way its end is not known, so
+// the step does not end.
+func (s *step) leave(ctx context.Context, w *watching) {
+	text := fmt.Sprintf("task %s was left running", w.task.ID)
+	if stopped, ok := errors.AsType[*Stopped](context.Cause(ctx)); ok && stopped.Signal == "SIGINT" {
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		text = fmt.Sprintf("Anaplan was asked to cancel task %s; whether it did is not known", w.task.ID)
+		if err := s.cancel(short, w.task.ID, context.Cause(ctx).Error()); err != nil {
+			text = fmt.Sprintf("task %s goes on, the cancel failed: %v", w.task.ID, err)
+		}
+	}
+	_ = s.record(ledger.Warned{Text: text})
+}
+
+func asEnding(err error) *ending {
+	if err == nil {
+		return nil
+	}
+	return explain(err)
+}

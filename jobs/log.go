@@ -1,0 +1,113 @@
+package jobs
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// log writes one line for an event, after it was recorded.
+func (r *run) log(e ledger.Event) {
+	l := r.logger().WithField("run", r.req.ID.Run)
+	if e.Step != "" {
+		l = l.WithField("step", e.Step)
+	}
+	level, text := line(e.Body)
+	l.Log(level, text)
+}
+
+// logger is the runner's logger, or one that writes nowhere.
+func (r *Runner) logger() *logrus.Logger {
+	if r.Log != nil {
+		return r.Log
+	}
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	return l
+}
+
+// line puts an event into words for the log.
+func line(b ledger.Body) (logrus.Level, string) {
+	switch b := b.(type) {
+	case ledger.RunCreated:
+		return logrus.InfoLevel, fmt.Sprintf("run %q of job %q created, date %s, time zone %s", b.ID.Run, b.ID.Job, b.Date, b.Timezone)
+	case ledger.RunResolved:
+		return logrus.InfoLevel, fmt.Sprintf("every name was found, as user %s", b.User.Email)
+	case ledger.StepStarted:
+		if b.Try > 1 {
+			return logrus.InfoLevel, fmt.Sprintf("started again, try %d", b.Try)
+		}
+		return logrus.InfoLevel, "started"
+	case ledger.Waiting:
+		return logrus.WarnLevel, fmt.Sprintf("waits: %s: %s", b.Reason, b.Text)
+	case ledger.SourceUploaded:
+		return logrus.InfoLevel, fmt.Sprintf("uploaded %s to %q: %d bytes, %d chunks", b.Path, b.File.Name, b.Bytes, b.Chunks)
+	case ledger.Intent:
+		return logrus.DebugLevel, fmt.Sprintf("intent %d: starts its task; %d tasks before", b.Number, b.Before.Count)
+	case ledger.TaskStarted:
+		return logrus.InfoLevel, "task " + b.Task + " started"
+	case ledger.StartRefused:
+		return logrus.WarnLevel, "start refused: " + b.Text
+	case ledger.StartUnknown:
+		return logrus.ErrorLevel, "the answer to the start was lost: " + b.Text
+	case ledger.TaskSeen:
+		return logrus.InfoLevel, strings.TrimSpace(fmt.Sprintf("task %s %s %s", b.Task, b.State, b.Step))
+	case ledger.CancelAsked:
+		if b.Error != "" {
+			return logrus.ErrorLevel, fmt.Sprintf("cancel of task %s failed: %s", b.Task, b.Error)
+		}
+		return logrus.WarnLevel, fmt.Sprintf("asked to cancel task %s: %s", b.Task, b.Reason)
+	case ledger.TaskEnded:
+		return logrus.InfoLevel, strings.TrimSpace(fmt.Sprintf("task %s %s %s", b.Task, b.State, b.Step))
+	case ledger.DumpSaved:
+		if b.Error != "" {
+			return logrus.ErrorLevel, fmt.Sprintf("the failure dump of %q cannot be had: %s", b.Of.Name, b.Error)
+		}
+		return logrus.WarnLevel, fmt.Sprintf("%q: %d rows rejected, %d with warnings, kept in %s", b.Of.Name, b.Dump.Rejected, b.Dump.Warned, b.Path)
+	case ledger.TargetWritten:
+		return logrus.InfoLevel, fmt.Sprintf("wrote %s: %d bytes", b.Path, b.Bytes)
+	case ledger.Warned:
+		return logrus.WarnLevel, b.Text
+	case ledger.TryFailed:
+		return logrus.WarnLevel, fmt.Sprintf("try %d failed (%s): %s", b.Try, b.Cause, b.Text)
+	case ledger.StepEnded:
+		return ended(b.Verdict, b.Cause, b.Message)
+	case ledger.StopAsked:
+		return logrus.WarnLevel, b.Text + ": nothing new starts"
+	case ledger.RunEnded:
+		level, text := ended(b.Verdict, b.Cause, b.Message)
+		return level, fmt.Sprintf("run ended: %s (exit code %d)", text, b.Code)
+	}
+	return logrus.InfoLevel, b.Kind()
+}
+
+func ended(v ledger.Verdict, c ledger.Cause, message string) (logrus.Level, string) {
+	level := logrus.ErrorLevel
+	switch v {
+	case ledger.OK, ledger.Skipped:
+		level = logrus.InfoLevel
+	case ledger.Blocked:
+		level = logrus.WarnLevel
+	}
+	text := string(v)
+	if c != "" {
+		text += " (" + string(c) + ")"
+	}
+	if message != "" {
+		text += ": " + message
+	}
+	return level, text
+}
+
+// label is an object or model as the job file names it.
+func label(r configs.Ref) string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return r.ID
+}

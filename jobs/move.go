@@ -1,0 +1,146 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// inspected is a source that was read and stood its guard.
+type inspected struct {
+	FileInput
+	facts data.Facts
+}
+
+// inspect reads every source of the step before anything is uploaded.
+func (s *step) inspect(ctx context.Context) ([]inspected, *ending) {
+	var all []inspected
+	for _, in := range s.bound.Reads {
+		if in.Path == "" {
+			continue // on the server, or uploaded by an earlier step
+		}
+		s.progress(Progress{Phase: PhaseCheck, Text: in.Path, Done: -1})
+		facts, err := Inspect(ctx, in, s.run.now())
+		if err != nil {
+			return nil, s.failed(ctx, "check "+in.Path, err)
+		}
+		all = append(all, inspected{in, facts})
+	}
+	return all, nil
+}
+
+// Inspect reads a source and holds it against its guard, without a request to Anaplan.
+// Errors are *data.InputError and *data.GuardError.
+func Inspect(ctx context.Context, in FileInput, now time.Time) (data.Facts, error) {
+	facts, err := data.Inspect(ctx, in.Path, in.Format)
+	if err != nil {
+		return data.Facts{}, err
+	}
+	return facts, in.Guard.Check(facts, in.Header, now)
+}
+
+// upload fills one server file with a source.
+func (s *step) upload(ctx context.Context, in inspected) *ending {
+	f, err := os.Open(in.Path)
+	if err != nil {
+		return s.failed(ctx, "upload "+in.Path, err)
+	}
+	defer f.Close()
+	var up transfer.Uploaded
+	err = s.patient(ctx, func() (err error) {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		up, err = transfer.Send(ctx, s.client, transfer.Upload{
+			Model: s.model(), File: in.File.ID, Source: f, Size: in.facts.Bytes,
+			Progress: func(n int64) {
+				s.progress(Progress{Phase: PhaseUpload, Text: in.File.Name, Bytes: n, Total: in.facts.Bytes,
+					Done: float64(n) / float64(max(1, in.facts.Bytes))})
+			},
+		})
+		return err
+	})
+	if err != nil {
+		return s.failed(ctx, fmt.Sprintf("upload %s to server file %q (%s)", in.Path, in.File.Name, in.File.ID), err)
+	}
+	return asEnding(s.record(ledger.SourceUploaded{File: in.File, Path: in.Path, Bytes: up.Bytes, Rows: &in.facts.Rows,
+		Chunks: up.Chunks, Digest: up.Digest, Modified: in.facts.Modified, User: s.run.bound.Users[s.bound.Connection].ID}))
+}
+
+// fetch writes the server files that the step gives to their targets.
+func (s *step) fetch(ctx context.Context) *ending {
+	for _, out := range s.bound.Exports {
+		if len(out.Targets) == 0 {
+			continue
+		}
+		if end := s.download(ctx, out); end == nil || end.Verdict != ledger.OK {
+			return end
+		}
+	}
+	return s.done("downloaded")
+}
+
+// download writes one server file to its targets: once from Anaplan, and from there to
+// the others. A target is complete and in place, or untouched.
+func (s *step) download(ctx context.Context, out FileOutput) *ending {
+	first := out.Targets[0]
+	if err := os.MkdirAll(filepath.Dir(first), 0o777); err != nil {
+		return s.failed(ctx, "write "+first, err)
+	}
+	var facts data.Facts
+	var down transfer.Downloaded
+	err := s.patient(ctx, func() (err error) {
+		down, err = transfer.Receive(ctx, s.client, transfer.Download{
+			Model: s.model(), File: out.Export.ID, Path: first,
+			Progress: func(n int64) {
+				s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: n, Total: -1, Done: -1})
+			},
+			Check: func(temp string) (err error) {
+				if facts, err = data.Inspect(ctx, temp, out.Format); err != nil {
+					return err
+				}
+				return out.Guard.Check(facts, nil, s.run.now())
+			},
+		})
+		return err
+	})
+	if err != nil {
+		return s.failed(ctx, fmt.Sprintf("download server file %q (%s) to %s", out.Export.Name, out.Export.ID, first), err)
+	}
+	for i, target := range out.Targets {
+		if i > 0 {
+			if err := copyInPlace(first, target); err != nil {
+				return s.failed(ctx, "write "+target, err)
+			}
+		}
+		written := ledger.TargetWritten{File: out.Export, Path: target, Bytes: down.Bytes, Rows: &facts.Rows,
+			Chunks: down.Chunks, Digest: down.Digest}
+		if err := s.record(written); err != nil {
+			return explain(err)
+		}
+	}
+	return s.done("downloaded")
+}
+
+// copyInPlace copies a file so that the target is complete or untouched.
+func copyInPlace(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	return transfer.Place(to, 0o666, func(f *os.File) error {
+		_, err := io.Copy(f, src)
+		return err
+	})
+}

@@ -1,0 +1,114 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// Tenant is a login at Anaplan, as a connection describes it.
+type Tenant struct {
+	Client *anaplan.Client
+	Host   string // of the API, with port: part of the name of a model
+}
+
+// Connect gives the tenant of a connection by its name in the job, "" for the job's
+// own. It is called whenever a step needs its tenant, from several goroutines, and
+// should give the same one each time.
+type Connect func(ctx context.Context, connection string) (*Tenant, error)
+
+// Runner runs plans. Its fields are not changed while a run is under way. The zero
+// value of an optional field works.
+type Runner struct {
+	Ledger  ledger.Ledger
+	Connect Connect
+	Dir     string           // where failure dumps lie, in a folder for each run
+	Log     *logrus.Logger   // optional; a line an event
+	Watch   func(Progress)   // optional; called from one goroutine at a time, must not block
+	Now     func() time.Time // optional: time.Now
+	Version string
+	// Poll is the time between two polls of a task of this age; optional. For simulators
+	// that are faster than Anaplan, which wants 5 s.
+	Poll func(age time.Duration) time.Duration
+}
+
+// Progress tells what a step is doing at the moment, for progress bars and lines.
+type Progress struct {
+	Step  string
+	Phase Phase
+	Text  string  // Anaplan's currentStep, or what is waited for
+	Done  float64 // 0..1; negative: unknown
+	Bytes int64   // of a transfer
+	Total int64   // of a transfer; negative: unknown
+	End   *ledger.StepEnded
+}
+
+// Phase is a part of a step's life.
+type Phase string
+
+// The phases, in order. Not every step has all of them.
+const (
+	PhaseWait     Phase = "waiting"
+	PhaseCheck    Phase = "checking"
+	PhaseUpload   Phase = "uploading"
+	PhaseQueue    Phase = "queued"
+	PhaseRun      Phase = "running"
+	PhaseDump     Phase = "fetching dumps"
+	PhaseDownload Phase = "downloading"
+	PhaseEnd      Phase = "ended"
+)
+
+// Request is one run to be made.
+type Request struct {
+	ID     ledger.ID
+	Plan   *Plan
+	Params map[string]string
+	Date   time.Time // run.date; its location is the run's time zone
+	Runner ledger.Runner
+}
+
+// Stopped is the cause with which the context of a run is cancelled from outside:
+//
+//	ctx, stop := context.WithCancelCause(ctx)
+//	stop(&jobs.Stopped{Signal: "SIGINT"})
+//
+// SIGINT asks Anaplan to cancel what runs; every other signal leaves it running and
+// records the task ids. Nothing new starts. Run returns within 4 s.
+type Stopped struct {
+	Signal string // "SIGINT", "SIGTERM", "SIGHUP"
+}
+
+func (s *Stopped) Error() string { return fmt.Sprintf("stopped by %s", s.Signal) }
+
+// Run makes a new run: it records it, resolves every name, and runs the steps. What
+// happened, failures too, is in the returned state. The error is not nil only if the
+// ledger could not record: ErrConflict of package ledger if a run of this id is there
+// already; then nothing was started. A ledger that fails later stops the run: what was
+// started is watched to its end, nothing more is started, and the error says so.
+func (r *Runner) Run(ctx context.Context, req Request) (ledger.State, error) {
+	run := newRun(r, req)
+	created, err := created(r, req)
+	if err != nil {
+		return ledger.State{}, err
+	}
+	if err := run.record(ctx, "", created); err != nil {
+		return run.state, fmt.Errorf("create run %q: %w", req.ID.Run, err)
+	}
+	bound, err := Bind(ctx, req.Plan, r.Connect)
+	if err != nil {
+		return run.refuse(ctx, err)
+	}
+	return run.steps(ctx, bound)
+}
+
+func (r *Runner) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}

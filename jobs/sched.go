@@ -1,0 +1,201 @@
+package jobs
+
+import (
+	"fmt"
+
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// standing is what the scheduler knows of one step.
+type standing struct {
+	running bool
+	end     *ledger.StepEnded // nil until it ended
+}
+
+// move is what the scheduler decides for one step that is neither running nor ended:
+// start it, or end it without a start.
+type move struct {
+	step int
+	end  *ledger.StepEnded // nil: start it
+}
+
+// schedule decides what happens next: which steps start and which end unstarted. It is
+// pure. Moves come in file order; after ends were recorded it is asked again, because
+// one blocked step may block others. limit is the number of steps that may run at a
+// time. stopped forbids every start, "always" steps too.
+func schedule(b *Bound, st []standing, limit int, stopped *ledger.StopAsked) []move {
+	var moves []move
+	use := usage(b, st)
+	for i := range b.Plan.Steps {
+		if st[i].running || st[i].end != nil {
+			continue
+		}
+		switch end, ready := reach(b, st, i, stopped); {
+		case end != nil:
+			moves = append(moves, move{step: i, end: end})
+		case ready && use.running < limit && use.free(b, i) && fileFree(b, st, i):
+			use.take(b, i)
+			moves = append(moves, move{step: i})
+		}
+	}
+	return moves
+}
+
+// reach says whether a step's turn has come: it ends without a start, or is ready.
+func reach(b *Bound, st []standing, i int, stopped *ledger.StopAsked) (end *ledger.StepEnded, ready bool) {
+	s := b.Plan.Steps[i]
+	if s.Skip {
+		return &ledger.StepEnded{Verdict: ledger.Skipped, Message: s.SkipText}, false
+	}
+	if stopped != nil {
+		return blocked("the run was stopped: " + stopped.Text), false
+	}
+	if j := unsureOn(b, st, i); j >= 0 {
+		return blocked(fmt.Sprintf("it is unsure whether Anaplan runs step %q on the same model",
+			b.Plan.Steps[j].Name)), false
+	}
+	if s.When == configs.WhenOK || s.When == "" {
+		if j := stopper(b, st); j >= 0 {
+			return blocked(fmt.Sprintf("step %q stopped the run", b.Plan.Steps[j].Name)), false
+		}
+		for _, j := range s.Named {
+			if st[j].end != nil && !satisfied(b, j, st[j].end) {
+				return blocked(fmt.Sprintf("it needs step %q, which is %s",
+					b.Plan.Steps[j].Name, st[j].end.Verdict)), false
+			}
+		}
+	}
+	bad := false
+	for _, j := range s.Waits {
+		if st[j].end == nil {
+			return nil, false
+		}
+		bad = bad || !satisfied(b, j, st[j].end)
+	}
+	if s.When == configs.WhenFailed && !bad {
+		return &ledger.StepEnded{Verdict: ledger.Skipped, Message: "nothing before it failed"}, false
+	}
+	return nil, true
+}
+
+func blocked(why string) *ledger.StepEnded {
+	return &ledger.StepEnded{Verdict: ledger.Blocked, Message: "not started: " + why}
+}
+
+func satisfied(b *Bound, i int, end *ledger.StepEnded) bool {
+	return planned(b.Plan.Steps[i]).Satisfied(*end)
+}
+
+// planned is a step as the ledger knows it.
+func planned(s PlanStep) ledger.StepPlan {
+	return ledger.StepPlan{Name: s.Name, Verb: string(s.Verb), Label: label(s.Object), Model: label(s.Model),
+		OnFailure: string(s.OnFailure), OnPartial: string(s.OnPartial)}
+}
+
+// stopper is the first step that stopped the run, or -1.
+func stopper(b *Bound, st []standing) int {
+	for i := range st {
+		if st[i].end != nil && planned(b.Plan.Steps[i]).Stops(*st[i].end) {
+			return i
+		}
+	}
+	return -1
+}
+
+// unsureOn is a step on the same model as step i, or on one that i reads, of which it
+// is not known whether Anaplan runs it; -1 if there is none.
+func unsureOn(b *Bound, st []standing, i int) int {
+	for j := range st {
+		if st[j].end == nil || st[j].end.Verdict != ledger.Unsure {
+			continue
+		}
+		held := b.Steps[j].Model.ID
+		if held == b.Steps[i].Model.ID {
+			return j
+		}
+		for _, m := range b.Steps[i].Shares {
+			if m == held {
+				return j
+			}
+		}
+	}
+	return -1
+}
+
+// models counts what running steps hold: a step holds its model for itself, and shares
+// the models that its imports read.
+type models struct {
+	running int
+	held    map[string]bool
+	shared  map[string]int
+}
+
+func usage(b *Bound, st []standing) *models {
+	m := &models{held: map[string]bool{}, shared: map[string]int{}}
+	for i := range st {
+		if st[i].running {
+			m.take(b, i)
+		}
+	}
+	return m
+}
+
+func (m *models) take(b *Bound, i int) {
+	m.running++
+	m.held[b.Steps[i].Model.ID] = true
+	for _, id := range b.Steps[i].Shares {
+		m.shared[id]++
+	}
+}
+
+func (m *models) free(b *Bound, i int) bool {
+	own := b.Steps[i].Model.ID
+	if m.held[own] || m.shared[own] > 0 {
+		return false
+	}
+	for _, id := range b.Steps[i].Shares {
+		if id != own && m.held[id] {
+			return false
+		}
+	}
+	return true
+}
+
+// fileFree says whether every earlier step that uploads or reads one of the server
+// files that step i fills has ended: a second upload waits for the import that reads
+// the first, and an import for the upload that fills its file.
+func fileFree(b *Bound, st []standing, i int) bool {
+	for j := range i {
+		if st[j].end != nil || b.Steps[j].Model.ID != b.Steps[i].Model.ID || waitsFor(b.Plan, j, i) {
+			continue
+		}
+		for _, f := range b.Steps[i].Reads {
+			for _, g := range b.Steps[j].Reads {
+				if f.File.ID == g.File.ID {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// waitsFor says whether step i, directly or through others, waits for step j.
+func waitsFor(p *Plan, i, j int) bool {
+	seen := make([]bool, len(p.Steps))
+	var visit func(k int) bool
+	visit = func(k int) bool {
+		if seen[k] {
+			return false
+		}
+		seen[k] = true
+		for _, w := range p.Steps[k].Waits {
+			if w == j || visit(w) {
+				return true
+			}
+		}
+		return false
+	}
+	return visit(i)
+}

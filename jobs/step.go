@@ -1,0 +1,205 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// step is one step under way, in its own goroutine. It owns nothing that others see:
+// what it finds out it sends to the run to be recorded.
+type step struct {
+	run    *run
+	plan   PlanStep
+	bound  BoundStep
+	client *anaplan.Client
+	last   *ending // of the try before
+}
+
+// ending is how a step or a try ended.
+type ending struct {
+	ledger.StepEnded
+	Again bool // it did not happen, and trying again may help
+}
+
+func newStep(r *run, i int) *step {
+	return &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i]}
+}
+
+// do runs the step with its tries. Nil means that the run was stopped before the step's
+// end was known.
+func (s *step) do(ctx context.Context) *ledger.StepEnded {
+	try := 0
+	end := s.again(ctx, func(ctx context.Context) *ending {
+		if try > 0 {
+			failed := ledger.TryFailed{Try: try, Cause: s.last.Cause, Text: s.last.Message}
+			if err := s.record(failed); err != nil {
+				return explain(err)
+			}
+		}
+		try++
+		if err := s.record(ledger.StepStarted{Try: try}); err != nil {
+			return explain(err)
+		}
+		s.last = s.try(ctx)
+		return s.last
+	})
+	if end == nil {
+		return nil
+	}
+	return &end.StepEnded
+}
+
+// again repeats what did not happen, as often and with the waits that the job says.
+// What a task did has happened: it is not repeated from here.
+func (s *step) again(ctx context.Context, f func(context.Context) *ending) *ending {
+	tries, wait := s.plan.Retry.Tries, s.plan.Retry.Wait
+	if tries == 0 {
+		tries = 3
+	}
+	if wait == 0 {
+		wait = 30 * time.Second
+	}
+	for try := 1; ; try++ {
+		end := f(ctx)
+		if end == nil || !end.Again || try >= tries {
+			return end
+		}
+		if !sleep(ctx, wait) {
+			return nil
+		}
+		wait = min(2*wait, max(wait, 10*time.Minute))
+	}
+}
+
+// try makes one attempt at the step.
+func (s *step) try(ctx context.Context) *ending {
+	tenant, err := s.run.Connect(ctx, s.plan.Connection)
+	if err != nil {
+		return s.failed(ctx, "connect", err)
+	}
+	s.client = tenant.Client
+	sources, end := s.inspect(ctx)
+	if end != nil {
+		return end
+	}
+	for _, src := range sources {
+		if end := s.upload(ctx, src); end != nil {
+			return end
+		}
+	}
+	switch {
+	case s.plan.Verb == configs.Upload:
+		return s.done("uploaded")
+	case s.plan.Verb == configs.Download:
+		return s.fetch(ctx)
+	}
+	task, end := s.start(ctx)
+	if end != nil {
+		return end
+	}
+	return s.attend(ctx, task)
+}
+
+// attend watches a started task to its end and collects what it left.
+func (s *step) attend(ctx context.Context, task anaplan.Task) *ending {
+	last, late, ok, end := s.follow(ctx, task)
+	if !ok {
+		return end
+	}
+	// The task has ended: what it left is fetched even if the run was stopped meanwhile,
+	// for as long as the process has.
+	ctx, cancel := graceful(ctx, stopGrace)
+	defer cancel()
+	found := s.collect(ctx, last)
+	if err := s.record(found.events...); err != nil {
+		return explain(err)
+	}
+	verdict := judge(s.judged(last, found))
+	verdict = late.apply(verdict)
+	if verdict.Verdict == ledger.OK && s.plan.Verb == configs.Export {
+		if end := s.again(ctx, s.fetch); end == nil {
+			return nil
+		} else if end.Verdict != ledger.OK {
+			end.Again = false // the export ran
+			return end
+		}
+	}
+	return &ending{StepEnded: verdict}
+}
+
+// record asks the owner of the run's state to record events of this step, and waits
+// until they are durable.
+func (s *step) record(bodies ...ledger.Body) error {
+	if len(bodies) == 0 {
+		return nil
+	}
+	reply := make(chan error, 1)
+	s.run.records <- recordRequest{s.plan.Name, bodies, reply}
+	return <-reply
+}
+
+// failed explains an error of this step. An error that only says that the run was
+// stopped gives nil: the step did not end.
+func (s *step) failed(ctx context.Context, doing string, err error) *ending {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	e := explain(err)
+	e.Message = fmt.Sprintf("%s: %s: %s", s.describe(), doing, e.Message)
+	return e
+}
+
+// describe names what the step does, with Anaplan's object and the model.
+func (s *step) describe() string {
+	return fmt.Sprintf("%s %q (%s) in model %q", s.plan.Verb, s.bound.Object.Name, s.bound.Object.ID, s.bound.Model.Name)
+}
+
+func (s *step) done(text string) *ending {
+	return &ending{StepEnded: ledger.StepEnded{Verdict: ledger.OK, Message: s.describe() + ": " + text}}
+}
+
+func (s *step) model() anaplan.ModelRef {
+	return anaplan.ModelRef{Workspace: s.bound.Model.Workspace, Model: s.bound.Model.ID}
+}
+
+func (s *step) object() anaplan.Object {
+	return anaplan.Object{Model: s.model(), Kind: s.bound.Kind, ID: s.bound.Object.ID}
+}
+
+func (s *step) progress(p Progress) {
+	p.Step = s.plan.Name
+	s.run.progress(p)
+}
+
+// stopGrace is how long a step goes on with what it must finish after the run was
+// stopped. The process ends within 4 s (design.md 5, signals).
+const stopGrace = 2 * time.Second
+
+// graceful is a context that outlives ctx by d.
+func graceful(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if sleep(longer, d) {
+			cancel(context.Cause(ctx))
+		}
+	})
+	return longer, func() { stop(); cancel(context.Canceled) }
+}
+
+// sleep waits and says whether it did so to the end.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
