@@ -177,7 +177,7 @@ func (a answer) write(w http.ResponseWriter) {
 	for _, key := range slices.Sorted(maps.Keys(a.header)) {
 		w.Header().Set(key, a.header[key])
 	}
-	if a.status != http.StatusNoContent {
+	if a.status != http.StatusNoContent && a.header["Content-Length"] == "" {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	w.WriteHeader(a.status)

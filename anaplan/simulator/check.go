@@ -100,6 +100,9 @@ func (k *checker) list(place string, m *Model, l List) {
 
 func (k *checker) module(place string, m *Model, mod Module) {
 	k.id(place, mod.ID, "102")
+	if len(mod.Dimensions) == 0 {
+		k.wrong("%s: it needs a dimension at least", place)
+	}
 	allowed := slices.Clone(mod.Dimensions)
 	for _, d := range mod.Dimensions {
 		if d != "Time" && d != "Versions" && m.list(d) == nil {

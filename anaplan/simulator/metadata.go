@@ -95,11 +95,48 @@ func (s *Simulator) getModules(c *call) answer {
 	return s.page(c, "module", "modules", rows)
 }
 
-func lineItemObjects(mod *module) (rows []object) {
-	for _, li := range mod.lineItems {
-		rows = append(rows, object{"moduleId": mod.id, "moduleName": mod.name, "id": li.ID, "name": li.Name})
+// lineItemObjects have every field of the real ones, since generated clients ask for them; only name, ids,
+// format and dimensions mean something here.
+func (m *model) lineItemObjects(mod *module) (rows []object) {
+	dimensions := []object{}
+	for _, name := range mod.dimensions {
+		dimensions = append(dimensions, object{"id": m.dimensionID(name), "name": name})
+	}
+	for i, li := range mod.lineItems {
+		row := object{
+			"moduleId": mod.id, "moduleName": mod.name, "id": li.ID, "name": li.Name,
+			"format": strings.ToUpper(li.Format), "formatMetadata": m.formatMetadata(li), "summary": "None",
+			"appliesTo": dimensions, "dataTags": []object{}, "referencedBy": []object{}, "timeScale": "Not Applicable",
+			"timeRange": "Not Applicable", "version": object{"id": "20000000020", "name": "All"}, "style": "Normal",
+			"cellCount": len(mod.cells), "notes": "", "code": "", "isSummary": false, "formula": "",
+			"formulaScope": "All Versions", "useSwitchover": false, "breakback": false, "broughtForward": false,
+			"startOfSection": i == 0,
+		}
+		if li.Calculated {
+			row["formula"] = "0"
+		}
+		rows = append(rows, row)
 	}
 	return rows
+}
+
+func (m *model) formatMetadata(li LineItem) object {
+	switch li.Format {
+	case "number":
+		return object{
+			"dataType": "NUMBER", "comparisonIncrease": "GOOD", "customUnits": nil, "decimalPlaces": -1,
+			"decimalSeparator": "FULL_STOP", "groupingSeparator": "COMMA", "minimumSignificantDigits": 4,
+			"negativeNumberNotation": "MINUS_SIGN", "unitsDisplayType": "NONE", "unitsType": "NONE", "zeroFormat": "ZERO",
+		}
+	case "list":
+		return object{
+			"dataType": "ENTITY", "hierarchyEntityLongId": m.dimensionID(li.List), "selectiveAccessApplied": false,
+			"showAll": false,
+		}
+	case "text":
+		return object{"dataType": "TEXT", "textType": "GENERAL"}
+	}
+	return object{"dataType": strings.ToUpper(li.Format)}
 }
 
 func (c *call) items(kind string, rows []object) answer {
@@ -115,13 +152,13 @@ func (s *Simulator) getModuleLineItems(c *call) answer {
 	if mod == nil {
 		return s.notFound(c)
 	}
-	return c.items("lineItem", lineItemObjects(mod))
+	return c.items("lineItem", c.model.lineItemObjects(mod))
 }
 
 func (s *Simulator) getLineItems(c *call) answer {
 	var rows []object
 	for _, mod := range c.model.modules {
-		rows = append(rows, lineItemObjects(mod)...)
+		rows = append(rows, c.model.lineItemObjects(mod)...)
 	}
 	return c.items("lineItem", rows)
 }
@@ -130,7 +167,7 @@ func (s *Simulator) getLineItems(c *call) answer {
 func (s *Simulator) getViews(c *call) answer {
 	var rows []object
 	for _, mod := range c.model.modules {
-		rows = append(rows, object{"id": mod.id, "name": mod.name + ".Default View", "moduleId": mod.id})
+		rows = append(rows, object{"id": mod.id, "name": mod.name + ".Default View", "moduleId": mod.id, "code": ""})
 	}
 	return s.page(c, "view", "views", rows)
 }
@@ -140,7 +177,7 @@ func (s *Simulator) getModuleViews(c *call) answer {
 	if mod == nil {
 		return s.notFound(c)
 	}
-	return s.page(c, "view", "views", []object{{"id": mod.id, "name": "Default View", "moduleId": mod.id}})
+	return s.page(c, "view", "views", []object{{"id": mod.id, "name": "Default View", "moduleId": mod.id, "code": ""}})
 }
 
 func (s *Simulator) getView(c *call) answer {

@@ -71,7 +71,10 @@ type Switches struct {
 	TooLate    float64       `toml:"too_late"`
 	// StateIgnored: archived, locked and offline models start tasks all the same (21.10).
 	StateIgnored bool `toml:"state_ignored"`
-	// UniformDetails: no nulls, no missing texts, no missing type and creationTime (11.2, 11.4).
+	// SparseTasks: some tasks lack creationTime and, before they run, currentStep (11.2). Published clients
+	// that work live do not start without creationTime, so it is there by default.
+	SparseTasks bool `toml:"sparse_tasks"`
+	// UniformDetails: no nulls, no missing texts, names and types (11.2, 11.4).
 	UniformDetails bool `toml:"uniform_details"`
 	// BareTaskID: the start of a task answers {"taskId"} without "task" around it (11.1).
 	BareTaskID bool `toml:"bare_task_id"`

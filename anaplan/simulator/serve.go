@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,73 +20,100 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		method: r.Method, path: r.URL.Path, query: r.URL.Query(), header: r.Header,
 		base: "https://" + r.Host, body: body,
 	}
-	s.lock()
-	record := len(s.requests)
-	s.requests = append(s.requests, Request{At: s.t, Method: c.method, Path: c.path})
-	fault := s.fault(c)
-	s.requests[record].Faulted = c.faulted
-	s.mu.Unlock()
-
-	done := func(status int) {
-		s.requests[record].Status = status
-		if c.user != nil {
-			s.requests[record].User = c.user.email
-		}
-	}
-	if fault.Delay > 0 && !s.wait(r, fault.Delay) {
+	fault, record := s.arrived(c)
+	if fault.Delay > 0 && !wait(r, fault.Delay, nil) {
 		panic(http.ErrAbortHandler)
 	}
 	if fault.Drop == "before" {
 		panic(http.ErrAbortHandler)
 	}
 	if fault.Drop == "after" && fault.After > 0 {
-		s.lock()
-		s.later(c, s.t.Add(fault.After))
-		s.mu.Unlock()
+		s.takeEffectLater(c, fault.After)
 		panic(http.ErrAbortHandler)
 	}
+	a, hang := s.attempt(c, fault, record)
+	for hang != nil {
+		if !wait(r, hang.pause, hang.changed) {
+			panic(http.ErrAbortHandler)
+		}
+		a, hang = s.attempt(c, fault, record)
+	}
+	if fault.Drop == "after" {
+		panic(http.ErrAbortHandler)
+	}
+	if fault.Truncate && len(a.body) > 0 {
+		whole := len(a.body)
+		a.header["Content-Length"] = strconv.Itoa(whole)
+		a.body = a.body[:whole/2]
+		a.write(w)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	a.write(w)
+}
+
+// arrived records the request and finds the faults that hit it.
+func (s *Simulator) arrived(c *call) (fault Fault, record int) {
+	s.lock()
+	defer s.mu.Unlock()
+	record = len(s.requests)
+	fault = s.fault(c)
+	s.requests = append(s.requests, Request{At: s.t, Method: c.method, Path: c.path, Faulted: c.faulted})
+	return fault, record
+}
+
+func (s *Simulator) takeEffectLater(c *call, after time.Duration) {
+	s.lock()
+	defer s.mu.Unlock()
+	s.later(c, s.t.Add(after))
+}
+
+// A hanging call looks again after the pause, or when something changed.
+type hanging struct {
+	pause   time.Duration
+	changed <-chan struct{}
+}
+
+// attempt answers, or says how long the call hangs at least.
+func (s *Simulator) attempt(c *call, fault Fault, record int) (answer, *hanging) {
+	s.lock()
+	defer s.mu.Unlock()
 	var a answer
 	if fault.Status != 0 && !fault.Took {
-		s.lock()
 		a = s.faultAnswer(c, fault)
 	} else {
-		for {
-			s.lock()
-			var until time.Time
-			a, until = s.answer(c)
-			if until.IsZero() {
-				break
-			}
-			changed, pause := s.changed, until.Sub(s.t)
-			s.mu.Unlock()
-			if !s.waitChanged(r, changed, pause) {
-				panic(http.ErrAbortHandler)
-			}
+		var until time.Time
+		if a, until = s.answer(c); !until.IsZero() {
+			return answer{}, &hanging{pause: until.Sub(s.t), changed: s.changed}
 		}
 		if fault.Status != 0 {
 			a = s.faultAnswer(c, fault)
 		}
 	}
-	date := s.t
-	if fault.Drop == "after" {
-		done(0)
-	} else {
-		done(a.status)
+	if a.header == nil {
+		a.header = map[string]string{}
 	}
-	s.mu.Unlock()
-	if fault.Drop == "after" {
-		panic(http.ErrAbortHandler)
+	a.header["Date"] = s.t.UTC().Format(http.TimeFormat)
+	if fault.Drop != "after" {
+		s.requests[record].Status = a.status
 	}
-	w.Header().Set("Date", date.UTC().Format(http.TimeFormat))
-	if fault.Truncate && len(a.body) > 0 {
-		whole := len(a.body)
-		w.Header().Set("Content-Length", fmt.Sprint(whole))
-		w.WriteHeader(a.status)
-		_, _ = w.Write(a.body[:whole/2])
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
+	if c.user != nil {
+		s.requests[record].User = c.user.email
 	}
-	a.write(w)
+	return a, nil
+}
+
+// wait lets time pass, or until something changed; false when the caller gave up.
+func wait(r *http.Request, d time.Duration, changed <-chan struct{}) bool {
+	timer := time.NewTimer(max(d, time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-changed:
+	case <-r.Context().Done():
+		return false
+	}
+	return true
 }
 
 // fault combines the faults that hit this request.
@@ -142,33 +170,6 @@ func (s *Simulator) faultAnswer(c *call, f Fault) answer {
 func (s *Simulator) later(c *call, due time.Time) {
 	c.due = due
 	s.late = append(s.late, c)
-}
-
-// wait lets time pass; false when the caller gave up or the simulator was closed.
-func (s *Simulator) wait(r *http.Request, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
-}
-
-func (s *Simulator) waitChanged(r *http.Request, changed <-chan struct{}, d time.Duration) bool {
-	timer := time.NewTimer(max(d, time.Millisecond))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-changed:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return !s.closed
-	case <-r.Context().Done():
-		return false
-	}
 }
 
 // misused notes what a caller should not have done, unless a fault led to it.

@@ -134,12 +134,14 @@ func (s *Simulator) notePoll(c *call, t *task) {
 func (s *Simulator) taskObject(c *call, t *task) object {
 	o := object{"taskId": t.id, "taskState": t.state, "progress": s.progress(t)}
 	if !t.sparse {
-		o["creationTime"] = t.created.UnixMilli()
 		o["type"] = "taskInformation"
+	}
+	if !t.sparse || !s.switches.SparseTasks {
+		o["creationTime"] = t.created.UnixMilli()
 	}
 	switch t.state {
 	case notStarted:
-		if !t.sparse {
+		if !t.sparse || !s.switches.SparseTasks {
 			o["currentStep"] = "Waiting to start"
 		}
 	case inProgress:
