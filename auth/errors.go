@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 )
 
 var (
@@ -74,6 +76,26 @@ func (e *TokenError) LoginRefused() bool { return true }
 
 // NoEffect returns true. Packages that do not know this one can ask for it by interface{ NoEffect() bool }.
 func (e *TokenError) NoEffect() bool { return true }
+
+// Final returns true when trying again cannot help before a person has done something: the login was refused, or its certificate, key or
+// passphrase cannot be used. It is false when the auth host could not be reached, or was unavailable.
+func (e *TokenError) Final() bool {
+	if _, ok := errors.AsType[*keystore.CertificateError](e.Err); ok {
+		return true
+	}
+	return errors.Is(e.Err, ErrRefused) || errors.Is(e.Err, ErrForeignHost) || errors.Is(e.Err, ErrLoggedOut)
+}
+
+// Next says what to do about it; "" when only the cause can tell.
+func (e *TokenError) Next() string {
+	if c, ok := errors.AsType[*keystore.CertificateError](e.Err); ok {
+		return c.Next
+	}
+	if l, ok := errors.AsType[*LoginError](e.Err); ok {
+		return l.Next
+	}
+	return ""
+}
 
 // clockOff reports whether the answer shows that the time in our message was off.
 func (e *LoginError) clockOff() bool {

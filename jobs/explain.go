@@ -21,8 +21,11 @@ func explain(err error) *ending {
 		return &ending{Again: again, StepEnded: ledger.StepEnded{
 			Verdict: ledger.Failed, Cause: c, Message: err.Error(), Next: next}}
 	}
-	if next, ok := refusedLogin(err); ok {
-		return end(ledger.CauseLogin, false, next)
+	if e := tokenError(nil); errors.As(err, &e) {
+		if e.Final() {
+			return end(ledger.CauseLogin, false, e.Next())
+		}
+		return end(ledger.CauseNetwork, true, "check the network and Anaplan's status page, then run it again")
 	}
 	if e, ok := errors.AsType[*impatience](err); ok {
 		return end(waitCause(e.err), false, "run it again when the model is free, or raise the step's wait")
@@ -84,16 +87,13 @@ func networkError(err error) bool {
 	return ok
 }
 
-// refusedLogin recognises the final errors of a login without knowing how it is made.
-func refusedLogin(err error) (next string, ok bool) {
-	var refused interface {
-		LoginRefused() bool
-		Next() string
-	}
-	if errors.As(err, &refused) && refused.LoginRefused() {
-		return refused.Next(), true
-	}
-	return "", false
+// tokenError is an error that kept a request from having an effect for want of a token.
+// It is recognised without knowing how logins are made.
+type tokenError interface {
+	error
+	NoEffect() bool
+	Final() bool
+	Next() string
 }
 
 // run turns the ending of something that concerns the whole run into the run's end.
