@@ -14,6 +14,10 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
+// Explain says of an error that is not a run's own what its cause is and what can be done,
+// in the words of a run.
+func Explain(err error) ledger.StepEnded { return explain(err).StepEnded }
+
 // explain maps an error to its cause and to what a person can do. It is the one place
 // that does; every error that a run meets passes here.
 func explain(err error) *ending {

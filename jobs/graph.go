@@ -66,7 +66,10 @@ func indexOf(job *configs.Job, name string) []int {
 
 func problem(job *configs.Job, s configs.Step, key, what, instead string) configs.Problem {
 	at := s.Positions[key]
-	return configs.Problem{File: job.File, Line: at.Line, Column: at.Column, Key: fmt.Sprintf("step %q: %s", s.Name, key), What: what, Instead: instead}
+	if s.Name != "" {
+		key = fmt.Sprintf("step %q: %s", s.Name, key)
+	}
+	return configs.Problem{File: job.File, Line: at.Line, Column: at.Column, Key: key, What: what, Instead: instead}
 }
 
 // choose marks what a selection leaves out.

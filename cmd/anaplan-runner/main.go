@@ -1,4 +1,12 @@
-// Command anaplan-runner runs batch jobs against Anaplan models.
+// Command anaplan-runner runs jobs in Anaplan: see its help.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"github.com/anaplan-runner/anaplan-runner/cmd/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Process().Main(os.Args[1:]))
+}

@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+const (
+	name           = "anaplan-runner"
+	completionFlag = "--generate-bash-completion"
+)
+
+// exitCodes stands in every help.
+const exitCodes = `
+EXIT CODES:
+   0    ok (also when every step was skipped; --skip-code gives these another code)
+   1    Anaplan ran it and it failed
+   3    finished; a step rejected more rows than the job accepts
+   4    auth check: a certificate ends within --warn
+   64   wrong usage
+   65   a source or a result is missing, or a guard refused it; nothing was replaced
+   70   internal error
+   75   temporary, after our own patience; trying again may help
+   76   unsure whether Anaplan ran it; nothing was repeated; a person decides
+   77   login or permission
+   78   the job file is wrong, or names what does not exist
+   124  a time limit passed
+   130  interrupted (143 by SIGTERM or SIGHUP)
+`
+
+// Main runs the command with its arguments, without the program's name, and returns the
+// exit code. The result has been written when it returns.
+func (p *Program) Main(args []string) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			// Not the value: it may hold anything. The stack has no values.
+			fmt.Fprintf(p.Err, "%s: internal error (%T); please report it with these lines\n%s", name, r, debug.Stack())
+			code = ledger.CodeInternal
+		}
+	}()
+	p.log = newLog(p.Err)
+	app := p.app()
+	err := app.RunContext(context.Background(), append([]string{name}, permute(app, args)...))
+	if err == nil {
+		return ledger.CodeOK
+	}
+	if e, ok := errors.AsType[exitCode](err); ok {
+		return int(e)
+	}
+	return p.report(explain(err), wantsJSON(args))
+}
+
+// exitCode is the error of a command that has printed its result already.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// exit is the error with which a command ends that has printed its result.
+func exit(code int) error {
+	if code == ledger.CodeOK {
+		return nil
+	}
+	return exitCode(code)
+}
+
+func (p *Program) app() *cli.App {
+	app := &cli.App{
+		Name:      name,
+		Usage:     "runs imports, exports, processes and actions in Anaplan, and says truthfully what happened",
+		UsageText: name + " COMMAND [ARGUMENTS] [OPTIONS]\n" + name + " COMMAND --help",
+		Description: "A job file in TOML names a model and its steps. Start with `" + name + " demo`: it runs a whole night against a\n" +
+			"simulated Anaplan, and leaves its files for you to look at.",
+		Version:                Version(),
+		Reader:                 p.In,
+		Writer:                 p.Out,
+		ErrWriter:              p.Err,
+		EnableBashCompletion:   true,
+		HideHelpCommand:        true,
+		Action:                 p.noCommand,
+		OnUsageError:           usageError,
+		ExitErrHandler:         func(*cli.Context, error) {}, // Main says what happened
+		CustomAppHelpTemplate:  cli.AppHelpTemplate + exitCodes,
+		UseShortOptionHandling: false,
+		Commands:               p.commands(),
+	}
+	p.complete(app.Commands)
+	return app
+}
+
+// complete gives every command what all have.
+func (p *Program) complete(commands []*cli.Command) {
+	for _, c := range commands {
+		c.OnUsageError = usageError
+		c.HideHelpCommand = true
+		template := cli.CommandHelpTemplate
+		if len(c.Subcommands) > 0 {
+			template = cli.SubcommandHelpTemplate
+			if c.Action == nil {
+				c.Action = p.noCommand
+			}
+		}
+		c.CustomHelpTemplate = template + exitCodes
+		p.complete(c.Subcommands)
+	}
+}
+
+// noCommand is what happens without a command, or with one that is not there. It is wrong
+// usage, so that a schedule that lost its arguments does not look well.
+func (p *Program) noCommand(c *cli.Context) error {
+	commands := c.App.Commands
+	what := name
+	if c.Command != nil && len(c.Command.Subcommands) > 0 {
+		commands = c.Command.Subcommands
+		what = c.Command.HelpName
+	}
+	var names []string
+	for _, c := range commands {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	if c.Args().Len() == 0 {
+		return usage("one of "+strings.Join(names, ", ")+"; see "+what+" --help", "%s: no command is given", what)
+	}
+	given := c.Args().First()
+	next := "the commands are " + strings.Join(names, ", ")
+	if near := nearest(given, names); near != "" {
+		next = fmt.Sprintf("did you mean %q? ", near) + next
+	}
+	return usage(next, "%s has no command %q", what, given)
+}
+
+func usageError(c *cli.Context, err error, _ bool) error {
+	text := err.Error()
+	what := name
+	if c.Command != nil && c.Command.HelpName != "" {
+		what = c.Command.HelpName
+	}
+	if flag, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		flag = strings.TrimLeft(flag, "-")
+		next := "see " + what + " --help"
+		if c.Command != nil {
+			if near := nearest(flag, flagNames(c.Command.Flags)); near != "" {
+				next = fmt.Sprintf("did you mean --%s? see %s --help", near, what)
+			}
+		}
+		return usage(next, "%s has no option --%s", what, flag)
+	}
+	return usage("see "+what+" --help", "%s: %s", what, text)
+}
+
+func flagNames(flags []cli.Flag) []string {
+	var names []string
+	for _, f := range flags {
+		names = append(names, f.Names()...)
+	}
+	return names
+}
+
+// arguments are those of a command, as many as it has names for.
+func arguments(c *cli.Context, names ...string) ([]string, error) {
+	given := c.Args().Slice()
+	if len(given) < len(names) {
+		return nil, usage(fmt.Sprintf("write %s %s; see %s --help", c.Command.HelpName, strings.Join(names, " "), c.Command.HelpName),
+			"%s: %s is missing", c.Command.HelpName, names[len(given)])
+	}
+	if len(given) > len(names) {
+		return nil, usage(fmt.Sprintf("quote names that hold blanks; see %s --help", c.Command.HelpName),
+			"%s: there is one argument too many: %q", c.Command.HelpName, given[len(names)])
+	}
+	return given, nil
+}
+
+// nearest is the candidate that was probably meant, "" if none is near.
+func nearest(s string, candidates []string) string {
+	best, least := "", len(s)/3+2
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(s), strings.ToLower(c)); d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// ask asks for a secret on the terminal, without showing what is typed. Where there is no
+// terminal it is a failure that says how else a secret is given.
+func (p *Program) ask(prompt string) (secret.Value, error) {
+	f, ok := p.In.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return secret.Value{}, &failure{code: ledger.CodePermission, cause: ledger.CauseLogin,
+			what: "the private key is encrypted, no passphrase is given, and there is no terminal to ask on",
+			next: "set passphrase = \"env:NAME\" in the connection, or give --passphrase file:PATH"}
+	}
+	fmt.Fprint(p.Err, prompt)
+	typed, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(p.Err)
+	if err != nil {
+		return secret.Value{}, fmt.Errorf("read the passphrase: %w", err)
+	}
+	return secret.New(typed), nil
+}

@@ -1,0 +1,23 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/urfave/cli/v2"
+)
+
+// commands are all commands, in the order of the help.
+func (p *Program) commands() []*cli.Command {
+	return []*cli.Command{
+		p.versionCommand(),
+	}
+}
+
+func (p *Program) versionCommand() *cli.Command {
+	return &cli.Command{Name: "version", Usage: "says which version this is", Action: func(c *cli.Context) error {
+		return nil
+	}}
+}
+
+// flags joins groups of flags.
+func flags(groups ...[]cli.Flag) []cli.Flag { return slices.Concat(groups...) }

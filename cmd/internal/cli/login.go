@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+)
+
+// connectionsFlag names the file of connections.
+func connectionsFlag() cli.Flag {
+	return &cli.StringFlag{Name: "connections", Usage: "`FILE` with the connections; default: connections.toml beside the job, then the machine's", Category: "Login:", TakesFile: true}
+}
+
+// loginFlags say who logs in, and where, for commands without a job file. Each has a
+// variable; what neither says comes from the connection.
+func loginFlags() []cli.Flag {
+	text := func(name, usage string) cli.Flag {
+		return &cli.StringFlag{Name: name, Usage: usage + " [$" + variable(name) + "]", Category: "Login:"}
+	}
+	return []cli.Flag{
+		connectionsFlag(),
+		text("connection", "`NAME` of the connection in the file of connections; default: the only one"),
+		text("region", "`CODE` of the tenant's region, such as us1 or eu3"),
+		text("api-url", "`URL` of the API instead of a region's"),
+		text("auth-url", "`URL` of the login host instead of a region's"),
+		text("certificate", "`FILE` with the CA certificate (PEM)"),
+		text("private-key", "`FILE` with its private key (PEM), or a reference"),
+		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME or cmd:COMMAND [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
+		text("message", "`FORMAT` of the login message: v2 or v1"),
+		text("header", "`FORM` of the login header: pem or der"),
+		text("user", "`EMAIL` for basic login"),
+		&cli.StringFlag{Name: "password", Usage: "`REFERENCE` to the password [the password itself in $ANAPLAN_PASSWORD]", Category: "Login:"},
+		text("proxy", "`URL` of the proxy"),
+		text("ca", "`FILE` with further certificate authorities for TLS (PEM)"),
+	}
+}
+
+// placeFlags say in which model.
+func placeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "workspace", Aliases: []string{"w"}, Usage: "`NAME` or id of the workspace [$ANAPLAN_WORKSPACE]", Category: "Where:"},
+		&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "`NAME` or id of the model [$ANAPLAN_MODEL]", Category: "Where:"},
+	}
+}
+
+// variable is the environment variable of a flag.
+func variable(flag string) string {
+	return "ANAPLAN_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// setting is what a flag says, else its variable.
+func (p *Program) setting(c *cli.Context, flag string) string {
+	if c.IsSet(flag) {
+		return c.String(flag)
+	}
+	return p.env(variable(flag))
+}
+
+// jobVariables are those that commands with a job file do not look at.
+var jobVariables = []string{"connection", "region", "api-url", "auth-url", "certificate", "private-key", "passphrase", "message", "header",
+	"user", "password", "proxy", "ca", "workspace", "model"}
+
+// ignoredVariables tells which variables a command with a job file takes no notice of.
+func (p *Program) ignoredVariables() {
+	var set []string
+	for _, flag := range jobVariables {
+		if p.env(variable(flag)) != "" {
+			set = append(set, variable(flag))
+		}
+	}
+	if len(set) > 0 {
+		p.log.Warnf("%s set in the environment; a job takes its login and target from its file alone", strings.Join(set, ", "))
+	}
+}
+
+// login is the connection that a command without a job file uses: the flags, else the
+// variables, else the connection of the file.
+func (p *Program) login(c *cli.Context) (configs.Connection, error) {
+	conn, err := p.savedConnection(c)
+	if err != nil {
+		return configs.Connection{}, err
+	}
+	over := func(flag string, to *string) {
+		if v := p.setting(c, flag); v != "" {
+			*to = v
+		}
+	}
+	if region := p.setting(c, "region"); region != "" {
+		conn.Region, conn.APIURL, conn.AuthURL = region, "", ""
+	}
+	over("api-url", &conn.APIURL)
+	over("auth-url", &conn.AuthURL)
+	over("proxy", &conn.Proxy)
+	over("ca", &conn.CA)
+	over("message", &conn.Message)
+	over("header", &conn.Header)
+	certificate, user := p.setting(c, "certificate"), p.setting(c, "user")
+	if c.IsSet("certificate") && c.IsSet("user") {
+		return configs.Connection{}, usage("give one of them", "--certificate and --user are two ways to log in")
+	}
+	switch {
+	case certificate != "" && !c.IsSet("user"):
+		conn.Method = "certificate"
+	case user != "":
+		conn.Method = "basic"
+	}
+	over("certificate", &conn.Certificate)
+	over("private-key", &conn.PrivateKey)
+	over("user", &conn.User)
+	if err := p.secretSetting(c, "passphrase", &conn.Passphrase); err != nil {
+		return configs.Connection{}, err
+	}
+	if err := p.secretSetting(c, "password", &conn.Password); err != nil {
+		return configs.Connection{}, err
+	}
+	return conn, complete(conn)
+}
+
+// secretSetting takes a secret's reference from the flag, else the secret itself from the
+// variable, by a reference to the variable.
+func (p *Program) secretSetting(c *cli.Context, flag string, to *string) error {
+	if c.IsSet(flag) {
+		if _, err := secret.ParseRef(c.String(flag)); err != nil {
+			return usage("arguments can be seen by everybody on the machine: write --"+flag+" file:PATH, or set "+variable(flag), "--%s: %v", flag, err)
+		}
+		*to = c.String(flag)
+		return nil
+	}
+	if p.env(variable(flag)) != "" {
+		*to = "env:" + variable(flag)
+	}
+	return nil
+}
+
+// savedConnection is the connection of the file that the caller names, or the only one;
+// one without a login if there is no file.
+func (p *Program) savedConnection(c *cli.Context) (configs.Connection, error) {
+	saved, err := configs.LoadConnections(c.String("connections"), "", p.env)
+	if err != nil {
+		return configs.Connection{}, err
+	}
+	chosen := p.setting(c, "connection")
+	if chosen == "" {
+		if names := saved.Names(); len(names) == 1 {
+			chosen = names[0]
+		}
+	}
+	if chosen != "" {
+		return saved.Get(chosen)
+	}
+	dir, err := filepath.Abs(".")
+	return configs.Connection{Name: "command line", Dir: dir}, err
+}
+
+// complete says what is missing for a login.
+func complete(conn configs.Connection) error {
+	const ways = "give --certificate and --private-key (or $ANAPLAN_CERTIFICATE and $ANAPLAN_PRIVATE_KEY), --user and --password, or --connection NAME of a connections.toml"
+	if conn.Method == "basic" {
+		if conn.User == "" || conn.Password == "" {
+			return usage(ways, "no password is given for the basic login")
+		}
+		return nil
+	}
+	if conn.Certificate == "" {
+		return usage(ways, "no login is given")
+	}
+	return nil
+}
+
+// place is the workspace and model of a command without a job file.
+func (p *Program) place(c *cli.Context, conn configs.Connection) (workspace, model configs.Ref, err error) {
+	workspace, model = conn.Workspace, conn.Model
+	if v := p.setting(c, "workspace"); v != "" {
+		workspace = configs.Ref{Name: v}
+	}
+	if v := p.setting(c, "model"); v != "" {
+		model = configs.Ref{Name: v}
+	}
+	if workspace.Zero() || model.Zero() {
+		missing := "workspace"
+		if !workspace.Zero() {
+			missing = "model"
+		}
+		return workspace, model, usage(fmt.Sprintf("give --%s NAME, or set %s", missing, variable(missing)), "no %s is given", missing)
+	}
+	return workspace, model, nil
+}

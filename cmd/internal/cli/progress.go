@@ -1,0 +1,6 @@
+package cli
+
+// screen is the progress bars of a terminal.
+type screen struct{}
+
+func (s *screen) close() {}

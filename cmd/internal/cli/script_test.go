@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"anaplan-runner": func() { os.Exit(Process().Main(os.Args[1:])) },
+	})
+}
+
+// TestScripts runs testdata/script/*.txt with the real program. Each script has a
+// simulator of its own, whose log of misuse has to be empty at the end, and whose faults
+// must have fired. Around a script lie connections.toml with the connection "sim",
+// cert.pem, key.pem, and the sample's data; a file sim.toml in it changes the simulator.
+func TestScripts(t *testing.T) {
+	identity := sync.OnceValues(newIdentityFiles)
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			files, err := identity()
+			if err != nil {
+				return err
+			}
+			return setup(env, files)
+		},
+	})
+}
+
+// simulated is sim.toml: how the simulator of a script behaves.
+type simulated struct {
+	TokenLife time.Duration      `toml:"token_life"`
+	Speed     float64            `toml:"speed"`
+	Misuse    bool               `toml:"misuse"` // the script misuses it on purpose
+	Switches  simulator.Switches `toml:"switches"`
+	Faults    []simulator.Fault  `toml:"fault"`
+}
+
+const scriptSpeed = 100
+
+func setup(env *testscript.Env, files map[string][]byte) error {
+	s := simulated{Speed: scriptSpeed}
+	if data, err := os.ReadFile(filepath.Join(env.WorkDir, "sim.toml")); err == nil {
+		meta, err := toml.Decode(string(data), &s)
+		if err != nil {
+			return err
+		}
+		if extra := meta.Undecoded(); len(extra) > 0 {
+			return fmt.Errorf("sim.toml: unknown keys %v", extra)
+		}
+	}
+	sim := simulator.New(sample.Company(), simulator.Options{TokenLife: s.TokenLife, Speed: s.Speed, Switches: &s.Switches, Faults: s.Faults})
+	server := httptest.NewServer(sim)
+	env.Defer(func() {
+		server.Close()
+		sim.Close()
+		t := env.T().(testing.TB)
+		if misuse := sim.Misuse(); len(misuse) > 0 != s.Misuse {
+			t.Errorf("misuse: %v", misuse)
+		}
+		if left := sim.UnfiredFaults(); len(left) > 0 {
+			t.Errorf("faults that never fired: %+v", left)
+		}
+	})
+	connection := fmt.Sprintf("[connection.sim]\napi_url = %q\nauth_url = %q\ncertificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n"+
+		"workspace = \"Finance\"\nmodel = \"Sales Hub\"\n", server.URL, server.URL)
+	if err := write(env.WorkDir, "connections.toml", []byte(connection)); err != nil {
+		return err
+	}
+	for name, data := range files {
+		if err := write(env.WorkDir, name, data); err != nil {
+			return err
+		}
+	}
+	env.Setenv("SIM", server.URL)
+	env.Setenv("ANAPLAN_SIMULATOR_SPEED", fmt.Sprint(s.Speed))
+	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+	return nil
+}
+
+// newIdentityFiles is what lies around every script: an identity, and the sample's data.
+func newIdentityFiles() (map[string][]byte, error) {
+	cert, key, err := sample.NewIdentity(sample.Email, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{"cert.pem": cert, "key.pem": key}
+	return files, fs.WalkDir(sample.Data(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files["data/"+path], err = fs.ReadFile(sample.Data(), path)
+		return err
+	})
+}
+
+func write(dir, name string, data []byte) error {
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if _, err := os.Stat(path); err == nil {
+		return nil // the script has its own
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
+}

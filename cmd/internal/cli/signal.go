@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// lastMoment is when the process ends after a signal, whatever it still does.
+const lastMoment = 3900 * time.Millisecond
+
+// stoppable returns a context that a signal ends, with a *jobs.Stopped as its cause. A
+// second signal ends the process at once, and so does the last moment. Call done when
+// nothing is left to be stopped.
+func (p *Program) stoppable(parent context.Context) (ctx context.Context, done func()) {
+	ctx, stop := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	over := make(chan struct{})
+	go func() {
+		var first os.Signal
+		select {
+		case first = <-signals:
+		case <-over:
+			return
+		}
+		stop(&jobs.Stopped{Signal: signalName(first)})
+		timer := time.NewTimer(lastMoment)
+		defer timer.Stop()
+		select {
+		case second := <-signals:
+			fmt.Fprintf(p.Err, "%s: %s again: ending at once; what was running may still run in Anaplan\n", name, signalName(second))
+			os.Exit(signalCode(second))
+		case <-timer.C:
+			fmt.Fprintf(p.Err, "%s: not done within 4 s of %s: ending; what was running may still run in Anaplan\n", name, signalName(first))
+			os.Exit(signalCode(first))
+		case <-over:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(over)
+		stop(nil)
+	}
+}
+
+func signalName(s os.Signal) string {
+	switch s {
+	case os.Interrupt:
+		return "SIGINT"
+	case syscall.SIGHUP:
+		return "SIGHUP"
+	}
+	return "SIGTERM"
+}
+
+func signalCode(s os.Signal) int {
+	if s == os.Interrupt {
+		return ledger.CodeInterrupt
+	}
+	return ledger.CodeTerminate
+}

@@ -1,0 +1,301 @@
+package cli
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
+	"github.com/anaplan-runner/anaplan-runner/auth"
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// tenants are the logins of one call of the program: one for each connection, made when
+// it is first asked for, and logged out at the end.
+type tenants struct {
+	p    *Program
+	find func(name string) (configs.Connection, error)
+
+	mu   sync.Mutex
+	open map[string]*tenant
+}
+
+// tenant is a login, with what belongs to it.
+type tenant struct {
+	jobs.Tenant
+	Source *auth.Source
+	Conn   configs.Connection
+}
+
+// tenantsOf takes connections by their names.
+func (p *Program) tenantsOf(find func(name string) (configs.Connection, error)) *tenants {
+	return &tenants{p: p, find: find, open: map[string]*tenant{}}
+}
+
+// tenantsAt has only one, whatever its name.
+func (p *Program) tenantsAt(conn configs.Connection) *tenants {
+	return p.tenantsOf(func(string) (configs.Connection, error) { return conn, nil })
+}
+
+// Connect implements [jobs.Connect].
+func (t *tenants) Connect(_ context.Context, name string) (*jobs.Tenant, error) {
+	one, err := t.tenant(name)
+	if err != nil {
+		return nil, err
+	}
+	return &one.Tenant, nil
+}
+
+func (t *tenants) tenant(name string) (*tenant, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if one := t.open[name]; one != nil {
+		return one, nil
+	}
+	conn, err := t.find(name)
+	if err != nil {
+		return nil, err
+	}
+	one, err := t.p.dial(conn)
+	if err == nil {
+		t.open[name] = one
+	}
+	return one, err
+}
+
+// Close logs out. That it fails changes nothing: the tokens end by themselves.
+func (t *tenants) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	for _, one := range t.open {
+		_ = one.Source.Logout(ctx)
+	}
+	t.open = map[string]*tenant{}
+}
+
+// dial puts a connection together. Nothing is sent yet.
+func (p *Program) dial(conn configs.Connection) (*tenant, error) {
+	hosts, err := hostsOf(conn)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := rootsOf(conn)
+	if err != nil {
+		return nil, err
+	}
+	base, err := anaplan.BaseTransport(anaplan.BaseOptions{Proxy: conn.Proxy, RootCAs: roots})
+	if err != nil {
+		return nil, connectionError(conn, "proxy", err)
+	}
+	login, err := p.loginOf(conn)
+	if err != nil {
+		return nil, err
+	}
+	api, err := url.Parse(hosts.API)
+	if err != nil {
+		return nil, connectionError(conn, "api_url", err)
+	}
+	speed := p.simulatorSpeed(api.Host)
+	limit := conn.RequestsPerMinute
+	if limit <= 0 {
+		limit = 300
+	}
+	source := auth.NewSource(auth.SourceOptions{Login: login, Client: &http.Client{Transport: base}, Base: hosts.Auth, Now: p.Now,
+		Warn: func(text string) { p.log.Warn(text) }, Event: p.tokenEvent})
+	client := anaplan.NewHTTPClient(anaplan.HTTPOptions{
+		Base:    base,
+		Limiter: anaplan.NewLimiter(int(speed * float64(limit))),
+		Policy:  retry.Policy{First: time.Duration(float64(3*time.Second) / speed)},
+		Authorize: func(rt http.RoundTripper) http.RoundTripper {
+			return &auth.Transport{Source: source, Base: rt, Hosts: []string{api.Scheme + "://" + api.Host}}
+		},
+		Trace: func(e anaplan.Exchange) {
+			if e.Err != nil {
+				p.log.Debugf("%s %s: %v after %s", e.Method, e.Path, e.Err, e.Duration.Round(time.Millisecond))
+				return
+			}
+			p.log.Debugf("%s %s: %d after %s", e.Method, e.Path, e.Status, e.Duration.Round(time.Millisecond))
+		},
+		Waits: func(r *http.Request, try int, wait time.Duration, why string) {
+			p.log.Warnf("%s %s: %s; try %d follows in %s", r.Method, r.URL.Path, why, try+1, wait.Round(time.Second))
+		},
+	})
+	return &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host}, Source: source, Conn: conn}, nil
+}
+
+// tokenEvent tells of logins and renewals.
+func (p *Program) tokenEvent(e auth.Event) {
+	switch {
+	case e.Err != nil:
+		p.log.Warnf("%s: %v", e.Kind, e.Err)
+	case e.Kind == auth.LoggedIn:
+		p.log.Infof("logged in; the token lives %s", e.Life.Round(time.Second))
+	case e.Kind == auth.Refreshed:
+		p.log.Infof("token renewed; it lives another %s", e.Life.Round(time.Second))
+	default:
+		p.log.Debugf("%s", e.Kind)
+	}
+}
+
+// hostsOf is where a connection leads to.
+func hostsOf(conn configs.Connection) (anaplan.Hosts, error) {
+	region := conn.Region
+	if region == "" {
+		region = "us1"
+	}
+	hosts, ok := anaplan.Region(region)
+	if !ok {
+		return hosts, connectionError(conn, "region", fmt.Errorf("there is no region %q", region))
+	}
+	if conn.APIURL != "" {
+		hosts.API = strings.TrimRight(conn.APIURL, "/")
+		if !strings.HasSuffix(hosts.API, "/2/0") {
+			hosts.API += "/2/0"
+		}
+	}
+	if conn.AuthURL != "" {
+		hosts.Auth = strings.TrimRight(conn.AuthURL, "/")
+	}
+	return hosts, nil
+}
+
+// rootsOf are the authorities that TLS trusts; nil for the system's alone.
+func rootsOf(conn configs.Connection) (*x509.CertPool, error) {
+	if conn.CA == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	data, err := os.ReadFile(inDir(conn.Dir, conn.CA))
+	if err != nil {
+		return nil, connectionError(conn, "ca", err)
+	}
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, connectionError(conn, "ca", fmt.Errorf("%s holds no certificate in PEM form", conn.CA))
+	}
+	return pool, nil
+}
+
+// loginOf reads what the connection logs in with.
+func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
+	if conn.Method == "basic" {
+		password, err := p.resolve(conn, conn.Password)
+		if err != nil {
+			return nil, connectionError(conn, "password", err)
+		}
+		return auth.Basic{User: conn.User, Password: password}, nil
+	}
+	id, err := p.identity(conn)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range id.Warnings {
+		p.log.Warn(w)
+	}
+	return auth.Certificate{Identity: id, Message: auth.Format(conn.Message), Header: auth.HeaderForm(conn.Header)}, nil
+}
+
+// identity loads the certificate and key of a connection.
+func (p *Program) identity(conn configs.Connection) (*keystore.Identity, error) {
+	files := keystore.PEM{CertificatePath: pathOf(conn.Dir, conn.Certificate)}
+	ref, err := secret.ParseRef(conn.PrivateKey)
+	switch {
+	case conn.PrivateKey == "" || errors.Is(err, secret.ErrNoScheme):
+		files.KeyPath = pathOf(conn.Dir, conn.PrivateKey)
+	case err != nil:
+		return nil, connectionError(conn, "private_key", err)
+	case ref.Scheme == secret.File:
+		files.KeyPath = inDir(conn.Dir, ref.Rest)
+	default:
+		key, err := p.resolve(conn, conn.PrivateKey)
+		if err != nil {
+			return nil, connectionError(conn, "private_key", err)
+		}
+		files.KeyPath, files.Key = conn.PrivateKey, key.Reveal()
+	}
+	files.Passphrase = func() (secret.Value, error) { return p.passphrase(conn) }
+	return files.Load()
+}
+
+// passphrase is asked for on the terminal if the connection has none.
+func (p *Program) passphrase(conn configs.Connection) (secret.Value, error) {
+	if conn.Passphrase == "" {
+		return p.ask("Passphrase of " + conn.PrivateKey + ": ")
+	}
+	v, err := p.resolve(conn, conn.Passphrase)
+	if err != nil {
+		return v, connectionError(conn, "passphrase", err)
+	}
+	return v, nil
+}
+
+// resolve fetches a secret by its reference.
+func (p *Program) resolve(conn configs.Connection, reference string) (secret.Value, error) {
+	ref, err := secret.ParseRef(reference)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	return secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv}.Resolve(context.Background(), ref)
+}
+
+// connectionError says which key of which connection is wrong.
+func connectionError(conn configs.Connection, key string, err error) error {
+	if _, ok := errors.AsType[*failure](err); ok {
+		return err
+	}
+	where := "connection " + conn.Name
+	if conn.File != "" {
+		where = conn.File + ": [connection." + conn.Name + "]"
+	}
+	return &failure{code: ledger.CodePermission, cause: ledger.CauseLogin, what: fmt.Sprintf("%s: %s: %v", where, key, err),
+		next: "correct this key, then try `auth check`", err: err}
+}
+
+// pathOf is a path that may be written as a file: reference.
+func pathOf(dir, path string) string { return inDir(dir, strings.TrimPrefix(path, "file:")) }
+
+func inDir(dir, path string) string {
+	if path == "" || dir == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// simulatorSpeed is how much faster than Anaplan a simulator is. It shortens our own waits
+// likewise, and only towards this machine: Anaplan itself wants no polls more often than
+// every 5 s (anaplan-api.md 5).
+func (p *Program) simulatorSpeed(host string) float64 {
+	speed, err := strconv.ParseFloat(p.env("ANAPLAN_SIMULATOR_SPEED"), 64)
+	if err != nil || speed < 1 || !loopback(host) {
+		return 1
+	}
+	return speed
+}
+
+func loopback(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	ip := net.ParseIP(name)
+	return name == "localhost" || ip != nil && ip.IsLoopback()
+}
