@@ -90,7 +90,7 @@ func satisfied(b *Bound, i int, end *ledger.StepEnded) bool {
 // planned is a step as the ledger knows it.
 func planned(s PlanStep) ledger.StepPlan {
 	return ledger.StepPlan{Name: s.Name, Verb: string(s.Verb), Label: label(s.Object), Model: label(s.Model),
-		OnFailure: string(s.OnFailure), OnPartial: string(s.OnPartial)}
+		OnFailure: string(s.OnFailure), OnPartial: string(s.OnPartial), ShowRejected: s.ShowRejected}
 }
 
 // stopper is the first step that stopped the run, or -1.

@@ -221,6 +221,10 @@ type StepPlan struct {
 
 	OnFailure string `json:"on_failure,omitempty"`
 	OnPartial string `json:"on_partial,omitempty"`
+
+	// ShowRejected is how many rejected rows of each failure dump a report may show;
+	// they are people's data.
+	ShowRejected int `json:"show_rejected,omitempty"`
 }
 
 // StepObject is what a step's names were resolved to.

@@ -140,11 +140,11 @@ func (t *StepState) apply(e Event) string {
 	case Waiting:
 		t.Waits = append(t.Waits, WaitState{Waiting: b, Since: e.At})
 	case SourceUploaded:
-		t.Uploads = append(t.Uploads, b)
+		t.Uploads = append(t.Uploads, UploadState{b, e.At})
 	case TargetWritten:
-		t.Targets = append(t.Targets, b)
+		t.Targets = append(t.Targets, TargetState{b, e.At})
 	case DumpSaved:
-		t.Dumps = append(t.Dumps, b)
+		t.Dumps = append(t.Dumps, DumpState{b, e.At})
 	case TryFailed:
 		try := &t.Tries[len(t.Tries)-1]
 		if try.Number != b.Try || try.Failed != nil {

@@ -186,3 +186,20 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestFoldKeepsWhenFilesMoved is what a report draws its timeline from.
+func TestFoldKeepsWhenFilesMoved(t *testing.T) {
+	s, err := Fold(story(created("a"), "a", StepStarted{Try: 1}, "a", SourceUploaded{Path: "in.csv"},
+		"a", DumpSaved{Path: "dump.csv"}, "a", TargetWritten{Path: "out.csv"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Second) }
+	want := StepState{Plan: StepPlan{Name: "a", Verb: "import"}, Started: at(2), Tries: []Try{{Number: 1, Started: at(2)}},
+		Uploads: []UploadState{{SourceUploaded{Path: "in.csv"}, at(3)}},
+		Dumps:   []DumpState{{DumpSaved{Path: "dump.csv"}, at(4)}},
+		Targets: []TargetState{{TargetWritten{Path: "out.csv"}, at(5)}}}
+	if diff := cmp.Diff(want, s.Steps[0]); diff != "" {
+		t.Error(diff)
+	}
+}

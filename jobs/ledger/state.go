@@ -24,9 +24,9 @@ type StepState struct {
 	Model     ModelRef
 	Tries     []Try
 	Intents   []IntentState
-	Uploads   []SourceUploaded
-	Targets   []TargetWritten
-	Dumps     []DumpSaved
+	Uploads   []UploadState
+	Targets   []TargetState
+	Dumps     []DumpState
 	Waits     []WaitState
 	Warnings  []string
 	Started   time.Time // of the first try
@@ -46,6 +46,24 @@ type Try struct {
 type WaitState struct {
 	Waiting
 	Since time.Time
+}
+
+// UploadState is a server file that was filled, and when.
+type UploadState struct {
+	SourceUploaded
+	At time.Time
+}
+
+// TargetState is a file that was put in place, and when.
+type TargetState struct {
+	TargetWritten
+	At time.Time
+}
+
+// DumpState is what became of a failure dump, and when.
+type DumpState struct {
+	DumpSaved
+	At time.Time
 }
 
 // IntentState is one start of a task and what became of it.
