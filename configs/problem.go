@@ -63,8 +63,7 @@ func (p Problems) err() error {
 	if len(p) == 0 {
 		return nil
 	}
-	q := p.sorted()
-	return &q
+	return p.sorted()
 }
 
 // ParamError says that the caller gave a parameter wrongly: wrong usage (64), not a

@@ -1,0 +1,199 @@
+package configs
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// jobTexts calls f for each string of j, outside its steps, in which ${…} is replaced.
+// The key is that of the problem and of the position. Not among them are names,
+// references to secrets, what has a fixed set of values, the timezone (run.date needs it)
+// and [defaults] (its values were taken by the steps).
+func jobTexts(j *Job, f func(key string, path bool, text *string)) {
+	f("connection", false, &j.Connection)
+	refTexts("anaplan.workspace", &j.Workspace, f)
+	refTexts("anaplan.model", &j.Model, f)
+	if c := j.Inline; c != nil {
+		f("anaplan.region", false, &c.Region)
+		f("anaplan.urls.api", false, &c.APIURL)
+		f("anaplan.urls.auth", false, &c.AuthURL)
+		f("auth.certificate", false, &c.Certificate)
+		f("auth.user", false, &c.User)
+		f("anaplan.proxy", false, &c.Proxy)
+		f("anaplan.ca", false, &c.CA)
+		f("anaplan.ledger", false, &c.Ledger)
+	}
+	if j.OnEnd != nil {
+		for i := range j.OnEnd.Command {
+			f("on_end.command", false, &j.OnEnd.Command[i])
+		}
+	}
+}
+
+// stepTexts does for a step what jobTexts does for the job.
+func stepTexts(s *Step, f func(key string, path bool, text *string)) {
+	refTexts(string(s.Verb), &s.Object, f)
+	f("connection", false, &s.Connection)
+	refTexts("workspace", &s.Workspace, f)
+	refTexts("model", &s.Model, f)
+	if s.Source != nil {
+		sourceTexts("source", s.Source, f)
+	}
+	for i := range s.Targets {
+		f("target", true, &s.Targets[i].Path)
+	}
+	promptTexts("prompts", s.Prompts, f)
+	for i := range s.Files {
+		sourceTexts("files."+quoteKey(s.Files[i].File.label())+".source", &s.Files[i].Source, f)
+	}
+	for i := range s.Actions {
+		promptTexts("actions."+quoteKey(s.Actions[i].Action.label())+".prompts", s.Actions[i].Prompts, f)
+	}
+	f("locale", false, &s.Locale)
+}
+
+func refTexts(key string, r *Ref, f func(string, bool, *string)) {
+	f(key, false, &r.ID)
+	f(key, false, &r.Name)
+}
+
+func sourceTexts(key string, s *Source, f func(string, bool, *string)) {
+	if !s.Server {
+		f(key, true, &s.Path)
+	}
+}
+
+func promptTexts(key string, prompts []Prompt, f func(string, bool, *string)) {
+	for i := range prompts {
+		f(key+"."+quoteKey(prompts[i].Dimension), false, &prompts[i].Item)
+	}
+}
+
+func (r Ref) label() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return r.ID
+}
+
+// names calls f for each string of a step that is a name and therefore taken as it is.
+func names(s *Step, f func(key, text string)) {
+	f("name", s.Name)
+	for _, n := range s.Needs {
+		f("needs", n)
+	}
+	for _, a := range s.ForEach {
+		for _, v := range a.Values {
+			f("for_each."+quoteKey(a.Name), v)
+		}
+	}
+	for _, x := range s.Files {
+		f("files."+quoteKey(x.File.label()), x.File.label())
+	}
+	for _, x := range s.Actions {
+		f("actions."+quoteKey(x.Action.label()), x.Action.label())
+		for _, p := range x.Prompts {
+			f("actions."+quoteKey(x.Action.label())+".prompts."+quoteKey(p.Dimension), p.Dimension)
+		}
+	}
+	for _, p := range s.Prompts {
+		f("prompts."+quoteKey(p.Dimension), p.Dimension)
+	}
+}
+
+// copyTexts makes s share no string with the step it was copied from that stepTexts
+// gives out.
+func copyTexts(s *Step) {
+	if s.Source != nil {
+		c := *s.Source
+		s.Source = &c
+	}
+	s.Targets = slices.Clone(s.Targets)
+	s.Prompts = slices.Clone(s.Prompts)
+	s.Files = slices.Clone(s.Files)
+	s.Actions = slices.Clone(s.Actions)
+	for i := range s.Actions {
+		s.Actions[i].Prompts = slices.Clone(s.Actions[i].Prompts)
+	}
+}
+
+// checkValues returns what is wrong with the ${…} of the whole job as far as it shows
+// without values: how they are written, names that are not known, and a ${ where none is
+// replaced. It changes nothing.
+func (j *Job) checkValues() Problems {
+	var problems Problems
+	add := func(at Positions, prefix, key string, faults ...fault) {
+		for _, f := range faults {
+			problems = append(problems, problemAt(j.File, at, prefix, key, f))
+		}
+	}
+	k := known{params: paramNames(j.Params)}
+	check := func(at Positions, prefix string, k known) func(string, bool, *string) {
+		return func(key string, _ bool, text *string) { add(at, prefix, key, checkValue(*text, k)...) }
+	}
+	asIs := func(at Positions, prefix string) func(key, text string) {
+		return func(key, text string) {
+			if strings.Contains(text, "${") {
+				add(at, prefix, key, fault{"${…} is not replaced in a name", "write the name as it is"})
+			}
+		}
+	}
+	asIs(j.Positions, "")("name", j.Name)
+	for _, p := range j.Params {
+		key := "params." + quoteKey(p.Name) + ".default"
+		add(j.Positions, "", key, checkDefault(p)...)
+	}
+	jobTexts(j, check(j.Positions, "", k))
+	for i := range j.Steps {
+		s := &j.Steps[i]
+		names(s, asIs(s.Positions, s.prefix()))
+		stepTexts(s, check(s.Positions, s.prefix(), known{params: k.params, each: axisNames(s.ForEach)}))
+	}
+	return problems
+}
+
+// prefix begins the keys of a step's problems.
+func (s *Step) prefix() string { return "step " + strconv.Quote(s.Base) + ": " }
+
+func problemAt(file string, at Positions, prefix, key string, f fault) Problem {
+	p := at.near(key)
+	return Problem{File: file, Line: p.Line, Column: p.Column, Key: prefix + key, What: f.what, Instead: f.instead}
+}
+
+func axisNames(axes []EachAxis) []string {
+	var names []string
+	for _, a := range axes {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// quoteKey writes one part of a dotted key as TOML does.
+func quoteKey(s string) string {
+	if bareKey.MatchString(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+var lastKey = regexp.MustCompile(`(^|\.)("(?:[^"\\]|\\.)*"|[^."]+)$`)
+
+// near is the place of a key, else of the nearest table around it that has one; of the
+// name, for a step whose value comes from [defaults].
+func (p Positions) near(key string) Position {
+	for k := key; k != ""; {
+		if at, ok := p[k]; ok {
+			return at
+		}
+		m := lastKey.FindStringIndex(k)
+		if m == nil {
+			break
+		}
+		k = k[:m[0]]
+	}
+	return p["name"]
+}
