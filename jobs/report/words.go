@@ -1,0 +1,207 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// verdictWords say what a step's verdict means, as in "the step …".
+var verdictWords = map[ledger.Verdict]string{
+	ledger.OK:        "ok",
+	ledger.Partial:   "finished, but more was rejected than the job accepts",
+	ledger.Failed:    "failed",
+	ledger.Cancelled: "was cancelled",
+	ledger.TimedOut:  "passed its time limit",
+	ledger.Unsure:    "may or may not have run at Anaplan; nothing was repeated",
+	ledger.Skipped:   "was skipped",
+	ledger.Blocked:   "was not started",
+}
+
+// causeWords say why a verdict is not ok.
+var causeWords = map[ledger.Cause]string{
+	ledger.CauseAction:       "Anaplan could not do it",
+	ledger.CauseRows:         "rejected rows",
+	ledger.CauseInput:        "a file is missing or cannot be read",
+	ledger.CauseGuard:        "a guard of the job refused a file",
+	ledger.CauseConfig:       "the job file is wrong, or names what does not exist",
+	ledger.CauseLogin:        "the login was refused",
+	ledger.CausePermission:   "the user has no access",
+	ledger.CauseBusy:         "the model was not free",
+	ledger.CauseNetwork:      "no answer from Anaplan",
+	ledger.CauseTime:         "a time limit passed",
+	ledger.CauseSignal:       "stopped from outside",
+	ledger.CauseStartUnknown: "the answer to the start was lost",
+	ledger.CauseInternal:     "a fault of this program or its disk",
+}
+
+// short is a verdict as it stands in a table. A step without a verdict has not ended.
+func short(v ledger.Verdict, started bool) string {
+	switch {
+	case v == ledger.TimedOut:
+		return "timed out"
+	case v != "":
+		return cells.Truncate(oneLine(string(v)), 12, "…")
+	case started:
+		return "not ended"
+	}
+	return "not begun"
+}
+
+// Headline says in plain words how the run went.
+func (r Report) Headline() string {
+	n := r.count()
+	head := ""
+	switch r.Verdict {
+	case "":
+		return fmt.Sprintf("The run has not ended; %s of %d done", plural(n.ended(), "step"), len(r.Steps))
+	case ledger.OK:
+		head = "The run finished"
+		if n.accepted > 0 {
+			return head + fmt.Sprintf("; %s rejected rows, within what the job accepts", plural(n.accepted, "step"))
+		}
+		head += fmt.Sprintf("; %s ok", plural(n.of(ledger.OK), "step"))
+		if k := n.of(ledger.Skipped); k > 0 {
+			head += fmt.Sprintf(", %d skipped", k)
+		}
+		return head
+	case ledger.Skipped:
+		return "There was nothing to do: every step was skipped"
+	case ledger.Partial:
+		head = fmt.Sprintf("The run finished, but %s rejected more rows than the job accepts", plural(n.of(ledger.Partial), "step"))
+	case ledger.Cancelled:
+		head = "The run was cancelled by Anaplan"
+		if r.Cause == ledger.CauseSignal {
+			head = "The run was stopped from outside"
+			if r.Signal != "" {
+				head += " by " + oneLine(r.Signal)
+			}
+		}
+	case ledger.Unsure:
+		head = "It is not known whether Anaplan ran a step; a person has to look"
+	case ledger.TimedOut:
+		head = "The run passed a time limit"
+	default:
+		head = "The run failed"
+		if words := causeWords[r.Cause]; words != "" {
+			head += ": " + words
+		}
+	}
+	if b := n.of(ledger.Blocked) + n.open; b > 0 {
+		head += fmt.Sprintf("; %s not done", plural(b, "step"))
+	}
+	return head
+}
+
+// counts are the steps of a run by their verdicts.
+type counts struct {
+	by       map[ledger.Verdict]int
+	open     int // without a verdict
+	accepted int // ok with rejected rows
+}
+
+func (r Report) count() counts {
+	n := counts{by: map[ledger.Verdict]int{}}
+	for _, s := range r.Steps {
+		if s.Verdict == "" {
+			n.open++
+			continue
+		}
+		n.by[s.Verdict]++
+		if s.Verdict == ledger.OK && positive(s.Rows.Failed) {
+			n.accepted++
+		}
+	}
+	return n
+}
+
+func (n counts) of(v ledger.Verdict) int { return n.by[v] }
+
+func (n counts) ended() int {
+	all := 0
+	for _, k := range n.by {
+		all += k
+	}
+	return all
+}
+
+// verdicts is the order in which verdicts are counted in a line.
+var verdicts = []ledger.Verdict{ledger.OK, ledger.Partial, ledger.Failed, ledger.Cancelled, ledger.TimedOut,
+	ledger.Unsure, ledger.Skipped, ledger.Blocked}
+
+func (n counts) String() string {
+	var parts []string
+	for _, v := range verdicts {
+		if k := n.by[v]; k > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", k, short(v, true)))
+		}
+	}
+	rest := n.ended()
+	for _, v := range verdicts {
+		rest -= n.by[v]
+	}
+	if rest > 0 { // verdicts of a newer program
+		parts = append(parts, fmt.Sprintf("%d other", rest))
+	}
+	if n.open > 0 {
+		parts = append(parts, fmt.Sprintf("%d not ended", n.open))
+	}
+	if len(parts) == 0 {
+		return "no steps"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Rows is the sum over all steps of what is known.
+func (r Report) Rows() ledger.Rows {
+	var all ledger.Rows
+	for _, s := range r.Steps {
+		add(&all.Total, s.Rows.Total)
+		add(&all.OK, s.Rows.OK)
+		add(&all.Ignored, s.Rows.Ignored)
+		add(&all.Warnings, s.Rows.Warnings)
+		add(&all.Failed, s.Rows.Failed)
+	}
+	return all
+}
+
+func add(to **int64, n *int64) {
+	if n == nil {
+		return
+	}
+	sum := *n
+	if *to != nil {
+		sum += **to
+	}
+	*to = &sum
+}
+
+// rowWords puts counts into words: "4,980 loaded, 17 rejected". Empty if none is known.
+func rowWords(r ledger.Rows) string {
+	var parts []string
+	for _, c := range []struct {
+		n    *int64
+		what string
+	}{{r.OK, "loaded"}, {r.Ignored, "ignored"}, {r.Warnings, "with warnings"}, {r.Failed, "rejected"}} {
+		if c.n != nil && (*c.n != 0 || c.what == "loaded") {
+			parts = append(parts, number(*c.n)+" "+c.what)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// notable says whether there is more to say of a step than that it is ok.
+func (s Step) notable() bool {
+	return s.Verdict != ledger.OK && s.Verdict != ledger.Skipped && (s.Verdict != "" || !s.Started.IsZero()) ||
+		positive(s.Rows.Failed) || positive(s.Rows.Warnings) || len(s.Warnings) > 0 || len(s.Failed) > 0 || len(s.Dumps) > 0
+}
+
+func positive(n *int64) bool { return n != nil && *n > 0 }
+
+func plural[N int | int64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return number(int64(n)) + " " + what + "s"
+}
