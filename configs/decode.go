@@ -1,0 +1,186 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A shape says what a kind of table may hold. It is the one source for decoding, for
+// hints about unknown keys, and for what the JSON Schema is checked against.
+type shape[T any] struct {
+	title string // as messages name it: "[anaplan]", "[[step]]"
+	keys  []key[T]
+}
+
+// A key is one key of a shape.
+type key[T any] struct {
+	name   string
+	kind   kind
+	values []string // of an enumeration: those that may be written
+	// later says what to do instead while what the key asks for is not available yet. Such
+	// a key is decoded and refused.
+	later string
+	set   func(s scope, into *T, e entry)
+}
+
+// kind is the type of a key's value.
+type kind string
+
+const (
+	kindText     kind = "text"
+	kindTexts    kind = "list of texts"
+	kindSecret   kind = "secret reference"
+	kindFlag     kind = "true or false"
+	kindCount    kind = "whole number"
+	kindLimit    kind = "number or percentage"
+	kindDuration kind = "duration"
+	kindClock    kind = "time of day"
+	kindEnum     kind = "one of"
+	kindEnums    kind = "list of"
+	kindRef      kind = "name or id"
+	kindTable    kind = "table"
+	kindTables   kind = "list of tables"
+	kindMap      kind = "table with free names" // of texts or of tables
+	kindPaths    kind = "path, table, or list of these"
+	kindPath     kind = "path or table"
+	kindAny      kind = "anything"
+)
+
+// shapeInfo is a shape without its Go type.
+type shapeInfo struct {
+	title string
+	keys  []keyInfo
+}
+
+type keyInfo struct {
+	name   string
+	kind   kind
+	values []string
+	later  bool
+}
+
+func (s shape[T]) info() shapeInfo {
+	i := shapeInfo{title: s.title}
+	for _, k := range s.keys {
+		i.keys = append(i.keys, keyInfo{k.name, k.kind, k.values, k.later != ""})
+	}
+	return i
+}
+
+// names lists the keys that may be written.
+func (s shapeInfo) names() []string {
+	var all []string
+	for _, k := range s.keys {
+		if !k.later {
+			all = append(all, k.name)
+		}
+	}
+	return all
+}
+
+// A decoder collects what is wrong with one file.
+type decoder struct {
+	file     string
+	shapes   []shapeInfo // of this kind of file, for hints about keys that stand in the wrong table
+	problems Problems
+}
+
+// A scope is the place a decoder is at: how messages and [Positions] call its keys.
+type scope struct {
+	*decoder
+	owner  string    // `step "load sales"`; empty for the file itself
+	prefix string    // "guard."
+	marks  Positions // of the owner
+}
+
+// in is the scope of a table under a key.
+func (s scope) in(name string) scope {
+	s.prefix += name + "."
+	return s
+}
+
+// wrong reports a problem of a key of this scope.
+func (s scope) wrong(at Position, name, what, instead string) {
+	s.problems = append(s.problems, Problem{File: s.file, Line: at.Line, Column: at.Column, Key: s.called(name), What: what, Instead: instead})
+}
+
+// called is how messages call a key: `step "load sales": guard.min_rows`.
+func (s scope) called(name string) string {
+	full := strings.TrimSuffix(s.prefix+name, ".")
+	switch {
+	case s.owner == "":
+		return full
+	case full == "":
+		return s.owner
+	}
+	return s.owner + ": " + full
+}
+
+// mark records where a key stands.
+func (s scope) mark(e entry) {
+	if s.marks != nil {
+		s.marks[s.prefix+e.name] = e.at
+	}
+}
+
+// decode fills into with the keys of a table, and reports all that is wrong with them.
+func decode[T any](s scope, sh shape[T], t *table, into *T) {
+	for _, e := range t.keys {
+		i := slices.IndexFunc(sh.keys, func(k key[T]) bool { return k.name == e.name })
+		if i < 0 {
+			s.unknown(sh.info(), e)
+			continue
+		}
+		k := sh.keys[i]
+		s.mark(e)
+		k.set(s, into, e)
+		if k.later != "" {
+			s.wrong(e.at, e.name, "not available yet", k.later)
+		}
+	}
+}
+
+// unknown reports a key that its table cannot have: with the name that was most likely
+// meant, else with the table that the key belongs to, else with all names.
+func (s scope) unknown(sh shapeInfo, e entry) {
+	what := fmt.Sprintf("there is no such key in %s", sh.title)
+	if n := nearest(e.name, sh.names()); n != "" {
+		s.wrong(e.at, e.name, what, "did you mean "+n+"?")
+		return
+	}
+	var homes []string
+	for _, other := range s.shapes {
+		if other.title != sh.title && slices.Contains(other.names(), e.name) {
+			homes = append(homes, other.title)
+		}
+	}
+	switch {
+	case len(homes) > 0:
+		s.wrong(e.at, e.name, what, "it belongs in "+strings.Join(homes, " or "))
+	default:
+		s.wrong(e.at, e.name, what, "there are "+strings.Join(sh.names(), ", "))
+	}
+}
+
+// describe names the type of a value, never the value itself: it may be a secret.
+func describe(v any) string {
+	switch v := v.(type) {
+	case string:
+		return "a text"
+	case int64, float64:
+		return "a number"
+	case bool:
+		return fmt.Sprintf("%t without quotes", v)
+	case *table:
+		return "a table"
+	case []entry:
+		if len(v) > 0 {
+			if _, ok := v[0].value.(*table); ok {
+				return "a list of tables"
+			}
+		}
+		return "a list"
+	}
+	return "a date or time without quotes"
+}

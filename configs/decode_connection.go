@@ -1,0 +1,137 @@
+package configs
+
+import (
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+)
+
+// regions are the codes of anaplan-api.md 1.1.
+var regions = []string{"us1", "us2", "us5", "us7", "us9", "eu1", "eu2", "eu3", "eu4", "eu5", "ap1", "gb1", "sg1", "ae1", "in1", "id1", "me1", "ca1", "au1"}
+
+// addressKeys say where Anaplan is: [anaplan] of a job file, [connection.NAME] of
+// connections.toml.
+var addressKeys = []key[Connection]{
+	{name: "region", kind: kindEnum, values: regions, set: func(s scope, c *Connection, e entry) {
+		if v, ok := e.value.(string); ok && strings.Contains(v, "${") {
+			c.Region = v
+		} else if v, ok := s.enum(e, regions); ok {
+			c.Region = v
+		}
+	}},
+	tableKey("urls", urlKeys, func(c *Connection) *Connection { return c }),
+	textKey("proxy", func(c *Connection) *string { return &c.Proxy }),
+	textKey("ca", func(c *Connection) *string { return &c.CA }),
+	textKey("ledger", func(c *Connection) *string { return &c.Ledger }),
+	countKey("requests_per_minute", 1, 600, func(c *Connection, n int64) { c.RequestsPerMinute = int(n) }),
+	flagKey("exclusive_user", func(c *Connection) *bool { return &c.ExclusiveUser }),
+}
+
+var urlKeys = shape[Connection]{title: "urls", keys: []key[Connection]{
+	textKey("api", func(c *Connection) *string { return &c.APIURL }),
+	textKey("auth", func(c *Connection) *string { return &c.AuthURL }),
+}}
+
+// loginKeys say who we are: [auth] of a job file, [connection.NAME] of connections.toml.
+var loginKeys = []key[Connection]{
+	laterValue(enumKey("method", []string{"certificate", "basic"}, func(c *Connection) *string { return &c.Method }),
+		"oauth", `use method = "certificate" or "basic"`),
+	{name: "certificate", kind: kindText, set: func(s scope, c *Connection, e entry) {
+		if v, ok := s.keyFile(e); ok {
+			c.Certificate = v
+		}
+	}},
+	{name: "private_key", kind: kindText, set: func(s scope, c *Connection, e entry) {
+		if v, ok := s.keyFile(e); ok {
+			c.PrivateKey = v
+		}
+	}},
+	secretKeyOf("passphrase", func(c *Connection) *string { return &c.Passphrase }),
+	enumKey("message", []string{"v2", "v1"}, func(c *Connection) *string { return &c.Message }),
+	enumKey("header", []string{"pem", "der"}, func(c *Connection) *string { return &c.Header }),
+	textKey("user", func(c *Connection) *string { return &c.User }),
+	secretKeyOf("password", func(c *Connection) *string { return &c.Password }),
+	laterKey[Connection]("keystore", kindAny, keystoreInstead),
+	laterKey[Connection]("keystore_password", kindAny, keystoreInstead),
+	laterKey[Connection]("client_id", kindAny, `use method = "certificate" or "basic"`),
+}
+
+const keystoreInstead = "write certificate and private_key as PEM files (openssl pkcs12 -in STORE.p12 -out KEY.pem makes one)"
+
+// laterKey is a key whose function comes later.
+func laterKey[T any](name string, k kind, instead string) key[T] {
+	return key[T]{name: name, kind: k, later: instead, set: func(scope, *T, entry) {}}
+}
+
+// laterValue makes one word of an enumeration, which is not among those that may be
+// written, a word whose function comes later.
+func laterValue[T any](k key[T], word, instead string) key[T] {
+	set := k.set
+	k.set = func(s scope, into *T, e entry) {
+		if e.value == any(word) {
+			s.wrong(e.at, e.name, `"`+word+`" is not available yet`, instead)
+			return
+		}
+		set(s, into, e)
+	}
+	return k
+}
+
+// secretKeyOf is a reference to a secret, never the secret itself, and no message
+// repeats what stands there instead.
+func secretKeyOf[T any](name string, field func(*T) *string) key[T] {
+	return key[T]{name: name, kind: kindSecret, set: func(s scope, into *T, e entry) {
+		const form = `write where it is: "env:NAME", "file:PATH" or "cmd:COMMAND"`
+		v, ok := e.value.(string)
+		if !ok {
+			s.badType(e, "a reference to a secret", form)
+			return
+		}
+		ref, err := secret.ParseRef(v)
+		switch {
+		case strings.HasPrefix(v, "${env.") && strings.HasSuffix(v, "}"):
+			s.wrong(e.at, e.name, "a reference to a secret holds no ${…}", `write "env:`+strings.TrimSuffix(strings.TrimPrefix(v, "${env."), "}")+`"`)
+		case err != nil:
+			s.wrong(e.at, e.name, "must be a reference to the secret, not the secret itself", form)
+		case ref.Scheme == secret.Vault:
+			s.wrong(e.at, e.name, "vault: references are not available yet", `write "cmd:COMMAND" with the vault program's command, "env:NAME" or "file:PATH"`)
+		case strings.Contains(v, "${"):
+			s.wrong(e.at, e.name, "a reference to a secret holds no ${…}", "write it as it is")
+		default:
+			*field(into) = v
+		}
+	}}
+}
+
+// keyFile is a path or a reference of a certificate or key.
+func (s scope) keyFile(e entry) (string, bool) {
+	if v, ok := e.value.(string); ok && strings.Contains(v, "-----BEGIN") {
+		s.wrong(e.at, e.name, "the certificate or key itself stands in the file", `move it to a file of its own, and write that file's path`)
+		return "", false
+	}
+	v, ok := s.text(e)
+	if !ok {
+		return "", false
+	}
+	for _, end := range []string{".p12", ".pfx", ".jks", ".keystore"} {
+		if strings.HasSuffix(strings.ToLower(v), end) {
+			s.wrong(e.at, e.name, "key stores ("+end+") are not available yet", keystoreInstead)
+			return "", false
+		}
+	}
+	if strings.HasPrefix(v, "vault:") {
+		s.wrong(e.at, e.name, "vault: references are not available yet", `write a path, or "cmd:COMMAND" with the vault program's command`)
+		return "", false
+	}
+	return v, true
+}
+
+// lift makes keys of a part keys of the whole.
+func lift[T, U any](keys []key[U], part func(*T) *U) []key[T] {
+	all := make([]key[T], len(keys))
+	for i, k := range keys {
+		all[i] = key[T]{name: k.name, kind: k.kind, values: k.values, later: k.later,
+			set: func(s scope, into *T, e entry) { k.set(s, part(into), e) }}
+	}
+	return all
+}

@@ -1,0 +1,294 @@
+package configs
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// idForm says what the ids of a thing look like (anaplan-api.md 1.2).
+type idForm struct {
+	what  string
+	right *regexp.Regexp
+	wrong *regexp.Regexp // the same in the wrong case; nil where there is none
+	fix   func(string) string
+}
+
+var (
+	workspaceID = idForm{"workspace", regexp.MustCompile(`^[0-9a-f]{32}$`), regexp.MustCompile(`^[0-9a-fA-F]{32}$`), strings.ToLower}
+	modelID     = idForm{"model", regexp.MustCompile(`^[0-9A-F]{32}$`), regexp.MustCompile(`^[0-9a-fA-F]{32}$`), strings.ToUpper}
+)
+
+// refKey names a workspace or a model: by name, by id, or as { id, name }.
+func refKey[T any](name string, form idForm, field func(*T) *Ref) key[T] {
+	return key[T]{name: name, kind: kindRef, set: func(s scope, into *T, e entry) {
+		ref, ok := s.ref(e)
+		if !ok {
+			return
+		}
+		if ref.ID == "" && form.wrong.MatchString(ref.Name) {
+			ref = Ref{ID: ref.Name}
+		}
+		if ref.ID != "" && !strings.Contains(ref.ID, "${") && !form.right.MatchString(ref.ID) {
+			if form.wrong.MatchString(ref.ID) {
+				s.wrong(e.at, e.name, fmt.Sprintf("the letters in the id of a %s have another case", form.what), fmt.Sprintf("write %q", form.fix(ref.ID)))
+			} else {
+				s.wrong(e.at, e.name, fmt.Sprintf("%q is not the id of a %s: these have 32 digits and letters from A to F", ref.ID, form.what), "copy the id again, or write the name")
+			}
+			return
+		}
+		*field(into) = ref
+	}}
+}
+
+// ref is a name, or a table { id, name }.
+func (s scope) ref(e entry) (Ref, bool) {
+	switch v := e.value.(type) {
+	case int64:
+		s.wrong(e.at, e.name, "must be a text, and is a number without quotes", fmt.Sprintf("write %q", strconv.FormatInt(v, 10)))
+		return Ref{}, false
+	case *table:
+		var ref Ref
+		before := len(s.problems)
+		decode(s.in(e.name), refTable, v, &ref)
+		if ref.Zero() && len(s.problems) == before {
+			s.wrong(e.at, e.name, "names nothing", `write { id = "…", name = "…" }, or the name alone`)
+		}
+		return ref, len(s.problems) == before
+	}
+	v, ok := s.text(e)
+	return Ref{Name: v}, ok
+}
+
+var refTable = shape[Ref]{title: "{ id, name }", keys: []key[Ref]{
+	textKey("id", func(r *Ref) *string { return &r.ID }),
+	textKey("name", func(r *Ref) *string { return &r.Name }),
+}}
+
+// prefixes of the ids of what a verb names (anaplan-api.md 1.2).
+var prefixes = map[Verb][]string{Import: {"112"}, Export: {"116"}, Process: {"118"}, Action: {"117"}, Upload: {"113"}, Download: {"116", "113"}}
+
+var objectID = regexp.MustCompile(`^\d{12}$`)
+
+// verbKey names what a step runs or moves. 12 digits with the verb's prefix are an id.
+func verbKey(verb Verb) key[Step] {
+	return key[Step]{name: string(verb), kind: kindRef, set: func(s scope, st *Step, e entry) {
+		ref, ok := s.ref(e)
+		if st.Verb == "" {
+			st.Verb = verb
+		}
+		if !ok {
+			return
+		}
+		_, bare := e.value.(string)
+		id := ref.ID
+		if bare && objectID.MatchString(ref.Name) {
+			id = ref.Name
+		}
+		if id == "" || strings.Contains(id, "${") {
+			st.Object = ref
+			return
+		}
+		if !objectID.MatchString(id) {
+			s.wrong(e.at, e.name, fmt.Sprintf("%q is not an id: these have 12 digits", id), "copy the id again, or write the name")
+			return
+		}
+		if !slices.Contains(prefixes[verb], id[:3]) {
+			s.wrong(e.at, e.name, fmt.Sprintf("%s is not the id of %s: these begin with %s", id, ofVerb[verb], strings.Join(prefixes[verb], " or ")), otherVerb(id))
+			return
+		}
+		st.Object = ref
+		if bare {
+			st.Object = Ref{ID: id}
+		}
+	}}
+}
+
+var ofVerb = map[Verb]string{Import: "an import", Export: "an export", Process: "a process", Action: "an action", Upload: "a file to upload to", Download: "a file to download"}
+
+// otherVerb is the verb that an id is for.
+func otherVerb(id string) string {
+	for _, v := range []Verb{Import, Export, Process, Action, Upload} {
+		if prefixes[v][0] == id[:3] {
+			return fmt.Sprintf("write %s = %q", v, id)
+		}
+	}
+	return "copy the id again, or write the name"
+}
+
+func setForEach(s scope, st *Step, e entry) {
+	t, ok := e.value.(*table)
+	if !ok {
+		s.badType(e, "a table", `write for_each = { region = ["…", "…"] }`)
+		return
+	}
+	s = s.in("for_each")
+	for _, e := range t.keys {
+		e.name = quoteKey(e.name)
+		s.mark(e)
+		if !paramName.MatchString(e.name) {
+			s.wrong(e.at, e.name, "is no name for ${each.…}", "write letters, digits, _ and -, beginning with a letter")
+			continue
+		}
+		v, ok := s.texts(e, nil)
+		switch {
+		case !ok:
+		case len(v) == 0:
+			s.wrong(e.at, e.name, "has no values", "write at least one; or enabled = false to leave the step out")
+		case repeated(v) != "":
+			s.wrong(e.at, e.name, fmt.Sprintf("has %q twice", repeated(v)), "leave one of the two")
+		}
+		st.ForEach = append(st.ForEach, EachAxis{e.name, v})
+	}
+	if len(t.keys) == 0 {
+		s.wrong(e.at, "", "names nothing to go through", `write for_each = { region = ["…", "…"] }, or take it out`)
+	}
+}
+
+// repeated is the first value that stands in a list twice, empty if none does.
+func repeated(list []string) string {
+	for i, v := range list {
+		if slices.Contains(list[:i], v) {
+			return v
+		}
+	}
+	return ""
+}
+
+// prompts are Anaplan's mapping parameters.
+func (s scope) prompts(e entry) []Prompt {
+	t, ok := e.value.(*table)
+	if !ok {
+		s.badType(e, "a table", `write prompts = { Version = "Actual" }`)
+		return nil
+	}
+	var all []Prompt
+	s = s.in("prompts")
+	for _, e := range t.keys {
+		dimension := e.name
+		e.name = quoteKey(e.name)
+		s.mark(e)
+		if v, ok := s.text(e); ok {
+			all = append(all, Prompt{dimension, v})
+		}
+	}
+	return all
+}
+
+var localeForm = regexp.MustCompile(`^[a-z]{2,3}_[A-Z]{2}$`)
+
+func setLocale(s scope, st *Step, e entry) {
+	v, ok := s.text(e)
+	if !ok {
+		return
+	}
+	if !localeForm.MatchString(v) && !strings.Contains(v, "${") {
+		s.wrong(e.at, e.name, fmt.Sprintf("%q is not a locale", v), `write a language and a country, as in "en_US"`)
+		return
+	}
+	st.Locale = v
+}
+
+// marked enters the place of a thing with a free name, as a TOML key and, as messages of
+// the engine write it, always in quotes.
+func (s scope) marked(e entry) scope {
+	name := e.name
+	e.name = strconv.Quote(name)
+	s.mark(e)
+	e.name = quoteKey(name)
+	s.mark(e)
+	return s.in(e.name)
+}
+
+func setFiles(s scope, st *Step, e entry) {
+	t, ok := e.value.(*table)
+	if !ok {
+		s.badType(e, "a table", `write files = { "rates.csv" = "data/rates.csv" }`)
+		return
+	}
+	s = s.in("files")
+	for _, e := range t.keys {
+		f := StepFile{File: Ref{Name: e.name}}
+		if objectID.MatchString(e.name) && strings.HasPrefix(e.name, "113") {
+			f.File = Ref{ID: e.name}
+		}
+		in := s.marked(e)
+		inner, ok := e.value.(*table)
+		if !ok {
+			e.name = quoteKey(e.name)
+			if src := s.source(e); src != nil {
+				f.Source = *src
+			}
+		} else if split := splitName(e.name, inner, "source", "guard", "path", "query", "url"); split != "" {
+			s.wrong(e.at, quoteKey(e.name), "a dot in the name of a file parts TOML's keys", fmt.Sprintf("write %q in quotes", split))
+		} else if source, ok := inner.get("source"); !ok && len(inner.keys) > 0 && isSource(inner) {
+			e.name = quoteKey(e.name)
+			if src := s.source(e); src != nil {
+				f.Source = *src
+			}
+		} else {
+			decode(in, fileTable, inner, &f)
+			if !ok {
+				in.wrong(e.at, "", "has no source", fmt.Sprintf(`write source = "path", or source = "server" to load what the model holds`))
+			} else if f.Source.Server && !f.Guard.Zero() {
+				in.wrong(source.at, "guard", `guards nothing: with source = "server" no file is uploaded`, "take it out")
+			}
+		}
+		st.Files = append(st.Files, f)
+	}
+}
+
+var fileTable = shape[StepFile]{title: `[step.files."NAME"]`, keys: []key[StepFile]{
+	{name: "source", kind: kindPath, set: func(s scope, f *StepFile, e entry) {
+		if src := s.source(e); src != nil {
+			f.Source = *src
+		}
+	}},
+	tableKey("guard", guardTable, func(f *StepFile) *Guard { return &f.Guard }),
+}}
+
+// splitName is the name that was meant by [step.files.rates.csv]: empty if the table has
+// a key that it should have.
+func splitName(name string, t *table, right ...string) string {
+	if len(t.keys) != 1 || slices.Contains(right, t.keys[0].name) {
+		return ""
+	}
+	switch t.keys[0].value.(type) {
+	case *table, string:
+		return name + "." + t.keys[0].name
+	}
+	return ""
+}
+
+func setActions(s scope, st *Step, e entry) {
+	t, ok := e.value.(*table)
+	if !ok {
+		s.badType(e, "a table", `write [step.actions."NAME"] with accept or prompts below`)
+		return
+	}
+	s = s.in("actions")
+	for _, e := range t.keys {
+		a := StepAction{Action: Ref{Name: e.name}}
+		if objectID.MatchString(e.name) {
+			a.Action = Ref{ID: e.name}
+		}
+		in := s.marked(e)
+		e.name = quoteKey(e.name)
+		if t, ok := s.table(e); ok {
+			decode(in, actionTable, t, &a)
+		}
+		st.Actions = append(st.Actions, a)
+	}
+}
+
+var actionTable = shape[StepAction]{title: `[step.actions."NAME"]`, keys: []key[StepAction]{
+	{name: "accept", kind: kindTable, set: func(s scope, a *StepAction, e entry) {
+		if t, ok := s.table(e); ok {
+			a.Accept = &Accept{}
+			decode(s.in("accept"), acceptTable, t, a.Accept)
+		}
+	}},
+	{name: "prompts", kind: kindMap, set: func(s scope, a *StepAction, e entry) { a.Prompts = s.prompts(e) }},
+}}
