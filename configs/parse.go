@@ -32,6 +32,7 @@ func Parse(file string, data []byte) (*Job, error) {
 	s := scope{decoder: d, marks: j.Positions}
 	decode(s, jobTable, root, j)
 	finish(j)
+	validate(s, j)
 	if err := d.problems.err(); err != nil {
 		return nil, err
 	}

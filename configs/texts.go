@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -155,7 +156,12 @@ func (j *Job) checkValues() Problems {
 }
 
 // prefix begins the keys of a step's problems.
-func (s *Step) prefix() string { return "step " + strconv.Quote(s.Base) + ": " }
+func (s *Step) prefix() string {
+	if s.Base == "" {
+		return fmt.Sprintf("step %d: ", s.Index+1)
+	}
+	return "step " + strconv.Quote(s.Base) + ": "
+}
 
 func problemAt(file string, at Positions, prefix, key string, f fault) Problem {
 	p := at.near(key)

@@ -1,0 +1,215 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func (v validator) steps() {
+	first := map[string]int{} // line of a name
+	for i := range v.job.Steps {
+		s := &v.job.Steps[i]
+		in := v.of(s)
+		in.names(first)
+		in.verb()
+		in.needs()
+		in.model()
+	}
+}
+
+// A stepValidator looks at one step.
+type stepValidator struct {
+	scope
+	job  *Job
+	step *Step
+}
+
+func (v validator) of(s *Step) stepValidator {
+	owner := strings.TrimSuffix(s.prefix(), ": ")
+	return stepValidator{scope{decoder: v.decoder, owner: owner, marks: s.Positions}, v.job, s}
+}
+
+func (v stepValidator) has(key string) bool {
+	_, ok := v.step.Positions[key]
+	return ok
+}
+
+// at reports a problem of a key of the step; of the step itself where the key is not.
+func (v stepValidator) at(key, what, instead string) {
+	at, ok := v.step.Positions[key]
+	if !ok {
+		at = v.step.Positions[""]
+	}
+	v.wrong(at, key, what, instead)
+}
+
+func (v stepValidator) names(first map[string]int) {
+	name := v.step.Name
+	switch line, taken := first[name]; {
+	case !v.has("name"):
+		v.at("name", "the step has no name", `write name = "…": reports and needs call it so`)
+	case name == "": // was reported
+	case taken:
+		v.at("name", fmt.Sprintf("the name %q is taken by the step in line %d", name, line), "give each step a name of its own")
+	case strings.ContainsAny(name, "[]"):
+		v.at("name", "holds [ or ], which for_each puts into names", "write it without brackets")
+	default:
+		first[name] = v.step.Positions["name"].Line
+	}
+}
+
+// verb looks for exactly one verb, and for keys that are not for it.
+func (v stepValidator) verb() {
+	s := v.step
+	var verbs []string
+	for _, verb := range Verbs {
+		if v.has(string(verb)) {
+			verbs = append(verbs, string(verb))
+		}
+	}
+	switch {
+	case len(verbs) > 1:
+		v.at(verbs[1], "the step has several verbs: "+strings.Join(verbs, ", "), "write a [[step]] for each of them")
+		return
+	case len(verbs) == 0 && v.has("command"):
+		return
+	case len(verbs) == 0:
+		v.at("", "the step does not say what to do", "write one of import, export, process, action, upload, download")
+		return
+	}
+	misfit := map[string]bool{}
+	for _, k := range verbKeys {
+		table, _, _ := strings.Cut(k.key, ".")
+		if !v.has(k.key) || slices.Contains(k.verbs, s.Verb) || misfit[table] {
+			continue
+		}
+		misfit[k.key] = true
+		instead := k.instead[s.Verb]
+		if instead == "" {
+			instead = "take it out"
+		}
+		v.at(k.key, fmt.Sprintf("is not for %s: it is for %s", kinds[s.Verb], kindsOf(k.verbs)), instead)
+	}
+	v.files(misfit)
+}
+
+// files looks at sources, targets and guards.
+func (v stepValidator) files(misfit map[string]bool) {
+	s := v.step
+	switch s.Verb {
+	case Upload:
+		if !v.has("source") {
+			v.at("upload", "has no source", `write source = "path"`)
+		} else if s.Source.Server {
+			v.at("source", "an upload needs a file of its own", `write source = "path"`)
+		}
+	case Download:
+		if !v.has("target") {
+			v.at("download", "has no target", `write target = "path"`)
+		}
+	}
+	if s.Verb == Import && v.has("guard") && !misfit["guard"] {
+		switch {
+		case s.Source == nil:
+			v.at("guard", "guards nothing: the step has no source", "write source, or put the guard on the upload step")
+		case s.Source.Server:
+			v.at("guard", `guards nothing: with source = "server" no file is uploaded`, "take it out")
+		}
+	}
+	if s.Verb == Export && v.has("guard") && !v.has("target") {
+		v.at("guard", "guards nothing: the step has no target", "write target, or put the guard on the download step")
+	}
+	paths := make([]string, len(s.Targets))
+	for i, t := range s.Targets {
+		paths[i] = t.Path
+	}
+	if twice := repeated(paths); twice != "" {
+		v.at("target", fmt.Sprintf("has %q twice", twice), "leave one of the two")
+	}
+	v.guard("guard", s.Guard)
+	for _, f := range s.Files {
+		v.guard("files."+quoteKey(f.File.label())+".guard", f.Guard)
+	}
+}
+
+func (v stepValidator) guard(key string, g Guard) {
+	if g.MinRows != nil && g.MaxRows != nil && *g.MinRows > *g.MaxRows {
+		v.at(key+".min_rows", fmt.Sprintf("is %d, and max_rows is %d: no file has both", *g.MinRows, *g.MaxRows), "swap them")
+	}
+}
+
+// needs looks for steps that are not there.
+func (v stepValidator) needs() {
+	var known []string
+	for _, s := range v.job.Steps {
+		if s.Name != "" {
+			known = append(known, s.Name)
+		}
+	}
+	for _, need := range v.step.Needs {
+		base, _, unfolded := strings.Cut(need, "[")
+		i := slices.IndexFunc(v.job.Steps, func(s Step) bool { return s.Name == need })
+		if i < 0 && unfolded {
+			i = slices.IndexFunc(v.job.Steps, func(s Step) bool { return s.Name == base })
+			if i >= 0 && !slices.Contains(unfoldings(v.job.Steps[i]), need) {
+				v.at("needs", fmt.Sprintf("there is no step %q", need), oneOf(need, unfoldings(v.job.Steps[i]), fmt.Sprintf("write %q: it has no for_each", base)))
+				continue
+			}
+		}
+		switch {
+		case i < 0:
+			v.at("needs", fmt.Sprintf("there is no step %q", need), oneOf(need, known, "take it out"))
+		case i == v.step.Index:
+			v.at("needs", "the step waits for itself", fmt.Sprintf("take %q out", need))
+		}
+	}
+}
+
+// unfoldings are the names that for_each gives a step; nil without it, or with more than
+// can be meant.
+func unfoldings(s Step) []string {
+	if len(s.ForEach) == 0 {
+		return nil
+	}
+	names := []string{""}
+	for _, axis := range s.ForEach {
+		var next []string
+		for _, n := range names {
+			for _, value := range axis.Values {
+				next = append(next, n+","+value)
+			}
+		}
+		if len(next) > maxUnfold {
+			return nil
+		}
+		names = next
+	}
+	for i, n := range names {
+		names[i] = s.Name + "[" + strings.TrimPrefix(n, ",") + "]"
+	}
+	return names
+}
+
+// model looks for a model and its workspace.
+func (v stepValidator) model() {
+	for _, what := range []string{"workspace", "model"} {
+		if _, ok := v.job.Positions["anaplan."+what]; !ok && !v.has(what) {
+			v.at(what, "the step is in no "+what, fmt.Sprintf(`write %s = "NAME" in [anaplan], for all steps; or in this step`, what))
+		}
+	}
+}
+
+var kinds = map[Verb]string{Import: "an import", Export: "an export", Process: "a process", Action: "an action", Upload: "an upload", Download: "a download"}
+
+// kindsOf is "an import or an upload".
+func kindsOf(verbs []Verb) string {
+	all := make([]string, len(verbs))
+	for i, v := range verbs {
+		all[i] = kinds[v]
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
+}
