@@ -62,11 +62,12 @@ func explain(err error) *ending {
 	if e, ok := errors.AsType[*anaplan.Error](err); ok && e.Status >= 400 && e.Status < 500 {
 		return end(ledger.CauseConfig, false, "Anaplan refused the request as it is; see its text")
 	}
-	if networkError(err) {
-		return end(ledger.CauseNetwork, true, "check the network and Anaplan's status page, then run it again")
-	}
+	// Before the network: the system's error numbers are net.Errors.
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return end(ledger.CauseInput, false, "check that the path can be read and written, and that the disk is not full")
+	}
+	if networkError(err) {
+		return end(ledger.CauseNetwork, true, "check the network and Anaplan's status page, then run it again")
 	}
 	return end(ledger.CauseInternal, false, "this should not happen; please report it with the log")
 }
