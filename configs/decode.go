@@ -9,7 +9,7 @@ import (
 // A shape says what a kind of table may hold. It is the one source for decoding, for
 // hints about unknown keys, and for what the JSON Schema is checked against.
 type shape[T any] struct {
-	title string // as messages name it: "[anaplan]", "[[step]]"
+	title string // as messages name it: "[anaplan]", "[[step]]"; empty: of the file itself
 	keys  []key[T]
 }
 
@@ -66,6 +66,14 @@ func (s shape[T]) info() shapeInfo {
 		i.keys = append(i.keys, keyInfo{k.name, k.kind, k.values, k.later != ""})
 	}
 	return i
+}
+
+// place is where the keys of a shape stand, as the end of a sentence.
+func (s shapeInfo) place() string {
+	if s.title == "" {
+		return "at the top of the file, above the first heading"
+	}
+	return "in " + s.title
 }
 
 // names lists the keys that may be written.
@@ -130,6 +138,7 @@ func decode[T any](s scope, sh shape[T], t *table, into *T) {
 		i := slices.IndexFunc(sh.keys, func(k key[T]) bool { return k.name == e.name })
 		if i < 0 {
 			s.unknown(sh.info(), e)
+			s.mark(e)
 			continue
 		}
 		k := sh.keys[i]
@@ -144,20 +153,25 @@ func decode[T any](s scope, sh shape[T], t *table, into *T) {
 // unknown reports a key that its table cannot have: with the name that was most likely
 // meant, else with the table that the key belongs to, else with all names.
 func (s scope) unknown(sh shapeInfo, e entry) {
-	what := fmt.Sprintf("there is no such key in %s", sh.title)
+	what := "there is no such key " + strings.TrimSuffix(sh.place(), ", above the first heading")
 	if n := nearest(e.name, sh.names()); n != "" {
 		s.wrong(e.at, e.name, what, "did you mean "+n+"?")
+		if _, ok := s.marks[s.prefix+n]; !ok {
+			s.mark(entry{name: n, at: e.at}) // it is not missing
+		}
 		return
 	}
 	var homes []string
 	for _, other := range s.shapes {
 		if other.title != sh.title && slices.Contains(other.names(), e.name) {
-			homes = append(homes, other.title)
+			homes = append(homes, other.place())
 		}
 	}
 	switch {
 	case len(homes) > 0:
-		s.wrong(e.at, e.name, what, "it belongs in "+strings.Join(homes, " or "))
+		s.wrong(e.at, e.name, what, "it belongs "+strings.Join(homes, " or "))
+	case len(sh.names()) == 1:
+		s.wrong(e.at, e.name, what, "there is only "+sh.names()[0])
 	default:
 		s.wrong(e.at, e.name, what, "there are "+strings.Join(sh.names(), ", "))
 	}

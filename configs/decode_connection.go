@@ -2,6 +2,7 @@ package configs
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 )
@@ -97,6 +98,8 @@ func secretKeyOf[T any](name string, field func(*T) *string) key[T] {
 			s.wrong(e.at, e.name, "vault: references are not available yet", `write "cmd:COMMAND" with the vault program's command, "env:NAME" or "file:PATH"`)
 		case strings.Contains(v, "${"):
 			s.wrong(e.at, e.name, "a reference to a secret holds no ${…}", "write it as it is")
+		case strings.ContainsFunc(v, unicode.IsControl):
+			s.wrong(e.at, e.name, `holds a control character: in "…" a backslash begins an escape such as \t`, "put the reference between '…'")
 		default:
 			*field(into) = v
 		}

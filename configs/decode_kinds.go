@@ -106,7 +106,9 @@ func (s scope) text(e entry) (string, bool) {
 	v, ok := e.value.(string)
 	if !ok {
 		instead := "put it in quotes"
-		switch e.value.(type) {
+		switch v := e.value.(type) {
+		case int64, bool:
+			instead = fmt.Sprintf("write \"%v\"", v)
 		case *table, []entry:
 			instead = fmt.Sprintf("write %s = \"…\"", lastName(e.name))
 		}
@@ -237,6 +239,9 @@ func (s scope) enum(e entry, words []string) (string, bool) {
 		return v, true
 	}
 	instead := "write one of " + quoted(words)
+	if len(words) == 1 {
+		instead = "write " + quoted(words)
+	}
 	if n := nearest(v, words); n != "" {
 		instead = fmt.Sprintf("did you mean %q? There are %s", n, quoted(words))
 	}
@@ -250,7 +255,11 @@ func (s scope) texts(e entry, words []string) ([]string, bool) {
 	if !ok {
 		instead := fmt.Sprintf(`write %s = ["…", "…"]`, lastName(e.name))
 		if v, isText := e.value.(string); isText {
-			instead = fmt.Sprintf("write %s = [%q]", lastName(e.name), v)
+			list := []string{v}
+			if e.name == "command" {
+				list = strings.Fields(v) // no shell parts it
+			}
+			instead = fmt.Sprintf("write %s = [%s]", lastName(e.name), quoted(list))
 		}
 		s.badType(e, "a list of texts", instead)
 		return nil, false
@@ -264,6 +273,9 @@ func (s scope) texts(e entry, words []string) ([]string, bool) {
 			v, ok = s.enum(x, words)
 		} else {
 			v, ok = s.text(x)
+		}
+		if _, isText := x.value.(string); !isText {
+			return nil, false // the others are most likely wrong in the same way
 		}
 		right = right && ok
 		all = append(all, v)

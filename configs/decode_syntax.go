@@ -32,6 +32,9 @@ func parseDocument(file string, text []byte) (*table, Problems) {
 			at = placeOf(text, p)
 			what = p.Message
 		}
+		if before := lineOf(text, at.Line-1); strings.Contains(what, "expected end of table") && bytes.HasPrefix(bytes.TrimSpace(before), []byte("[")) {
+			at = Position{Line: at.Line - 1, Column: 1} // the library is at the line's end by now
+		}
 		line := lineOf(text, at.Line)
 		repaired, problem := repairPath(line, what)
 		problem.File, problem.Line = file, at.Line
@@ -39,7 +42,8 @@ func parseDocument(file string, text []byte) (*table, Problems) {
 			problem := syntaxProblem(string(bytes.TrimRight(line, "\r\n")), what)
 			problem.File, problem.Line, problem.Column = file, at.Line, at.Column
 			if foreign := foreignFormat(text); foreign != "" && len(problems) == 0 {
-				problem.Key, problem.What, problem.Instead = "", "this is not TOML: it looks like "+foreign, "give the path of a job file; a job begins with a line as name = \"nightly\""
+				problem = Problem{File: file, Line: 1, What: "this is not TOML: it looks like " + foreign,
+					Instead: `give the path of another file; a line of TOML looks as name = "nightly"`}
 			}
 			return nil, append(problems, problem)
 		}
@@ -81,6 +85,7 @@ func lineOf(text []byte, line int) []byte {
 var (
 	// basicPath is a basic string that begins as a Windows path does: a drive, or a share.
 	basicPath = regexp.MustCompile(`"((?:[A-Za-z]:\\|\\\\|\.{1,2}\\|file:[A-Za-z]:\\|[\w.${} -]+\\)[^"\n]*)"`)
+	surePath  = regexp.MustCompile(`^"(?:[A-Za-z]:\\|\\\\|\.{1,2}\\|.*\.[A-Za-z0-9]{1,5}"$)`)
 	leftSide  = regexp.MustCompile(`^\s*([A-Za-z0-9_."-]+)\s*=`)
 	secretKey = regexp.MustCompile(`(?i)pass|secret|token|private_key`)
 )
@@ -96,7 +101,7 @@ func repairPath(line []byte, what string) ([]byte, Problem) {
 	if m == nil {
 		return nil, Problem{}
 	}
-	problem := Problem{Key: keyLeftOf(written), What: `in "…" a backslash begins an escape as \n`, Instead: "write " + correctPaths(written)}
+	problem := Problem{Key: keyLeftOf(written), What: `in "…" a backslash begins an escape such as \n`, Instead: "write " + correctPaths(written)}
 	if secretKey.MatchString(problem.Key) {
 		problem.Instead = "put the path between '…', or double each backslash"
 	}
@@ -125,7 +130,7 @@ func correctPaths(line string) string {
 // windowsPath says whether a string as written is a Windows path in a basic string, and
 // how it should be written.
 func windowsPath(raw string) (string, bool) {
-	if raw == "" || strings.HasPrefix(raw, `"""`) || basicPath.FindString(raw) != raw {
+	if raw == "" || strings.HasPrefix(raw, `"""`) || basicPath.FindString(raw) != raw || !surePath.MatchString(raw) {
 		return "", false
 	}
 	return correctPaths(raw), true
@@ -155,9 +160,19 @@ func syntaxProblem(line, what string) Problem {
 		p.What, p.Instead = "typographic quotes are no quotes to TOML", `write straight ones: "…" or '…'`
 		return p
 	}
+	if strings.Contains(line, "{{") {
+		p.What, p.Instead = "{{ }} means nothing here", `write ${params.NAME}, ${env.NAME} or ${run.date}, in quotes`
+		return p
+	}
+	if strings.HasPrefix(strings.TrimSpace(line), "//") {
+		p.What, p.Instead = "this is no comment in TOML", "begin it with #"
+		return p
+	}
 	if m := definedKey.FindStringSubmatch(what); m != nil {
 		p.Key, p.What, p.Instead = m[1], "is written twice", "leave one of the two"
-		if strings.HasPrefix(strings.TrimSpace(line), "[") {
+		if m := openTable.FindStringSubmatch(line); m != nil && m[1] == "[" && m[2] == "step" {
+			p.What, p.Instead = "stands as [[step]] above, and as [step] here", "write [[step]] with two brackets everywhere"
+		} else if strings.HasPrefix(strings.TrimSpace(line), "[") {
 			p.What, p.Instead = "this table is written twice", "put all its keys under one heading"
 		}
 		return p
@@ -179,7 +194,7 @@ func syntaxProblem(line, what string) Problem {
 		p.What, p.Instead = "the string has no closing quote", `close it with " on the same line`
 		return p
 	case strings.Contains(what, "escape"), strings.Contains(what, "hexadecimal"):
-		p.What = `in "…" a backslash begins an escape as \n, and this one is none`
+		p.What = `in "…" a backslash begins an escape such as \n, and this one is none`
 		p.Instead = `put the text between '…', or double the backslash`
 		return p
 	case strings.Contains(what, "expected '.' or '='"), strings.Contains(what, "keys cannot contain"):
@@ -246,10 +261,10 @@ func foreignFormat(text []byte) string {
 			return "a shell script"
 		case batchLine.Match(line):
 			return "a Windows command file (.bat)"
-		case yamlLine.Match(line):
-			return "YAML"
 		case bytes.HasPrefix(line, []byte("-----BEGIN")):
 			return "a certificate or key (PEM)"
+		case yamlLine.Match(line):
+			return "YAML"
 		case bytes.HasPrefix(line, []byte("PK\x03\x04")):
 			return "a ZIP or Excel file"
 		case utf8.RuneCount(line) > 2 && bytes.Count(line, []byte(",")) > 2 && !bytes.Contains(line, []byte("=")):

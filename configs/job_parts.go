@@ -47,7 +47,7 @@ func refKey[T any](name string, form idForm, field func(*T) *Ref) key[T] {
 func (s scope) ref(e entry) (Ref, bool) {
 	switch v := e.value.(type) {
 	case int64:
-		s.wrong(e.at, e.name, "must be a text, and is a number without quotes", fmt.Sprintf("write %q", strconv.FormatInt(v, 10)))
+		s.badType(e, "a text", fmt.Sprintf("write %q", strconv.FormatInt(v, 10)))
 		return Ref{}, false
 	case *table:
 		var ref Ref
@@ -231,7 +231,7 @@ func setFiles(s scope, st *Step, e entry) {
 		} else {
 			decode(in, fileTable, inner, &f)
 			if !ok {
-				in.wrong(e.at, "", "has no source", fmt.Sprintf(`write source = "path", or source = "server" to load what the model holds`))
+				in.wrong(e.at, "", "has no source", `write source = "path", or source = "server" to load what the model holds`)
 			} else if f.Source.Server && !f.Guard.Zero() {
 				in.wrong(source.at, "guard", `guards nothing: with source = "server" no file is uploaded`, "take it out")
 			}
@@ -252,7 +252,7 @@ var fileTable = shape[StepFile]{title: `[step.files."NAME"]`, keys: []key[StepFi
 // splitName is the name that was meant by [step.files.rates.csv]: empty if the table has
 // a key that it should have.
 func splitName(name string, t *table, right ...string) string {
-	if len(t.keys) != 1 || slices.Contains(right, t.keys[0].name) {
+	if len(t.keys) != 1 || nearest(t.keys[0].name, right) != "" {
 		return ""
 	}
 	switch t.keys[0].value.(type) {

@@ -69,7 +69,7 @@ var acceptTable = shape[Accept]{title: "accept", keys: []key[Accept]{
 
 var retryTable = shape[Retry]{title: "retry", keys: []key[Retry]{
 	countKey("tries", 1, 100, func(r *Retry, n int64) { r.Tries = int(n) }),
-	durationKey("wait", time.Millisecond, func(r *Retry, d time.Duration) { r.Wait = d }),
+	durationKey("wait", 1, func(r *Retry, d time.Duration) { r.Wait = d }),
 }}
 
 var waitTable = shape[Wait]{title: "wait", keys: []key[Wait]{

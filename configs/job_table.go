@@ -9,7 +9,7 @@ import (
 )
 
 // jobTable is the file itself.
-var jobTable = shape[Job]{title: "the job file", keys: []key[Job]{
+var jobTable = shape[Job]{title: "", keys: []key[Job]{
 	textKey("name", func(j *Job) *string { return &j.Name }),
 	textKey("connection", func(j *Job) *string { return &j.Connection }),
 	textKey("timezone", func(j *Job) *string { return &j.Timezone }),

@@ -7,6 +7,7 @@ import (
 )
 
 func (v validator) steps() {
+	v.models()
 	first := map[string]int{} // line of a name
 	for i := range v.job.Steps {
 		s := &v.job.Steps[i]
@@ -14,7 +15,6 @@ func (v validator) steps() {
 		in.names(first)
 		in.verb()
 		in.needs()
-		in.model()
 	}
 }
 
@@ -77,6 +77,9 @@ func (v stepValidator) verb() {
 	case len(verbs) == 0:
 		v.at("", "the step does not say what to do", "write one of import, export, process, action, upload, download")
 		return
+	}
+	if s.Verb == "" {
+		return // was reported
 	}
 	misfit := map[string]bool{}
 	for _, k := range verbKeys {
@@ -191,11 +194,24 @@ func unfoldings(s Step) []string {
 	return names
 }
 
-// model looks for a model and its workspace.
-func (v stepValidator) model() {
+// models looks for the model of each step, and its workspace.
+func (v validator) models() {
 	for _, what := range []string{"workspace", "model"} {
-		if _, ok := v.job.Positions["anaplan."+what]; !ok && !v.has(what) {
-			v.at(what, "the step is in no "+what, fmt.Sprintf(`write %s = "NAME" in [anaplan], for all steps; or in this step`, what))
+		if v.has("anaplan."+what) || v.has(what) { // at the top it was reported
+			continue
+		}
+		var without []stepValidator
+		for i := range v.job.Steps {
+			if in := v.of(&v.job.Steps[i]); !in.has(what) {
+				without = append(without, in)
+			}
+		}
+		if n := len(without); n > 1 && n == len(v.job.Steps) {
+			v.wrong(Position{Line: 1}, "anaplan."+what, "no step says in which "+what+" it is", fmt.Sprintf(`write %s = "NAME" in [anaplan]`, what))
+			continue
+		}
+		for _, in := range without {
+			in.at(what, "the step is in no "+what, fmt.Sprintf(`write %s = "NAME" in [anaplan], for all steps; or in this step`, what))
 		}
 	}
 }
