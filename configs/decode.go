@@ -150,10 +150,27 @@ func decode[T any](s scope, sh shape[T], t *table, into *T) {
 	}
 }
 
+// misnomers are keys as other places call them: our own flags, and other programs.
+var misnomers = map[string]string{
+	"api_url":        `write urls = { api = "https://…/2/0", auth = "https://…" }`,
+	"auth_url":       `write urls = { api = "https://…/2/0", auth = "https://…" }`,
+	"key":            "write private_key",
+	"cert":           "write certificate",
+	"username":       "write user",
+	"workspace_id":   "write workspace, which takes names and ids",
+	"model_id":       "write model, which takes names and ids",
+	"workspace_guid": "write workspace, which takes names and ids",
+	"model_guid":     "write model, which takes names and ids",
+}
+
 // unknown reports a key that its table cannot have: with the name that was most likely
 // meant, else with the table that the key belongs to, else with all names.
 func (s scope) unknown(sh shapeInfo, e entry) {
 	what := "there is no such key " + strings.TrimSuffix(sh.place(), ", above the first heading")
+	if instead := misnomers[e.name]; instead != "" {
+		s.wrong(e.at, e.name, what, instead)
+		return
+	}
 	if n := nearest(e.name, sh.names()); n != "" {
 		s.wrong(e.at, e.name, what, "did you mean "+n+"?")
 		if _, ok := s.marks[s.prefix+n]; !ok {

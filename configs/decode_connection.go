@@ -13,40 +13,70 @@ var regions = []string{"us1", "us2", "us5", "us7", "us9", "eu1", "eu2", "eu3", "
 // addressKeys say where Anaplan is: [anaplan] of a job file, [connection.NAME] of
 // connections.toml.
 var addressKeys = []key[Connection]{
-	{name: "region", kind: kindEnum, values: regions, set: func(s scope, c *Connection, e entry) {
-		if v, ok := e.value.(string); ok && strings.Contains(v, "${") {
-			c.Region = v
-		} else if v, ok := s.enum(e, regions); ok {
-			c.Region = v
-		}
-	}},
-	tableKey("urls", urlKeys, func(c *Connection) *Connection { return c }),
-	textKey("proxy", func(c *Connection) *string { return &c.Proxy }),
+	withValues(checkedKey("region", kindEnum, checkRegion, func(c *Connection, v string) { c.Region = v }), regions),
+	{name: "urls", kind: kindTable, set: setURLs},
+	checkedKey("proxy", kindText, checkProxy, func(c *Connection, v string) { c.Proxy = v }),
 	textKey("ca", func(c *Connection) *string { return &c.CA }),
-	textKey("ledger", func(c *Connection) *string { return &c.Ledger }),
+	checkedKey("ledger", kindText, checkLedger, func(c *Connection, v string) { c.Ledger = v }),
 	countKey("requests_per_minute", 1, 600, func(c *Connection, n int64) { c.RequestsPerMinute = int(n) }),
-	flagKey("exclusive_user", func(c *Connection) *bool { return &c.ExclusiveUser }),
+	later(flagKey("exclusive_user", func(c *Connection) *bool { return &c.ExclusiveUser }), "leave it out: a lost answer is then never taken for ours by it"),
+	later(flagKey("protected", func(c *Connection) *bool { return &c.Protected }), "leave it out"),
 }
 
 var urlKeys = shape[Connection]{title: "urls", keys: []key[Connection]{
-	textKey("api", func(c *Connection) *string { return &c.APIURL }),
-	textKey("auth", func(c *Connection) *string { return &c.AuthURL }),
+	checkedKey("api", kindText, checkAPI, func(c *Connection, v string) { c.APIURL = v }),
+	checkedKey("auth", kindText, checkAuth, func(c *Connection, v string) { c.AuthURL = v }),
 }}
+
+// setURLs takes both addresses: a login at one place for requests at another is a
+// mistake that shows late.
+func setURLs(s scope, c *Connection, e entry) {
+	const form = `write urls = { api = "https://…/2/0", auth = "https://…" }`
+	t, ok := e.value.(*table)
+	if !ok {
+		s.badType(e, "a table", form)
+		return
+	}
+	decode(s.in(e.name), urlKeys, t, c)
+	for _, k := range urlKeys.keys {
+		if _, ok := t.get(k.name); !ok {
+			s.wrong(e.at, e.name, "lacks "+k.name, form)
+		}
+	}
+}
+
+// checkedKey is a text that check has something to say about. A value with a ${…} is
+// looked at when it has been replaced, by [Connection.finish].
+func checkedKey[T any](name string, k kind, check func(string) *fault, set func(*T, string)) key[T] {
+	return key[T]{name: name, kind: k, set: func(s scope, into *T, e entry) {
+		if v, ok := e.value.(string); ok && strings.Contains(v, "-----BEGIN") {
+			s.wrong(e.at, e.name, "the certificate or key itself stands here", "move it to a file of its own, and write that file's path")
+			return
+		}
+		v, ok := s.text(e)
+		if !ok {
+			return
+		}
+		if f := check(v); f != nil && !hasValue(v) {
+			s.wrong(e.at, e.name, f.what, f.instead)
+			return
+		}
+		set(into, v)
+	}}
+}
+
+// withValues lists the values of a key, for the schema.
+func withValues[T any](k key[T], values []string) key[T] {
+	k.values = values
+	return k
+}
 
 // loginKeys say who we are: [auth] of a job file, [connection.NAME] of connections.toml.
 var loginKeys = []key[Connection]{
 	laterValue(enumKey("method", []string{"certificate", "basic"}, func(c *Connection) *string { return &c.Method }),
 		"oauth", `use method = "certificate" or "basic"`),
-	{name: "certificate", kind: kindText, set: func(s scope, c *Connection, e entry) {
-		if v, ok := s.keyFile(e); ok {
-			c.Certificate = v
-		}
-	}},
-	{name: "private_key", kind: kindText, set: func(s scope, c *Connection, e entry) {
-		if v, ok := s.keyFile(e); ok {
-			c.PrivateKey = v
-		}
-	}},
+	checkedKey("certificate", kindText, checkCertificate, func(c *Connection, v string) { c.Certificate = v }),
+	checkedKey("private_key", kindText, checkKeyFile, func(c *Connection, v string) { c.PrivateKey = v }),
 	secretKeyOf("passphrase", func(c *Connection) *string { return &c.Passphrase }),
 	enumKey("message", []string{"v2", "v1"}, func(c *Connection) *string { return &c.Message }),
 	enumKey("header", []string{"pem", "der"}, func(c *Connection) *string { return &c.Header }),
@@ -104,29 +134,6 @@ func secretKeyOf[T any](name string, field func(*T) *string) key[T] {
 			*field(into) = v
 		}
 	}}
-}
-
-// keyFile is a path or a reference of a certificate or key.
-func (s scope) keyFile(e entry) (string, bool) {
-	if v, ok := e.value.(string); ok && strings.Contains(v, "-----BEGIN") {
-		s.wrong(e.at, e.name, "the certificate or key itself stands in the file", `move it to a file of its own, and write that file's path`)
-		return "", false
-	}
-	v, ok := s.text(e)
-	if !ok {
-		return "", false
-	}
-	for _, end := range []string{".p12", ".pfx", ".jks", ".keystore"} {
-		if strings.HasSuffix(strings.ToLower(v), end) {
-			s.wrong(e.at, e.name, "key stores ("+end+") are not available yet", keystoreInstead)
-			return "", false
-		}
-	}
-	if strings.HasPrefix(v, "vault:") {
-		s.wrong(e.at, e.name, "vault: references are not available yet", `write a path, or "cmd:COMMAND" with the vault program's command`)
-		return "", false
-	}
-	return v, true
 }
 
 // lift makes keys of a part keys of the whole.

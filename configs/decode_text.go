@@ -6,17 +6,25 @@ import (
 	"unicode/utf8"
 )
 
+// fileKind is what a file should have been, for messages.
+type fileKind struct{ name, begin string }
+
+var (
+	jobFile         = fileKind{"a job file", `a job begins with a line as name = "nightly"`}
+	connectionsFile = fileKind{"a connections.toml", "a connection begins with a line as [connection.prod]"}
+)
+
 // maxSize of a file; a hundred times what a person writes.
 const maxSize = 1 << 20
 
 // textOf returns what a file says as UTF-8 without a byte order mark, or what is wrong
 // with its bytes.
-func textOf(file string, data []byte) ([]byte, *Problem) {
+func textOf(kind fileKind, file string, data []byte) ([]byte, *Problem) {
 	wrong := func(line int, what, instead string) ([]byte, *Problem) {
 		return nil, &Problem{File: file, Line: line, What: what, Instead: instead}
 	}
 	if len(data) > maxSize {
-		return wrong(0, fmt.Sprintf("the file has %d bytes, the most is %d", len(data), maxSize), "give the job file, not its data")
+		return wrong(0, fmt.Sprintf("the file has %d bytes, the most is %d", len(data), maxSize), "give the path of "+kind.name+", not of data")
 	}
 	if name := utf16(data); name != "" {
 		return wrong(1, "the file is "+name+", and must be UTF-8",
@@ -29,10 +37,10 @@ func textOf(file string, data []byte) ([]byte, *Problem) {
 			"save the file as UTF-8; it was probably saved as Windows-1252 (ANSI)")
 	}
 	if i := bytes.IndexByte(text, 0); i >= 0 {
-		return wrong(positionOf(text, i).Line, "the file holds a zero byte: it is no text", "give the path of a job file")
+		return wrong(positionOf(text, i).Line, "the file holds a zero byte: it is no text", "give the path of "+kind.name)
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return wrong(0, "the file is empty", `a job begins with a line as name = "nightly"`)
+		return wrong(0, "the file is empty", kind.begin)
 	}
 	return text, nil
 }

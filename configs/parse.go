@@ -18,7 +18,7 @@ func jobShapes() []shapeInfo {
 // It reads nothing else. Everything that is wrong comes back at once as [Problems], and
 // the job is nil.
 func Parse(file string, data []byte) (*Job, error) {
-	text, problem := textOf(file, data)
+	text, problem := textOf(jobFile, file, data)
 	if problem != nil {
 		return nil, Problems{*problem}.err()
 	}

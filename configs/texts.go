@@ -189,7 +189,7 @@ func quoteKey(s string) string {
 var lastKey = regexp.MustCompile(`(^|\.)("(?:[^"\\]|\\.)*"|[^."]+)$`)
 
 // near is the place of a key, else of the nearest table around it that has one; of the
-// name, for a step whose value comes from [defaults].
+// name or the heading, for a step whose value comes from [defaults].
 func (p Positions) near(key string) Position {
 	for k := key; k != ""; {
 		if at, ok := p[k]; ok {
@@ -201,5 +201,8 @@ func (p Positions) near(key string) Position {
 		}
 		k = k[:m[0]]
 	}
-	return p["name"]
+	if at, ok := p["name"]; ok {
+		return at
+	}
+	return p[""]
 }

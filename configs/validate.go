@@ -84,10 +84,12 @@ func capitals(s string) string {
 func (v validator) connection(top Position) {
 	j := v.job
 	var own string // a key that says how to log in here
-	for _, e := range []string{"auth", "anaplan.region", "anaplan.urls"} {
-		if v.has(e) {
-			own = e
-			break
+	if v.has("auth") {
+		own = "auth"
+	}
+	for _, k := range addressKeys {
+		if own == "" && v.has("anaplan."+k.name) {
+			own = "anaplan." + k.name
 		}
 	}
 	elsewhere := func(s Step) bool { _, ok := s.Positions["connection"]; return ok }

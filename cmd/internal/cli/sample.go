@@ -88,7 +88,7 @@ func writeLogin(dir string, login simulatorLogin, now time.Time) (sampleFiles, e
 	if err := keepOrMakeIdentity(files, login.Email, now); err != nil {
 		return files, err
 	}
-	conn := map[string]any{"api_url": login.URL, "auth_url": login.URL, "certificate": filepath.Base(files.Certificate),
+	conn := map[string]any{"urls": map[string]string{"api": login.URL + "/2/0", "auth": login.URL}, "certificate": filepath.Base(files.Certificate),
 		"private_key": filepath.Base(files.Key)}
 	if login.CA != nil {
 		files.CA = filepath.Join(dir, "ca.pem")

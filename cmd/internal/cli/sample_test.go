@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
+	"github.com/anaplan-runner/anaplan-runner/configs"
 )
 
 func TestWriteSampleKeepsWhatIsThere(t *testing.T) {
@@ -41,15 +41,18 @@ func TestWriteSampleKeepsWhatIsThere(t *testing.T) {
 	if diff := cmp.Diff(files.Data, again.Data); diff != "" || len(files.Data) < 9 {
 		t.Errorf("data: %v %s", files.Data, diff)
 	}
-	var got struct {
-		Connection map[string]map[string]string `toml:"connection"`
-	}
-	if _, err := toml.DecodeFile(again.Connections, &got); err != nil {
+	saved, err := configs.LoadConnections(again.Connections, "", os.Getenv)
+	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]map[string]string{"sim": {"api_url": "http://127.0.0.1:2", "auth_url": "http://127.0.0.1:2", "ca": "ca.pem",
-		"certificate": "certificate.pem", "private_key": "private-key.pem", "workspace": "Finance", "model": "Sales Hub"}}
-	if diff := cmp.Diff(want, got.Connection); diff != "" {
+	got, err := saved.Get("sim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := configs.Connection{Name: "sim", File: again.Connections, Dir: again.Dir, APIURL: "http://127.0.0.1:2/2/0", AuthURL: "http://127.0.0.1:2",
+		CA: filepath.Join(again.Dir, "ca.pem"), Method: "certificate", Certificate: again.Certificate, PrivateKey: again.Key, Message: "v2", Header: "pem",
+		RequestsPerMinute: 300, Workspace: configs.Ref{Name: "Finance"}, Model: configs.Ref{Name: "Sales Hub"}, Positions: got.Positions}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	id, err := keystore.PEM{CertificatePath: again.Certificate, KeyPath: again.Key}.Load()

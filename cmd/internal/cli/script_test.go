@@ -80,7 +80,7 @@ func setup(env *testscript.Env, files map[string][]byte) error {
 			t.Errorf("faults that never fired: %+v", left)
 		}
 	})
-	connection := fmt.Sprintf("[connection.sim]\napi_url = %q\nauth_url = %q\ncertificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n"+
+	connection := fmt.Sprintf("[connection.sim]\nurls = { api = \"%s/2/0\", auth = %q }\ncertificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n"+
 		"workspace = \"Finance\"\nmodel = \"Sales Hub\"\n", server.URL, server.URL)
 	if err := write(env.WorkDir, "connections.toml", []byte(connection)); err != nil {
 		return err

@@ -1,0 +1,175 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+)
+
+// The functions below return what is wrong with one value of a connection, nil when
+// nothing is. None repeats a value that may be a secret.
+
+var regionForm = regexp.MustCompile(`^[a-z]{2}[0-9]`)
+
+func checkRegion(v string) *fault {
+	low := strings.ToLower(v)
+	for _, r := range regions {
+		if low == r {
+			return nil
+		}
+	}
+	f := &fault{fmt.Sprintf("there is no region %q", v), "there is " + strings.Join(slices.Sorted(slices.Values(regions)), ", ")}
+	switch {
+	case strings.Contains(v, "/") || strings.Contains(v, ".anaplan"):
+		f.what, f.instead = "a region is a short code, not an address", `write the code, such as region = "us1", or urls = { api = "…", auth = "…" }`
+	case len(low) == 4 && regionForm.MatchString(low) && oneOfCodes(low[:3]):
+		f.instead = "write " + low[:3] // us1a, as the browser's address has it
+	}
+	return f
+}
+
+func oneOfCodes(s string) bool { return checkRegion(s) == nil }
+
+// checkURL looks at an address that is called with a token or a login.
+func checkURL(v string) (*url.URL, *fault) {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return nil, &fault{"is not an address", `write it as in "https://api.anaplan.com/2/0"`}
+	case u.User != nil:
+		return nil, &fault{"holds a user or a password", "take them out of the address; the login has keys of its own"}
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, &fault{"has a ? or a # in it", "end it with the path"}
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return nil, &fault{"is http, and would send the login in clear", "write https://" + u.Host + u.Path}
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, &fault{fmt.Sprintf("begins with %s://", u.Scheme), "write https://"}
+	}
+	return u, nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// checkAPI looks at the address of the integration API (anaplan-api.md 1.1).
+func checkAPI(v string) *fault {
+	u, f := checkURL(v)
+	if f != nil {
+		return f
+	}
+	if p := strings.TrimRight(u.Path, "/"); p != "" && !strings.HasSuffix(p, "/2/0") {
+		return &fault{fmt.Sprintf("its path %s is not that of this API, /2/0", u.Path), fmt.Sprintf("write %s://%s/2/0", u.Scheme, u.Host)}
+	}
+	return nil
+}
+
+// checkAuth looks at the address of the authentication service.
+func checkAuth(v string) *fault {
+	u, f := checkURL(v)
+	if f != nil {
+		return f
+	}
+	if before, _, found := strings.Cut(u.Path, "/token"); found {
+		return &fault{"goes too far: /token/… is added to it", fmt.Sprintf("write %s://%s%s", u.Scheme, u.Host, before)}
+	}
+	if strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/2/0") {
+		return &fault{"looks like the address of the API, since it ends with /2/0", `write it as in "https://auth.anaplan.com"`}
+	}
+	return nil
+}
+
+// apiAddress and authAddress are addresses as the client wants them.
+func apiAddress(v string) string {
+	v = strings.TrimRight(v, "/")
+	if v != "" && !strings.HasSuffix(v, "/2/0") {
+		v += "/2/0"
+	}
+	return v
+}
+
+func authAddress(v string) string { return strings.TrimRight(v, "/") }
+
+func checkProxy(v string) *fault {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Host == "":
+		return &fault{"is not an address", `write it as in "http://proxy.example.com:8080"`}
+	case u.User != nil:
+		return &fault{"holds a user or a password", "leave proxy out, and set HTTPS_PROXY where the runner is started"}
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
+		return &fault{fmt.Sprintf("begins with %s://", u.Scheme), "write http://, https:// or socks5://"}
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return &fault{"has more than a host and a port", fmt.Sprintf("write %s://%s", u.Scheme, u.Host)}
+	}
+	if _, _, err := net.SplitHostPort(u.Host); err != nil {
+		return &fault{"has no port", fmt.Sprintf("write it as in %s://%s:8080", u.Scheme, u.Hostname())}
+	}
+	return nil
+}
+
+// checkSecret looks at a value that must be a reference.
+func checkSecret(v string) *fault {
+	ref, err := secret.ParseRef(v)
+	switch {
+	case errors.Is(err, secret.ErrNoScheme):
+		return &fault{"is not a reference, and secrets do not stand in files like this one", "write file:PATH, env:NAME or cmd:COMMAND"}
+	case err != nil:
+		return &fault{err.Error(), "write file:PATH, env:NAME or cmd:COMMAND"}
+	case ref.Scheme == secret.Vault:
+		return &fault{"vault: is not available yet", "write file:PATH, env:NAME, or cmd: with a command that prints it, such as the vault program"}
+	}
+	return nil
+}
+
+// checkKeyFile looks at a private key: a path, or a reference.
+func checkKeyFile(v string) *fault {
+	if _, err := secret.ParseRef(v); !errors.Is(err, secret.ErrNoScheme) {
+		if f := checkSecret(v); f != nil {
+			return f
+		}
+	}
+	return checkStore(v)
+}
+
+// checkCertificate looks at a certificate: a path, also as file:.
+func checkCertificate(v string) *fault {
+	ref, err := secret.ParseRef(v)
+	switch {
+	case err == nil && ref.Scheme != secret.File:
+		return &fault{"a certificate is read from a file, not with " + ref.Scheme + ":", "write its path"}
+	case err != nil && !errors.Is(err, secret.ErrNoScheme):
+		return &fault{err.Error(), "write the path of a PEM file"}
+	}
+	return checkStore(v)
+}
+
+// checkStore tells of key stores, which cannot be read yet.
+func checkStore(v string) *fault {
+	switch strings.ToLower(filepath.Ext(v)) {
+	case ".p12", ".pfx":
+		return &fault{"PKCS#12 files are not available yet", "convert it: openssl pkcs12 -in FILE -out key-and-certificate.pem; then write that file"}
+	case ".jks", ".keystore":
+		return &fault{"Java key stores are not available yet", "convert it: keytool -importkeystore -srckeystore FILE -destkeystore new.p12 -deststoretype PKCS12; openssl pkcs12 -in new.p12 -out key-and-certificate.pem; then write that file"}
+	}
+	return nil
+}
+
+func checkLedger(v string) *fault {
+	if m := scheme.FindStringSubmatch(v); m != nil {
+		return &fault{m[1] + ":// is not available yet", "write the path of a SQLite file"}
+	}
+	return nil
+}
