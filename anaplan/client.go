@@ -23,8 +23,9 @@ type Client struct {
 }
 
 // New makes a client for an API address such as https://api.anaplan.com/2/0. The
-// http.Client adds the authorization. Redirects are never followed: the authorization
-// would follow them.
+// http.Client adds the authorization; see NewHTTPClient. Redirects are never followed,
+// whatever the http.Client would do: the authorization would follow them, and a start
+// would be sent again.
 func New(hc *http.Client, api string) *Client {
 	own := *hc
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -134,7 +135,7 @@ func (c *Client) call(ctx context.Context, r request, v any) error {
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s %s: read the answer: %w", r.method, r.path, err)
+		return brokenOff(ctx, r, err)
 	case len(data) > maxAnswer:
 		return fmt.Errorf("%s %s: the answer is larger than %d MB", r.method, r.path, maxAnswer>>20)
 	case len(bytes.TrimSpace(data)) == 0:
@@ -144,6 +145,14 @@ func (c *Client) call(ctx context.Context, r request, v any) error {
 		return &FormatError{Method: r.method, Path: r.path, Body: snippet(data), Err: err}
 	}
 	return nil
+}
+
+// brokenOff is the error of an answer that was not read to its end.
+func brokenOff(ctx context.Context, r request, err error) error {
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("%s %s: %w: %w", r.method, r.path, ErrBrokenOff, err)
 }
 
 const (
@@ -168,9 +177,9 @@ func (e *FormatError) Unwrap() error { return e.Err }
 
 func snippet(data []byte) string {
 	const most = 200
-	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(data[:min(len(data), most)]), "?")), " ")
-	if len(data) > most {
-		s += "…"
+	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(data[:min(len(data), 8<<10)]), "?")), " ")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
 }

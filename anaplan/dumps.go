@@ -28,16 +28,16 @@ func (d Dump) path(parts ...string) string {
 // Anaplan says in several ways: 404, 400, or an empty list (anaplan-api.md 12.2).
 func (c *Client) DumpChunks(ctx context.Context, d Dump) ([]Chunk, error) {
 	path := d.path("chunks")
-	rows, _, err := page[Chunk](ctx, c, path, "chunks", nil)
+	p, err := page[Chunk](ctx, c, path, "chunks", nil)
 	switch e, _ := errors.AsType[*Error](err); {
 	case e != nil && (e.Status == 404 || e.Status == 400):
 		return nil, fmt.Errorf("%w: %w", ErrNoDump, err)
 	case err != nil:
 		return nil, err
-	case len(rows) == 0:
+	case len(p.items) == 0:
 		return nil, fmt.Errorf("GET %s: %w", path, ErrNoDump)
 	}
-	return rows, nil
+	return p.items, nil
 }
 
 // GetDumpChunk reads one chunk of a failure dump, CSV. The caller closes it.

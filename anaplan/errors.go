@@ -1,12 +1,15 @@
 package anaplan
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // What Anaplan refuses, compared with errors.Is (anaplan-api.md 6.2).
@@ -22,7 +25,8 @@ var (
 	ErrOffline      = errors.New("model is offline")                     // 424
 	ErrDeployed     = errors.New("model is in deployed mode")            // 425
 	ErrRateLimited  = errors.New("too many requests")                    // 429
-	ErrUnavailable  = errors.New("Anaplan does not answer as it should") // 3xx, 5xx
+	ErrUnavailable  = errors.New("Anaplan does not answer as it should") // 3xx, 408, 5xx
+	ErrBrokenOff    = errors.New("the answer broke off")
 	ErrNoDump       = errors.New("no failure dump")
 	ErrNoContent    = errors.New("the server file has no content")
 )
@@ -32,16 +36,28 @@ type Error struct {
 	Method  string
 	Path    string // below the API's address
 	Status  int
-	Message string // Anaplan's own text; the beginning of the page if it is not JSON; may be empty
+	Message string // Anaplan's own text, verbatim; the beginning of the page if it is not JSON; may be empty
 	JSON    bool   // the body was Anaplan's error envelope, or the login host's
+	Host    string // where a redirect leads, which was not followed
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s %s: %d %s", e.Method, e.Path, e.Status, http.StatusText(e.Status))
+	text := strings.TrimRight(fmt.Sprintf("%s %s: %d %s", e.Method, e.Path, e.Status, http.StatusText(e.Status)), " ")
+	if e.Host != "" {
+		text += fmt.Sprintf(": a redirect to %s, not followed", e.Host)
+	}
 	if e.Message != "" && e.Message != http.StatusText(e.Status) {
-		text += fmt.Sprintf(": %q", e.Message)
+		text += ": " + quote(e.Message)
 	}
 	return text
+}
+
+// quote leaves a text as it is, unless it would break the line that it stands in.
+func quote(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
+		return strconv.Quote(s)
+	}
+	return `"` + s + `"`
 }
 
 // Is says which refusal it is.
@@ -82,30 +98,38 @@ func readError(resp *http.Response, r request) error {
 	e := &Error{Method: r.method, Path: r.path, Status: resp.StatusCode}
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, maxError)) // what was read is enough
 	e.Message, e.JSON = errorText(data)
+	if at, err := resp.Location(); err == nil && resp.StatusCode < 400 {
+		e.Host = at.Host
+	}
 	return e
 }
 
-// errorText finds the text of an error body, and says whether it was JSON of Anaplan's.
+// errorText finds the text of an error body, and says whether it was JSON of Anaplan's:
+// an object with a code, or the two texts of the login host. The JSON of something in
+// between is not, though it may have a status too.
 func errorText(data []byte) (string, bool) {
 	var envelope struct {
-		Status        json.RawMessage `json:"status"`
-		StatusMessage string          `json:"statusMessage"`
+		Status struct {
+			Code    *int   `json:"code"`
+			Message string `json:"message"`
+		} `json:"status"`
 	}
-	if json.Unmarshal(data, &envelope) != nil || len(envelope.Status) == 0 {
-		return snippet(stripTags(data)), false
+	if json.Unmarshal(data, &envelope) == nil && envelope.Status.Code != nil {
+		return envelope.Status.Message, true
 	}
-	var status struct {
-		Message string `json:"message"`
+	var login struct {
+		Status  string `json:"status"`
+		Message string `json:"statusMessage"`
 	}
-	if json.Unmarshal(envelope.Status, &status) == nil {
-		return status.Message, true
+	if json.Unmarshal(data, &login) == nil && login.Status != "" && login.Message != "" {
+		return login.Message, true
 	}
-	return envelope.StatusMessage, true
+	return snippet(stripTags(data)), false
 }
 
 // stripTags leaves the words of an HTML page.
 func stripTags(data []byte) []byte {
-	if !strings.Contains(string(data), "<") {
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")) {
 		return data
 	}
 	var b []byte

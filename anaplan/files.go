@@ -59,20 +59,24 @@ func (c *Client) SetChunkCount(ctx context.Context, m ModelRef, file string, n i
 		return err
 	}
 	var f File
-	if err := object(keys, path, "file", &f); err != nil {
+	if err := object(keys, http.MethodPost, path, "file", &f); err != nil {
 		return err
 	}
-	if f.ID != file {
+	switch f.ID {
+	case file:
+		return nil
+	case "":
+		return &FormatError{Method: http.MethodPost, Path: path, Body: snippet(keys["file"]), Err: fmt.Errorf("file.id: %w", errNoSuchKey)}
+	default:
 		return &WrongFileError{Want: file, Got: f.ID}
 	}
-	return nil
 }
 
-// Body is what a chunk or file is uploaded from. Open is called for each attempt.
+// Body is what a chunk or file is uploaded from.
 type Body struct {
-	Open func() (io.ReadCloser, error)
-	Size int64 // of what Open gives
-	Gzip bool  // it is one complete gzip stream
+	Open func() (io.ReadCloser, error) // called for each attempt; the last one's Close may come after the call has returned
+	Size int64                         // of what Open gives
+	Gzip bool                          // it is one complete gzip stream
 }
 
 // PutChunk uploads chunk n, from 0. The same number is overwritten, so it may be
@@ -107,14 +111,33 @@ type Chunk struct {
 // Chunks lists the chunks of a server file; none if it has no content. Its paging is not
 // to be trusted (anaplan-api.md 9.7): the array is all.
 func (c *Client) Chunks(ctx context.Context, m ModelRef, file string) ([]Chunk, error) {
-	rows, _, err := page[Chunk](ctx, c, m.path("files", file, "chunks"), "chunks", nil)
-	return rows, err
+	p, err := page[Chunk](ctx, c, m.path("files", file, "chunks"), "chunks", nil)
+	return p.items, err
 }
 
-// GetChunk reads one chunk. The caller closes it. A chunk that is not there is
+// GetChunk reads one chunk: raw bytes, which may end within a line or a character. The
+// caller closes it. A chunk that is not there is
 // ErrNoContent (anaplan-api.md 9.8).
 func (c *Client) GetChunk(ctx context.Context, m ModelRef, file, chunk string) (io.ReadCloser, error) {
 	return c.bytes(ctx, m.path("files", file, "chunks", chunk), ErrNoContent)
+}
+
+// PutFile uploads a whole server file at once, meant for less than 1 MB. It cannot be
+// compressed (anaplan-api.md 9.5): b.Gzip must not be set. It replaces what was there,
+// so it may be repeated.
+func (c *Client) PutFile(ctx context.Context, m ModelRef, file string, b Body) error {
+	path := m.path("files", file)
+	if b.Gzip {
+		return fmt.Errorf("PUT %s: a whole file cannot be compressed", path)
+	}
+	return c.call(ctx, request{method: http.MethodPut, path: path, kind: bytesType, body: b.Open, size: b.Size}, nil)
+}
+
+// GetFile reads the whole content of a server file; its metadata stand in the list
+// (anaplan-api.md 9.8). The caller closes it. Without content it is ErrNoContent. Large
+// files are better read chunk by chunk: what breaks off begins again.
+func (c *Client) GetFile(ctx context.Context, m ModelRef, file string) (io.ReadCloser, error) {
+	return c.bytes(ctx, m.path("files", file), ErrNoContent)
 }
 
 // DeleteFile removes the user's private content of a server file (anaplan-api.md 9.9).

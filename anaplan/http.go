@@ -1,12 +1,9 @@
 package anaplan
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -39,7 +36,9 @@ type Exchange struct {
 
 // NewHTTPClient composes the wrappers. From the outside in: repeat, rate limit,
 // authorization, time limit of an attempt, log, network. So each repeat is counted and
-// carries a live token, and the time limit does not count the waiting.
+// carries a live token, and the time limit counts neither the waiting nor a login. An
+// answer in JSON is read whole inside repeat: one that breaks off is asked for again.
+// Redirects are not followed.
 func NewHTTPClient(o HTTPOptions) *http.Client {
 	if o.Attempt == 0 {
 		o.Attempt = 5 * time.Minute
@@ -58,7 +57,7 @@ func NewHTTPClient(o HTTPOptions) *http.Client {
 	if o.Limiter != nil {
 		rt = &rated{rt, o.Limiter}
 	}
-	rt = &retry.Transport{Base: rt, Policy: o.Policy, Waits: o.Waits}
+	rt = &retry.Transport{Base: &whole{rt}, Policy: o.Policy, Waits: o.Waits}
 	return &http.Client{
 		Transport:     rt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -71,7 +70,10 @@ type BaseOptions struct {
 	RootCAs *x509.CertPool
 }
 
-// BaseTransport is the network: TLS 1.2 or newer (anaplan-api.md 1.1), 15 s to connect.
+// BaseTransport is the network: TLS 1.2 or newer (anaplan-api.md 1.1), 15 s to connect. It
+// speaks HTTP/1.1, so that a connection that is lost takes one answer with it and not
+// those of every call under way, and so that nothing below us sends a start again: that
+// happens in HTTP/1.1 only when no byte of the first was written.
 func BaseTransport(o BaseOptions) (*http.Transport, error) {
 	proxy := http.ProxyFromEnvironment
 	if o.Proxy != "" {
@@ -81,96 +83,18 @@ func BaseTransport(o BaseOptions) (*http.Transport, error) {
 		}
 		proxy = http.ProxyURL(u)
 	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	return &http.Transport{
+		Protocols:             &protocols,
 		Proxy:                 proxy,
 		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   15 * time.Second,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
-		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	}, nil
-}
-
-// errAttempt is the cause of an attempt that had no answer in time.
-var errAttempt = errors.New("no answer in time")
-
-// timed bounds an attempt: until the headers of the answer as a whole, and after that
-// each wait for bytes of the body. A transfer as a whole has no limit.
-type timed struct {
-	base           http.RoundTripper
-	attempt, stall time.Duration
-}
-
-func (t *timed) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(t.attempt, func() {
-		cancel(fmt.Errorf("%w: %w within %s", context.DeadlineExceeded, errAttempt, t.attempt))
-	})
-	attempt := req.Clone(ctx)
-	if req.Body != nil && req.Body != http.NoBody {
-		// An upload that goes on is alive: each read of its body begins the limit anew.
-		attempt.Body = &alive{req.Body, timer, t.attempt}
-	}
-	resp, err := t.base.RoundTrip(attempt)
-	timer.Stop()
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil && req.Context().Err() == nil {
-			err = cause
-		}
-		cancel(nil)
-		return nil, err
-	}
-	resp.Body = &stalling{body: resp.Body, limit: t.stall, cancel: cancel, ctx: ctx, outer: req.Context()}
-	return resp, nil
-}
-
-// alive is a request body whose reads tell that the upload goes on.
-type alive struct {
-	io.ReadCloser
-	timer *time.Timer
-	limit time.Duration
-}
-
-func (b *alive) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 && b.timer.Stop() {
-		b.timer.Reset(b.limit)
-	}
-	return n, err
-}
-
-// ErrStalled says that an answer's body stopped coming.
-var ErrStalled = errors.New("no bytes came in time")
-
-// stalling is an answer's body each read of which has a limit.
-type stalling struct {
-	body   io.ReadCloser
-	limit  time.Duration
-	cancel context.CancelCauseFunc
-	ctx    context.Context // of the attempt, only to learn its cause
-	outer  context.Context
-}
-
-func (s *stalling) Read(p []byte) (int, error) {
-	timer := time.AfterFunc(s.limit, func() {
-		s.cancel(fmt.Errorf("%w: %w: %s", context.DeadlineExceeded, ErrStalled, s.limit))
-	})
-	n, err := s.body.Read(p)
-	timer.Stop()
-	if err != nil && err != io.EOF {
-		if cause := context.Cause(s.ctx); cause != nil && s.outer.Err() == nil {
-			err = cause
-		}
-	}
-	return n, err
-}
-
-func (s *stalling) Close() error {
-	err := s.body.Close()
-	s.cancel(nil)
-	return err
 }
 
 // traced reports attempts.

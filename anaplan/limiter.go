@@ -37,7 +37,7 @@ func NewLimiter(perMinute int) *Limiter {
 	return &Limiter{limit: rate.NewLimiter(full, min(burst, perMinute)), full: full}
 }
 
-// Wait waits for the next free place, or for the end of ctx.
+// Wait waits for the next free place, or for the end of ctx, whose error it returns.
 func (l *Limiter) Wait(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.slow.IsZero() && !time.Now().Before(l.slow) {
@@ -45,7 +45,16 @@ func (l *Limiter) Wait(ctx context.Context) error {
 		l.limit.SetLimit(l.full)
 	}
 	l.mu.Unlock()
-	return l.limit.Wait(ctx)
+	place := l.limit.Reserve()
+	timer := time.NewTimer(place.Delay())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		place.Cancel()
+		return ctx.Err()
+	}
 }
 
 // Refused tells that Anaplan answered 429.

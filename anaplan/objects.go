@@ -2,7 +2,9 @@ package anaplan
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
+	"net/http"
 	"strings"
 )
 
@@ -158,6 +160,16 @@ type Action struct {
 	Type string `json:"actionType"` // DELETE_BY_SELECTION, …; may be missing
 }
 
+// ActionDetail is what an other action does (anaplan-api.md 10.4). What does not apply to
+// its type is empty.
+type ActionDetail struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Type     string `json:"actionType"`
+	ListID   string `json:"listId"`           // DELETE_BY_SELECTION deletes from it
+	FilterID string `json:"filterLineItemId"` // the Boolean line item that selects
+}
+
 // Imports lists the imports of a model.
 func (c *Client) Imports(ctx context.Context, m ModelRef) iter.Seq2[Import, error] {
 	return list[Import](ctx, c, m.path("imports"), "imports", nil)
@@ -192,4 +204,36 @@ func (c *Client) ExportDetail(ctx context.Context, m ModelRef, id string) (Expor
 // ProcessDetail lists what a process does, with the data sources of its imports.
 func (c *Client) ProcessDetail(ctx context.Context, m ModelRef, id string) (ProcessDetail, error) {
 	return one[ProcessDetail](ctx, c, m.path("processes", id), "processMetadata", query("showImportDataSource", "true"))
+}
+
+// ActionDetail describes an other action. Under which key it stands is not recorded
+// (anaplan-api.md 10.4), so every likely one is tried.
+func (c *Client) ActionDetail(ctx context.Context, m ModelRef, id string) (ActionDetail, error) {
+	path := m.path("actions", id)
+	var raw json.RawMessage
+	if err := c.get(ctx, path, nil, &raw); err != nil {
+		return ActionDetail{}, err
+	}
+	d, err := decodeAction(raw)
+	if err != nil {
+		return ActionDetail{}, &FormatError{Method: http.MethodGet, Path: path, Body: snippet(raw), Err: err}
+	}
+	return d, nil
+}
+
+func decodeAction(raw []byte) (ActionDetail, error) {
+	var answer struct {
+		Metadata *ActionDetail `json:"actionMetadata"`
+		Action   *ActionDetail `json:"action"`
+		ActionDetail
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return ActionDetail{}, err
+	}
+	for _, d := range []*ActionDetail{answer.Metadata, answer.Action, &answer.ActionDetail} {
+		if d != nil && (d.ID != "" || d.Name != "") {
+			return *d, nil
+		}
+	}
+	return ActionDetail{}, errNoSuchKey
 }

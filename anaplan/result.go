@@ -2,6 +2,7 @@ package anaplan
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -53,25 +54,50 @@ type Detail struct {
 }
 
 // UnmarshalJSON reads Anaplan's form: values are a flat list of keys and values, in any
-// order, of which some may be null.
+// order, of which some may be null. Those that are no strings keep their JSON: a task
+// must not look as if it had not ended because a detail is odd.
 func (d *Detail) UnmarshalJSON(data []byte) error {
 	var wire struct {
-		Type        string          `json:"type"`
-		Text        string          `json:"localMessageText"`
+		Type        text            `json:"type"`
+		Text        text            `json:"localMessageText"`
 		Occurrences json.RawMessage `json:"occurrences"`
-		Values      []*string       `json:"values"`
+		Values      values          `json:"values"`
 	}
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
-	*d = Detail{Type: wire.Type, Text: wire.Text}
+	*d = Detail{Type: string(wire.Type), Text: string(wire.Text), Values: wire.Values}
 	d.Occurrences, _ = number(wire.Occurrences)
-	for i := 0; i+1 < len(wire.Values); i += 2 {
-		if k, v := wire.Values[i], wire.Values[i+1]; k != nil && v != nil {
-			if d.Values == nil {
-				d.Values = map[string]string{}
+	return nil
+}
+
+// text is a JSON string; of anything else but null its JSON.
+type text string
+
+func (t *text) UnmarshalJSON(data []byte) error {
+	var s string
+	if json.Unmarshal(data, &s) != nil {
+		s = string(data)
+	}
+	*t = text(s)
+	return nil
+}
+
+// values are a detail's: a flat list, of which a last key without a value is left out.
+// What is no list is no values.
+type values map[string]string
+
+func (v *values) UnmarshalJSON(data []byte) error {
+	var flat []*text
+	if json.Unmarshal(data, &flat) != nil {
+		return nil
+	}
+	for i := 0; i+1 < len(flat); i += 2 {
+		if k, val := flat[i], flat[i+1]; k != nil && val != nil {
+			if *v == nil {
+				*v = values{}
 			}
-			d.Values[*k] = *v
+			(*v)[string(*k)] = string(*val)
 		}
 	}
 	return nil
@@ -111,6 +137,9 @@ func (r Result) Counts() Counts {
 				to := k.of(&c)
 				if *to == nil {
 					*to = new(int64)
+				}
+				if **to > math.MaxInt64-n {
+					n = math.MaxInt64 - **to
 				}
 				**to += n
 				break

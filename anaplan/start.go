@@ -64,8 +64,12 @@ func (c *Client) Start(ctx context.Context, o Object, opts StartOptions) (Task, 
 	if err != nil {
 		return Task{}, &StartError{Err: err}
 	}
+	// Set as soon as the first header is on its way: before any byte leaves our buffers.
 	var written atomic.Bool
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// Another connection is asked for when nothing was written on the first, or after a
+		// 401: either way what went before started nothing.
+		GetConn:          func(string) { written.Store(false) },
 		WroteHeaderField: func(string, []string) { written.Store(true) },
 		WroteHeaders:     func() { written.Store(true) },
 	})
@@ -76,13 +80,14 @@ func (c *Client) Start(ctx context.Context, o Object, opts StartOptions) (Task, 
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err == nil {
-		var t Task
-		if t, err = decodeTask(data); err == nil {
-			return t, nil
-		}
+	if err != nil {
+		return Task{}, &StartError{Unknown: true, Err: brokenOff(ctx, r, err)}
 	}
-	return Task{}, &StartError{Unknown: true, Err: &FormatError{Method: r.method, Path: r.path, Body: snippet(data), Err: err}}
+	t, err := decodeTask(data)
+	if err != nil {
+		return Task{}, &StartError{Unknown: true, Err: &FormatError{Method: r.method, Path: r.path, Body: snippet(data), Err: err}}
+	}
+	return t, nil
 }
 
 // unknownStart says whether a start that failed so may have started the task.
