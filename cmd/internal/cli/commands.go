@@ -9,6 +9,7 @@ import (
 // commands are all commands, in the order of the help.
 func (p *Program) commands() []*cli.Command {
 	return []*cli.Command{
+		p.authCommand(),
 		p.simulateCommand(),
 		p.versionCommand(),
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anaplan-runner/anaplan-runner/auth"
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
@@ -51,8 +53,22 @@ func explain(err error) *failure {
 		}
 		return f
 	}
-	end := jobs.Explain(err)
+	end := jobs.Explain(asTokenError(err))
 	return &failure{code: ledger.Code(end.Verdict, end.Cause), cause: end.Cause, what: end.Message, next: end.Next, err: err}
+}
+
+// asTokenError makes what package auth says the error by which a run knows it. Errors that
+// come from a request are such already.
+func asTokenError(err error) error {
+	if _, ok := errors.AsType[*auth.TokenError](err); ok {
+		return err
+	}
+	_, login := errors.AsType[*auth.LoginError](err)
+	_, certificate := errors.AsType[*keystore.CertificateError](err)
+	if login || certificate {
+		return &auth.TokenError{Err: err}
+	}
+	return err
 }
 
 func problemsOf(err error) configs.Problems {

@@ -96,7 +96,9 @@ func (p *Program) login(c *cli.Context) (configs.Connection, error) {
 	over("api-url", &conn.APIURL)
 	over("auth-url", &conn.AuthURL)
 	over("proxy", &conn.Proxy)
-	over("ca", &conn.CA)
+	if v := p.setting(c, "ca"); v != "" {
+		conn.CA = here(v)
+	}
 	over("message", &conn.Message)
 	over("header", &conn.Header)
 	certificate, user := p.setting(c, "certificate"), p.setting(c, "user")
@@ -109,10 +111,8 @@ func (p *Program) login(c *cli.Context) (configs.Connection, error) {
 	case user != "":
 		conn.Method = "basic"
 	}
-	over("certificate", &conn.Certificate)
-	over("private-key", &conn.PrivateKey)
 	over("user", &conn.User)
-	if err := p.secretSetting(c, "passphrase", &conn.Passphrase); err != nil {
+	if err := p.certificateSettings(c, &conn); err != nil {
 		return configs.Connection{}, err
 	}
 	if err := p.secretSetting(c, "password", &conn.Password); err != nil {
@@ -128,7 +128,7 @@ func (p *Program) secretSetting(c *cli.Context, flag string, to *string) error {
 		if _, err := secret.ParseRef(c.String(flag)); err != nil {
 			return usage("arguments can be seen by everybody on the machine: write --"+flag+" file:PATH, or set "+variable(flag), "--%s: %v", flag, err)
 		}
-		*to = c.String(flag)
+		*to = here(c.String(flag))
 		return nil
 	}
 	if p.env(variable(flag)) != "" {

@@ -2,9 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"net/http"
 	"os"
@@ -171,4 +174,22 @@ func normal(key string, v any, places *strings.Replacer) any {
 		}
 	}
 	return v
+}
+
+// keyPassphrase opens encrypted.pem. It must never be printed.
+const keyPassphrase = "canary-in-the-passphrase"
+
+// encryptedKey encrypts a PKCS#8 key the legacy way, for which the standard library suffices.
+func encryptedKey(plain []byte) ([]byte, error) {
+	block, _ := pem.Decode(plain)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	der := x509.MarshalPKCS1PrivateKey(key.(*rsa.PrivateKey))
+	block, err = x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", der, []byte(keyPassphrase), x509.PEMCipherAES256)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(block), nil
 }

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,9 +25,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script/*.txt with the real program. Each script has a
 // simulator of its own, whose log of misuse has to be empty at the end, and whose faults
 // must have fired. Around a script lie connections.toml with the connection "sim",
-// cert.pem, key.pem, and the sample's data; a file sim.toml in it changes the simulator.
+// cert.pem, key.pem, the same encrypted, and the sample's data; a file sim.toml in it changes the simulator.
 func TestScripts(t *testing.T) {
-	identity := sync.OnceValues(newIdentityFiles)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -36,7 +34,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds:                scriptCommands(),
 		Setup: func(env *testscript.Env) error {
-			files, err := identity()
+			files, err := identityOnce()
 			if err != nil {
 				return err
 			}
@@ -91,6 +89,12 @@ func setup(env *testscript.Env, files map[string][]byte) error {
 		}
 	}
 	env.Setenv("SIM", server.URL)
+	env.Setenv("KEYPASS", keyPassphrase)
+	keystore, err := filepath.Abs(filepath.Join("..", "..", "..", "auth", "keystore", "testdata"))
+	if err != nil {
+		return err
+	}
+	env.Setenv("KEYSTORE", keystore)
 	env.Setenv("ANAPLAN_SIMULATOR_SPEED", fmt.Sprint(s.Speed))
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 	env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
@@ -103,7 +107,11 @@ func newIdentityFiles() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := map[string][]byte{"cert.pem": cert, "key.pem": key}
+	encrypted, err := encryptedKey(key)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{"cert.pem": cert, "key.pem": key, "encrypted.pem": encrypted}
 	return files, fs.WalkDir(sample.Data(), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

@@ -266,8 +266,13 @@ func connectionError(conn configs.Connection, key string, err error) error {
 	if conn.File != "" {
 		where = conn.File + ": [connection." + conn.Name + "]"
 	}
-	return &failure{code: ledger.CodePermission, cause: ledger.CauseLogin, what: fmt.Sprintf("%s: %s: %v", where, key, err),
+	f := &failure{code: ledger.CodePermission, cause: ledger.CauseLogin, what: fmt.Sprintf("%s: %s: %v", where, key, err),
 		next: "correct this key, then try `auth check`", err: err}
+	switch key {
+	case "region", "api_url", "proxy":
+		f.code, f.cause, f.next = ledger.CodeConfig, ledger.CauseConfig, "correct this key"
+	}
+	return f
 }
 
 // pathOf is a path that may be written as a file: reference.
