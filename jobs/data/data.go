@@ -11,6 +11,7 @@ type Format struct {
 	Delimiter string // text qualifier, `"` or empty
 	HeaderRow int    // 1-based; 0 or less: none
 	FirstRow  int    // first data row, 1-based; 0 or less: unknown, the row after the header
+	Opaque    bool   // not text, as an Excel workbook: its rows are not counted
 }
 
 // Guard is what must hold of a source or of a download. Nil fields are not checked.

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zeebo/xxh3"
 )
 
 var csvFormat = Format{Encoding: "UTF-8", Separator: ",", Delimiter: `"`, HeaderRow: 1, FirstRow: 2}
@@ -56,6 +58,15 @@ func TestInspectCountsRows(t *testing.T) {
 		{"fresh files have -1", "1,2\n", Format{Separator: ",", HeaderRow: -1, FirstRow: -1}, 1, nil},
 		{"UTF-16", wide("å,b\r\n1,2\r\n"), Format{Encoding: "UTF-16LE", Separator: ",", HeaderRow: 1}, 1, []string{"å", "b"}},
 		{"Latin-1", "\xe5,b\n1,2\n", Format{Encoding: "ISO-8859-1", Separator: ",", HeaderRow: 1}, 1, []string{"å", "b"}},
+		{"lone delimiters further on are text", "a,b\n5\" pipe,2\n6\" pipe\",\"\"\n3,4\n", csvFormat, 3, []string{"a", "b"}},
+		{"a line end after a closed field", "a,\"b\"\n\"1\",\"2\"\r\n", csvFormat, 1, []string{"a", "b"}},
+		{"only separators", "a,b\n,\n", csvFormat, 1, []string{"a", "b"}},
+		{"only a byte order mark", "\ufeff", csvFormat, 0, nil},
+		{"a header behind the end", "a,b\n", Format{Separator: ",", HeaderRow: 5}, 0, nil},
+		{"semicolons", "a;b,c\n1;2\n", Format{Separator: ";", Delimiter: `"`, HeaderRow: 1}, 1, []string{"a", "b,c"}},
+		{"no separator: a line is a field", "a,b\n1,2\n", Format{HeaderRow: 1}, 1, []string{"a,b"}},
+		{"UTF-16 without a mark", wide("å,b\r\n1,2\r\n")[2:], Format{Encoding: "UTF-16LE", Separator: ",", HeaderRow: 1}, 1, []string{"å", "b"}},
+		{"UTF-16 with a line end inside a field", wide("a\r\n\"1\n1\"\r\n"), Format{Encoding: "UTF-16LE", Separator: ",", Delimiter: `"`, HeaderRow: 1}, 1, []string{"a"}},
 		{"a record longer than a buffer", "a\n" + strings.Repeat("x", 3<<20) + "\n", csvFormat, 1, []string{"a"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -70,6 +81,113 @@ func TestInspectCountsRows(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestInspectNoticesChange is a file that somebody still writes.
+func TestInspectNoticesChange(t *testing.T) {
+	path := write(t, "a,b\n"+strings.Repeat("1,2\n", 1<<20))
+	grow := &growing{Context: t.Context(), path: path}
+	if _, err := Inspect(grow, path, csvFormat); err == nil || !strings.Contains(err.Error(), "it is being written") {
+		t.Errorf("a file that grew while it was read: %v", err)
+	}
+	grow.path = ""
+	first, err := Inspect(grow, path, csvFormat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-2] = '3'
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second, err := Inspect(t.Context(), path, csvFormat)
+	if err != nil || first.Digest == "" || first.Digest == second.Digest {
+		t.Errorf("one byte more and the digest is %s, then %s (%v)", first.Digest, second.Digest, err)
+	}
+}
+
+// growing is a context that writes to a file whenever somebody asks whether it is done,
+// as every read does.
+type growing struct {
+	context.Context
+	path string
+}
+
+func (g *growing) Err() error {
+	if g.path != "" {
+		f, err := os.OpenFile(g.path, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if _, err := f.WriteString("1,2\n"); err != nil {
+			return err
+		}
+	}
+	return g.Context.Err()
+}
+
+func TestInspectOpaque(t *testing.T) {
+	got, err := Inspect(t.Context(), write(t, "PK\x03\x04\x00workbook"), Format{Opaque: true})
+	if err != nil || got.Bytes != 13 || got.Rows != 0 || !got.Opaque {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	one := int64(1)
+	for _, g := range []Guard{{MinRows: &one}, {MaxRows: &one}, {Header: true}} {
+		if e, ok := errors.AsType[*GuardError](g.Check(got, []string{"a"}, time.Now())); !ok || !strings.Contains(e.What, "cannot be counted") {
+			t.Errorf("%+v let a workbook pass: %v", g, e)
+		}
+	}
+	if err := (Guard{}).Check(got, nil, time.Now()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInspectWarnsOfWrongLetters(t *testing.T) {
+	got, err := Inspect(t.Context(), write(t, "a,b\nOrl\xe9ans,1\n"), csvFormat)
+	if err != nil || !strings.Contains(got.Warning, "row 2 is not UTF-8") || strings.Contains(got.Warning, "Orl") {
+		t.Errorf("warning %q, %v", got.Warning, err)
+	}
+	if got, err = Inspect(t.Context(), write(t, "a,b\nOrl\xe9ans,1\n"), Format{Encoding: "ISO-8859-1", Separator: ",", HeaderRow: 1}); err != nil || got.Warning != "" {
+		t.Errorf("warning %q, %v", got.Warning, err)
+	}
+}
+
+// TestInspectKeepsMemoryBounded reads one line of 64 MB.
+func TestInspectKeepsMemoryBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "long.csv")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("a,b\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(4); err != nil {
+		t.Fatal(err)
+	}
+	piece := []byte(strings.Repeat("x", 1<<20))
+	for range 64 {
+		if _, err := f.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := Inspect(t.Context(), path, csvFormat)
+	runtime.ReadMemStats(&after)
+	if err != nil || got.Rows != 1 {
+		t.Fatalf("%d rows, %v", got.Rows, err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
+		t.Errorf("%d MB were allocated", used>>20)
 	}
 }
 
@@ -96,9 +214,11 @@ func TestInspectRefuses(t *testing.T) {
 			}
 		})
 	}
-	for _, path := range []string{filepath.Join(t.TempDir(), "missing.csv"), t.TempDir()} {
+	for _, path := range []string{filepath.Join(t.TempDir(), "missing.csv"), t.TempDir(), os.DevNull} {
 		if _, err := Inspect(t.Context(), path, csvFormat); err == nil {
 			t.Errorf("%s was inspected", path)
+		} else if e, ok := errors.AsType[*InputError](err); !ok || e.Next == "" || strings.Count(err.Error(), path) != 1 {
+			t.Errorf("%s: %v does not say once where, and what to do", path, err)
 		}
 	}
 	stopped, cancel := context.WithCancel(t.Context())
@@ -150,13 +270,18 @@ func FuzzInspect(f *testing.F) {
 	f.Add("a,b\n1,2\n", ",", `"`)
 	f.Add("\"a\"\"\",b", ",", `"`)
 	f.Add("a||b", "||", "''")
+	f.Add("\xff\xfea\x00", "\t", "")
+	f.Add("a,\"b\n", ",", "\"")
 	f.Fuzz(func(t *testing.T, content, separator, delimiter string) {
-		facts, err := Inspect(context.Background(), write(t, content), Format{Separator: separator, Delimiter: delimiter, HeaderRow: 1})
-		if err != nil && facts.Bytes != 0 {
-			t.Error("facts came with an error")
-		}
-		if err == nil && facts.Rows > int64(len(content)) {
-			t.Error("more rows than bytes")
+		for _, encoding := range []string{"UTF-8", "ISO-8859-1", "UTF-16LE", "UTF-16BE", "Shift-JIS"} {
+			in := &counting{ctx: context.Background(), r: strings.NewReader(content), digest: xxh3.New()}
+			facts, err := read(in, Format{Encoding: encoding, Separator: separator, Delimiter: delimiter, HeaderRow: 1})
+			if err != nil && facts.Rows != 0 {
+				t.Error("facts came with an error")
+			}
+			if err == nil && facts.Rows > int64(len(content)) {
+				t.Error("more rows than bytes")
+			}
 		}
 	})
 }

@@ -21,6 +21,9 @@ func (e *GuardError) Error() string { return "guard " + e.Guard + ": " + e.What 
 // expects, nil when it is not known: then Header asks for nothing. Errors are
 // *GuardError.
 func (g Guard) Check(f Facts, header []string, now time.Time) error {
+	if f.Opaque && (g.MinRows != nil || g.MaxRows != nil || g.Header) {
+		return &GuardError{g.first(), "it is not text, its rows cannot be counted", "take the guard out, or make it CSV in Anaplan"}
+	}
 	if g.MinRows != nil && f.Rows < *g.MinRows {
 		return &GuardError{"min_rows", fmt.Sprintf("it has %s, at least %d are wanted", rows(f.Rows), *g.MinRows),
 			"find out why it is short, or lower min_rows"}
@@ -42,6 +45,20 @@ func (g Guard) Check(f Facts, header []string, now time.Time) error {
 	}
 	return nil
 }
+
+// first names the first thing that is guarded about rows.
+func (g Guard) first() string {
+	switch {
+	case g.MinRows != nil:
+		return "min_rows"
+	case g.MaxRows != nil:
+		return "max_rows"
+	}
+	return "header"
+}
+
+// Zero says whether nothing is guarded.
+func (g Guard) Zero() bool { return g == Guard{} }
 
 func rows(n int64) string {
 	if n == 1 {

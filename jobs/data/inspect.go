@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/zeebo/xxh3"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -21,6 +22,9 @@ type Facts struct {
 	Rows     int64    // data rows: records from the first data row on that are not empty
 	Header   []string // of the header row; nil without one
 	Modified time.Time
+	Digest   string // XXH3 128 of the bytes, hex: to notice change, not for security
+	Opaque   bool   // not text: Rows and Header are not known
+	Warning  string // what is probably not meant, without a value of the file; empty: nothing
 }
 
 // InputError says that a source cannot be used. Nothing was sent.
@@ -43,48 +47,80 @@ func (e *InputError) Unwrap() error { return e.Err }
 // Inspect reads a file once, in bounded memory, and counts its rows by its format. Every
 // error is an *InputError, or that of ctx.
 func Inspect(ctx context.Context, path string, format Format) (Facts, error) {
+	refuse := func(what, next string, err error) (Facts, error) {
+		return Facts{}, &InputError{Path: path, What: what, Next: next, Err: cause(err)}
+	}
+	const unreadable, readable = "it cannot be read", "give a path that the runner's user can read"
+	// Opening a pipe would wait for a writer.
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return refuse(unreadable, readable, err)
+	case info.IsDir():
+		return refuse("it is a folder", "give the path of a file", nil)
+	case !info.Mode().IsRegular():
+		return refuse("it is not a regular file: it can be read only once, and is checked before it is sent",
+			"write it to a file first", nil)
+	case info.Size() == 0:
+		return refuse("it is empty (0 bytes)", "find out why nothing was written; a file without rows still has its header", nil)
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return Facts{}, &InputError{Path: path, What: "it cannot be read", Err: cause(err), Next: "give a path that the runner's user can read"}
+		return refuse(unreadable, readable, err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	// One byte more than it had tells that it grows; it is not followed.
+	in := &counting{ctx: ctx, r: io.LimitReader(f, info.Size()+1), digest: xxh3.New()}
+	facts, err := read(in, format)
+	after, statErr := f.Stat()
+	switch {
+	case ctx.Err() != nil:
+		return Facts{}, context.Cause(ctx)
+	case statErr != nil:
+		return refuse(unreadable, readable, statErr)
+	case after.Size() != info.Size() || !after.ModTime().Equal(info.ModTime()):
+		return refuse("it is being written: it changed while it was read", "run this after it was written, or write to another name and rename it", nil)
+	}
+	if e, ok := errors.AsType[*InputError](err); ok {
+		e.Path = path
+		return Facts{}, e
+	}
 	if err != nil {
-		return Facts{}, &InputError{Path: path, What: "it cannot be read", Err: cause(err), Next: "give a path that the runner's user can read"}
+		return refuse(unreadable, readable, err)
 	}
-	if info.IsDir() {
-		return Facts{}, &InputError{Path: path, What: "it is a folder", Next: "give the path of a file"}
-	}
-	facts := Facts{Modified: info.ModTime()}
-	in := &counting{ctx: ctx, r: f}
+	sum := in.digest.Sum128().Bytes()
+	facts.Bytes, facts.Modified, facts.Digest = in.n, info.ModTime(), fmt.Sprintf("%x", sum[:])
+	return facts, nil
+}
+
+// read takes in the bytes of a file.
+func read(in *counting, format Format) (Facts, error) {
 	begin := bufio.NewReaderSize(in, 1<<20)
+	if format.Opaque {
+		_, err := io.Copy(io.Discard, begin)
+		return Facts{Opaque: true}, err
+	}
 	head, _ := begin.Peek(512) // an error comes again when it is read
-	if len(head) == 0 && info.Size() == 0 {
-		return Facts{}, &InputError{Path: path, What: "it is empty (0 bytes)", Next: "find out why nothing was written; a file without rows still has its header"}
-	}
 	if what, next := looksLike(head, format); what != "" {
-		return Facts{}, &InputError{Path: path, What: what, Next: next}
+		return Facts{}, &InputError{What: what, Next: next}
 	}
-	records := scanner{format: format, header: make([]byte, 0, 256)}
+	records := scanner{format: format, header: make([]byte, 0, 256), utf8: isUTF8(format.Encoding)}
 	if err := records.scan(decoded(begin, format.Encoding)); err != nil {
-		if ctx.Err() != nil {
-			return Facts{}, context.Cause(ctx)
-		}
-		if _, ok := errors.AsType[*InputError](err); ok {
-			return Facts{}, err
-		}
-		return Facts{}, &InputError{Path: path, What: "it cannot be read", Err: cause(err), Next: "give a path that the runner's user can read"}
+		return Facts{}, err
 	}
-	if records.open {
-		return Facts{}, &InputError{Path: path, What: fmt.Sprintf("the text delimiter %s that opens in row %d is never closed: the file is cut off, or not in the format that Anaplan's import expects", format.Delimiter, records.openRow),
+	if records.open() {
+		return Facts{}, &InputError{What: fmt.Sprintf("the text delimiter %s that opens in row %d is never closed: the file is cut off, or not in the format that Anaplan's import expects",
+			format.Delimiter, records.openRow),
 			Next: "write the file again, whole; or correct the delimiter of the import's file in Anaplan"}
 	}
-	facts.Bytes, facts.Rows, facts.Header = in.n, records.rows, records.names()
-	if after, err := f.Stat(); err == nil && (after.Size() != facts.Bytes || !after.ModTime().Equal(facts.Modified)) && after.Mode().IsRegular() {
-		return Facts{}, &InputError{Path: path, What: "it is being written: it changed while it was read", Next: "run this after it was written, or write to another name and rename it"}
+	facts := Facts{Rows: records.rows, Header: records.names()}
+	if records.invalid > 0 {
+		facts.Warning = fmt.Sprintf("row %d is not UTF-8, which Anaplan's import expects: its special letters may be loaded wrong", records.invalid)
 	}
 	return facts, nil
 }
+
+func isUTF8(encoding string) bool { return encoding == "" || encoding == "UTF-8" }
 
 // cause is an error without the path, which stands before it already.
 func cause(err error) error {
@@ -94,11 +130,12 @@ func cause(err error) error {
 	return err
 }
 
-// counting counts bytes, and ends with its context.
+// counting counts bytes and takes their digest, and ends with its context.
 type counting struct {
-	ctx context.Context
-	r   io.Reader
-	n   int64
+	ctx    context.Context
+	r      io.Reader
+	n      int64
+	digest *xxh3.Hasher
 }
 
 func (c *counting) Read(p []byte) (int, error) {
@@ -107,6 +144,7 @@ func (c *counting) Read(p []byte) (int, error) {
 	}
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	_, _ = c.digest.Write(p[:n]) // never fails
 	return n, err
 }
 
@@ -130,7 +168,7 @@ func looksLike(head []byte, f Format) (what, next string) {
 	switch {
 	case utf16 && f.Encoding != "UTF-16LE" && f.Encoding != "UTF-16BE" && f.Encoding != "UTF-16":
 		return fmt.Sprintf("it is UTF-16, Anaplan's import expects %s", or(f.Encoding, "UTF-8")), "write it as UTF-8, or change the encoding of the import's file in Anaplan"
-	case !utf16 && (f.Encoding == "" || f.Encoding == "UTF-8" || f.Encoding == "ISO-8859-1") && bytes.IndexByte(head, 0) >= 0:
+	case !utf16 && (isUTF8(f.Encoding) || f.Encoding == "ISO-8859-1") && bytes.IndexByte(head, 0) >= 0:
 		return "it holds NUL bytes: it is not text, or only half written", "write the file again, whole"
 	}
 	return "", ""

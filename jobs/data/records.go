@@ -1,37 +1,50 @@
 package data
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
-
-	"bufio"
+	"unicode/utf8"
 )
 
 // maxHeader bounds the header row that is kept.
 const maxHeader = 1 << 20
 
-// scanner counts records: lines, but for line ends inside text delimiters.
+// scanner counts records: lines, but for line ends inside text delimiters. A delimiter
+// opens a field only as its first character: a lone one further on, as in `5" pipe`, is
+// text. One byte of the file is looked at once; nothing but the header is kept.
 type scanner struct {
 	format  Format
-	row     int   // records that began, from 1
+	utf8    bool  // note where the text is no UTF-8
+	row     int   // of the record that is read, from 1
 	rows    int64 // data rows
 	header  []byte
-	open    bool // inside a text delimiter
-	openRow int
 	blank   bool // the record has no byte but line ends
+	state   fieldState
+	openRow int    // where the delimiter that is open was opened
+	invalid int    // the first row that is no UTF-8; 0: none
+	opening []byte // a separator and the delimiter behind it
+	tail    []byte // the beginning of a character that the end of the buffer cut
 }
+
+// fieldState is where in a field the scanner stands.
+type fieldState int
+
+const (
+	fieldStart  fieldState = iota
+	fieldPlain             // in a field without delimiters, or behind a closing one
+	fieldInside            // between delimiters
+	fieldClosed            // behind a delimiter that closes, or is the first of two
+)
 
 // scan reads to the end.
 func (s *scanner) scan(r *bufio.Reader) error {
-	quote := byte(0)
-	if len(s.format.Delimiter) == 1 {
-		quote = s.format.Delimiter[0]
-	}
 	s.row, s.blank = 1, true
+	s.opening = []byte(s.format.Separator + s.format.Delimiter)
 	for {
-		line, err := r.ReadSlice('\n')
-		s.take(line, quote)
+		part, err := r.ReadSlice('\n')
+		s.take(part)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
@@ -41,34 +54,113 @@ func (s *scanner) scan(r *bufio.Reader) error {
 		case err != nil:
 			return err
 		}
-		if !s.open {
+		if s.state != fieldInside {
 			s.end()
-			s.row, s.blank = s.row+1, true
+			s.row, s.blank, s.state = s.row+1, true, fieldStart
 		}
 	}
 }
 
-// take takes in a part of a record.
-func (s *scanner) take(part []byte, quote byte) {
-	if quote != 0 && bytes.Count(part, []byte{quote})%2 == 1 {
-		if s.open = !s.open; s.open {
-			s.openRow = s.row
-		}
-	}
+// take takes in a part of a record: a line, or as much of one as fits the buffer.
+func (s *scanner) take(part []byte) {
 	if s.row == s.format.HeaderRow && len(s.header) < maxHeader {
 		s.header = append(s.header, part...)
 	}
 	if s.blank && len(bytes.TrimRight(part, "\r\n")) > 0 {
 		s.blank = false
 	}
+	if s.utf8 && s.invalid == 0 {
+		s.valid(part)
+	}
+	if len(s.format.Delimiter) == 1 {
+		s.fields(part, s.format.Delimiter[0])
+	}
+}
+
+// fields follows the delimiters through a part. A separator of several bytes that is cut
+// by the end of the buffer is not seen, which only long lines of rare formats meet.
+func (s *scanner) fields(part []byte, quote byte) {
+	separator := []byte(s.format.Separator)
+	for len(part) > 0 {
+		switch s.state {
+		case fieldStart:
+			if part[0] == quote {
+				s.state, s.openRow = fieldInside, s.row
+				part = part[1:]
+				continue
+			}
+			s.state = fieldPlain
+		case fieldPlain:
+			if part[len(part)-1] == '\n' { // to its end: only what opens is looked for
+				i := -1
+				if len(separator) > 0 {
+					i = bytes.Index(part, s.opening)
+				}
+				if i < 0 {
+					return
+				}
+				s.state, s.openRow = fieldInside, s.row
+				part = part[i+len(s.opening):]
+				continue
+			}
+			i := -1
+			if len(separator) > 0 {
+				i = bytes.Index(part, separator)
+			}
+			if i < 0 {
+				return
+			}
+			s.state = fieldStart
+			part = part[i+len(separator):]
+		case fieldInside:
+			i := bytes.IndexByte(part, quote)
+			if i < 0 {
+				return
+			}
+			part = part[i+1:]
+			s.state = fieldClosed
+		case fieldClosed:
+			if part[0] == quote { // doubled: it is text
+				part = part[1:]
+				s.state = fieldInside
+				continue
+			}
+			s.state = fieldPlain
+		}
+	}
+}
+
+// valid notes the first record with bytes that are no UTF-8. A character that the end of
+// the buffer cuts is put together again.
+func (s *scanner) valid(part []byte) {
+	if len(s.tail) > 0 {
+		part = append(s.tail, part...)
+		s.tail = nil
+	}
+	if utf8.Valid(part) {
+		return
+	}
+	for i := max(0, len(part)-utf8.UTFMax); i < len(part); i++ {
+		if utf8.RuneStart(part[i]) && !utf8.FullRune(part[i:]) && utf8.Valid(part[:i]) {
+			s.tail = bytes.Clone(part[i:])
+			return
+		}
+	}
+	s.invalid = s.row
 }
 
 // end closes a record.
 func (s *scanner) end() {
+	if len(s.tail) > 0 && s.invalid == 0 {
+		s.invalid = s.row
+	}
 	if !s.blank && s.row >= s.first() {
 		s.rows++
 	}
 }
+
+// open says whether the file ended between delimiters.
+func (s *scanner) open() bool { return s.state == fieldInside }
 
 // first is the number of the first data row.
 func (s *scanner) first() int {
@@ -86,26 +178,27 @@ func (s *scanner) names() []string {
 	return fields(string(bytes.TrimRight(s.header, "\r\n")), s.format.Separator, s.format.Delimiter)
 }
 
-// fields cuts a record. A doubled delimiter inside a delimited field is one.
+// fields cuts a record. A delimiter opens a field as its first character; doubled inside
+// one it is text.
 func fields(record, separator, delimiter string) []string {
-	var all []string
+	all := []string{}
 	var field []byte
-	inside := false
+	inside, start := false, true
 	for i := 0; i < len(record); {
 		rest := record[i:]
 		switch {
-		case delimiter != "" && has(rest, delimiter) && inside && has(rest[len(delimiter):], delimiter):
+		case delimiter != "" && inside && has(rest, delimiter) && has(rest[len(delimiter):], delimiter):
 			field = append(field, delimiter...)
 			i += 2 * len(delimiter)
-		case delimiter != "" && has(rest, delimiter):
-			inside = !inside
+		case delimiter != "" && has(rest, delimiter) && (inside || start):
+			inside, start = !inside, false
 			i += len(delimiter)
 		case separator != "" && !inside && has(rest, separator):
 			all = append(all, string(field))
-			field = field[:0]
+			field, start = field[:0], true
 			i += len(separator)
 		default:
-			field = append(field, record[i])
+			field, start = append(field, record[i]), false
 			i++
 		}
 	}

@@ -7,6 +7,7 @@
 package dump
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -57,9 +58,8 @@ func Read(r io.Reader, most int) (Table, error) {
 // mostReasons is how many kinds of reasons are told apart; the rest is "other".
 const mostReasons = 20
 
-// Stats counts a dump's rows and their reasons. The reasons bear no values of rows,
-// which are people's data: a text is cut at its first ": ", as in "Invalid date:
-// 13/45/26", and what still stands in one of the row's cells is replaced by "…".
+// Stats counts a dump's rows and their reasons. The reasons bear no values of rows, which
+// are people's data: see reason.
 func Stats(r io.Reader) (ledger.DumpStats, error) {
 	d, err := open(r)
 	if err != nil || d == nil {
@@ -82,7 +82,7 @@ func Stats(r io.Reader) (ledger.DumpStats, error) {
 		}
 		seen := map[string]bool{} // a reason counts once a row, however many columns bear it
 		for _, text := range row.Errors {
-			reason := without(text, row.Cells)
+			reason := reason(text, row.Cells)
 			if seen[reason] {
 				continue
 			}
@@ -119,32 +119,43 @@ func frequent(counts map[string]int64) []ledger.Reason {
 	return append(all[:mostReasons-1], other)
 }
 
-// without is a reason without the values of its row.
-func without(text string, cells []string) string {
-	text, _, _ = strings.Cut(text, ": ")
-	for _, c := range cells {
-		if c = strings.TrimSpace(c); len(c) >= 3 {
-			text = strings.ReplaceAll(text, c, "…")
-		}
-	}
-	if text = strings.TrimSpace(text); text == "" {
-		return "no reason given"
-	}
-	const most = 120
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
-}
-
 type reader struct {
 	csv    *csv.Reader
+	in     *bounded
 	header []string
+}
+
+// maxRecord bounds one row: a delimiter that is never closed would take the rest of the
+// dump for one.
+const maxRecord = 16 << 20
+
+// errRecord says that a row is longer than any row can be.
+var errRecord = fmt.Errorf("a row is longer than %d MB", maxRecord>>20)
+
+// bounded is a reader that gives so many bytes for a row and no more.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errRecord
+	}
+	n, err := b.r.Read(p)
+	b.left -= n
+	return n, err
 }
 
 // open reads the header; nil for an empty dump.
 func open(r io.Reader) (*reader, error) {
-	c := csv.NewReader(r)
+	in := &bounded{r, maxRecord}
+	text := bufio.NewReader(in)
+	// Behind a mark the first field would not begin with its quotation mark.
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" {
+		_, _ = text.Discard(3)
+	}
+	c := csv.NewReader(text)
 	c.FieldsPerRecord = -1 // a row has as many error columns as errors
 	c.LazyQuotes = true
 	header, err := c.Read()
@@ -154,8 +165,7 @@ func open(r io.Reader) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read failure dump: %w", err)
 	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	return &reader{c, header}, nil
+	return &reader{c, in, header}, nil
 }
 
 func special(column string) bool {
@@ -171,6 +181,7 @@ func (d *reader) columns() []string {
 }
 
 func (d *reader) next() (Row, error) {
+	d.in.left = maxRecord
 	record, err := d.csv.Read()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
