@@ -315,7 +315,8 @@ func (e durationError) Error() string { return string(e) }
 
 // parseDuration reads "2h", "1h30m", "1.5h", "30d". A day has 24 hours.
 func parseDuration(s string) (time.Duration, error) {
-	var sum float64
+	const most = math.MaxInt64 / 2
+	var sum time.Duration
 	rest := s
 	for rest != "" {
 		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789."))
@@ -339,16 +340,18 @@ func parseDuration(s string) (time.Duration, error) {
 			}
 			return 0, durationError("")
 		}
-		sum += n * float64(units[i].is)
+		unit := units[i].is
+		if n > float64(most/unit) || sum > most/2 {
+			return 0, durationError(": it is too long")
+		}
+		whole := time.Duration(n)
+		sum += whole*unit + time.Duration(math.Round((n-float64(whole))*float64(unit)))
 		rest = rest[len(units[i].name):]
 	}
-	switch {
-	case s == "":
+	if s == "" {
 		return 0, durationError("")
-	case sum > float64(math.MaxInt64)/2:
-		return 0, durationError(": it is too long")
 	}
-	return time.Duration(math.Round(sum)), nil
+	return sum, nil
 }
 
 // repairDuration guesses what was meant by "2 hours" or "90 Min"; empty: no idea.

@@ -11,8 +11,8 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// mostRepairs is how many wrong strings of one file are looked for.
-const mostRepairs = 1000
+// mostRepairs is how many wrong lines of one file are looked for; each costs a reading.
+const mostRepairs = 100
 
 // parseDocument reads TOML. The first mistake against its syntax ends the reading, except
 // for Windows paths in basic strings: all of them are reported, and the reading goes on
@@ -84,10 +84,11 @@ func lineOf(text []byte, line int) []byte {
 
 var (
 	// basicPath is a basic string that begins as a Windows path does: a drive, or a share.
-	basicPath = regexp.MustCompile(`"((?:[A-Za-z]:\\|\\\\|\.{1,2}\\|file:[A-Za-z]:\\|[\w.${} -]+\\)[^"\n]*)"`)
-	surePath  = regexp.MustCompile(`^"(?:[A-Za-z]:\\|\\\\|\.{1,2}\\|.*\.[A-Za-z0-9]{1,5}"$)`)
-	leftSide  = regexp.MustCompile(`^\s*([A-Za-z0-9_."-]+)\s*=`)
-	secretKey = regexp.MustCompile(`(?i)pass|secret|token|private_key`)
+	basicPath  = regexp.MustCompile(`"((?:[A-Za-z]:\\|\\\\|\.{1,2}\\|file:[A-Za-z]:\\|[\w.${} -]+\\)[^"\n]*)"`)
+	surePath   = regexp.MustCompile(`^"(?:[A-Za-z]:\\|\\\\|\.{1,2}\\|.*\.[A-Za-z0-9]{1,5}"$)`)
+	leftSide   = regexp.MustCompile(`^\s*([A-Za-z0-9_."-]+)\s*=`)
+	quotedText = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+	secretKey  = regexp.MustCompile(`(?i)pass|secret|token|private_key`)
 )
 
 // repairPath corrects a line with Windows paths in basic strings, if that is what is
@@ -102,7 +103,7 @@ func repairPath(line []byte, what string) ([]byte, Problem) {
 		return nil, Problem{}
 	}
 	problem := Problem{Key: keyLeftOf(written), What: `in "…" a backslash begins an escape such as \n`, Instead: "write " + correctPaths(written)}
-	if secretKey.MatchString(problem.Key) {
+	if secretKey.MatchString(quotedText.ReplaceAllString(written, "")) {
 		problem.Instead = "put the path between '…', or double each backslash"
 	}
 	repaired := bytes.Clone(line)

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"bytes"
+	"sort"
 	"strconv"
 	"unicode/utf8"
 
@@ -27,7 +28,12 @@ func element(path string, i int) string { return under(path, "#"+strconv.Itoa(i)
 // locate finds the places of a document that is right TOML. The decoder in use tells
 // places only of what is syntactically wrong.
 func locate(text []byte) places {
-	l := locator{text: text, found: places{}, arrays: map[string]int{}}
+	l := locator{text: text, lines: []int{0}, found: places{}, arrays: map[string]int{}}
+	for i, b := range text {
+		if b == '\n' {
+			l.lines = append(l.lines, i+1)
+		}
+	}
 	l.parser.Reset(text)
 	var table string
 	for l.parser.NextExpression() {
@@ -46,6 +52,7 @@ func locate(text []byte) places {
 
 type locator struct {
 	text   []byte
+	lines  []int // offset of each
 	parser unstable.Parser
 	found  places
 	arrays map[string]int // tables seen of each array of tables
@@ -116,7 +123,9 @@ func (l *locator) put(path string, p place) {
 }
 
 func (l *locator) position(n *unstable.Node) Position {
-	return positionOf(l.text, int(n.Raw.Offset))
+	offset := int(n.Raw.Offset)
+	line := sort.SearchInts(l.lines, offset+1) // the first line that begins after it, which is ours counted from 1
+	return Position{line, 1 + utf8.RuneCount(l.text[l.lines[line-1]:offset])}
 }
 
 // positionOf is the line and column of a byte, the column counted in characters.

@@ -104,7 +104,7 @@ func (v stepValidator) files(misfit map[string]bool) {
 	case Upload:
 		if !v.has("source") {
 			v.at("upload", "has no source", `write source = "path"`)
-		} else if s.Source.Server {
+		} else if s.Source != nil && s.Source.Server {
 			v.at("source", "an upload needs a file of its own", `write source = "path"`)
 		}
 	case Download:
