@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"io/fs"
 	"time"
 )
 
@@ -15,4 +14,3 @@ type Values struct {
 
 func Schema() []byte            { return nil }
 func ConnectionsSchema() []byte { return nil }
-func Examples() fs.FS           { return nil }

@@ -23,7 +23,7 @@ import (
 const simulatorMark = "# Written for a simulated Anaplan"
 
 // simulatorConnection is the connection in it.
-const simulatorConnection = "sim"
+const simulatorConnection = "demo"
 
 // sampleFiles are the files in a folder from which jobs can run against a simulator. The
 // paths begin with the folder as it was given.
@@ -52,7 +52,7 @@ func sampleLogin(url string, ca []byte) simulatorLogin {
 }
 
 // writeSample fills a folder for the sample company: what writeLogin writes, the data of
-// the sample night in data/, and the example jobs. Data and jobs that are there already
+// the sample night in data/, and its job, nightly.toml. Data and job that are there already
 // stay as they are: somebody may have changed them.
 func writeSample(dir, url string, ca []byte, now time.Time) (sampleFiles, error) {
 	files, err := writeLogin(dir, sampleLogin(url, ca), now)
@@ -62,10 +62,29 @@ func writeSample(dir, url string, ca []byte, now time.Time) (sampleFiles, error)
 	if files.Data, err = copyTree(sample.Data(), filepath.Join(dir, "data")); err != nil {
 		return files, err
 	}
-	if examples := configs.Examples(); examples != nil {
-		files.Jobs, err = copyTree(examples, dir)
-	}
+	files.Jobs, err = writeNightly(dir)
 	return files, err
+}
+
+// writeNightly writes the example job of the sample company, unless it is there already,
+// and the JSON Schema that its first line names.
+func writeNightly(dir string) ([]string, error) {
+	const name, schema = "nightly.toml", "job.schema.json"
+	job, err := fs.ReadFile(configs.Examples(), name)
+	if err != nil {
+		return nil, err
+	}
+	job = bytes.Replace(job, []byte("../"+schema), []byte(schema), 1)
+	for file, data := range map[string][]byte{name: job, schema: configs.Schema()} {
+		path := filepath.Join(dir, file)
+		if _, err := os.Stat(path); err == nil {
+			continue
+		}
+		if err := placeBytes(path, 0o644, data); err != nil {
+			return nil, err
+		}
+	}
+	return []string{filepath.Join(dir, name)}, nil
 }
 
 // writeLogin writes connections.toml, certificate and key, and the authority to trust. A
