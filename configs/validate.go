@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,6 +99,27 @@ func (v validator) connection(top Position) {
 		v.wrong(j.Positions[own], own, fmt.Sprintf("the job names a connection in line %d, and says here how to log in", j.Positions["connection"].Line), "leave one of the two")
 	case !v.has("connection") && own == "" && (len(j.Steps) == 0 || !all(j.Steps, elsewhere)):
 		v.wrong(top, "connection", "the job does not say how to log in", `write connection = "NAME", of connections.toml; or region in [anaplan], and [auth]`)
+	case !v.has("connection"):
+		v.inline()
+	}
+}
+
+// inline looks for what the login in the job file lacks. Of keys that are there all was
+// said when they were decoded, or is said when their ${…} have been replaced.
+func (v validator) inline() {
+	j := v.job
+	if v.has("anaplan.region") && v.has("anaplan.urls") {
+		v.wrong(j.Positions["anaplan.urls"], "anaplan.urls", "stands beside region", "leave one of the two")
+	}
+	if j.Inline == nil || v.has("auth.method") && j.Inline.Method == "" {
+		return
+	}
+	_, err := j.inline()
+	lacks, _ := errors.AsType[Problems](err)
+	for _, p := range lacks {
+		if !v.has(p.Key) && !(p.Key == "anaplan.region" && v.has("anaplan.urls")) {
+			v.problems = append(v.problems, p)
+		}
 	}
 }
 
