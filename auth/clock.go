@@ -22,6 +22,14 @@ func (c clock) since(i instant) time.Duration {
 	return max(now.wall.Sub(i.wall), now.mono.Sub(i.mono))
 }
 
+// ClockOff returns how far our wall clock is ahead of the auth host's, negative: behind, by its latest answer; 0 when it cannot be
+// told apart. Known is false before the first answer.
+func (s *Source) ClockOff() (off time.Duration, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.server.off, !s.server.date.IsZero()
+}
+
 const tolerance = time.Minute
 
 // A serverClock estimates the time on the auth host from the latest Date header seen.
@@ -29,6 +37,7 @@ type serverClock struct {
 	clock
 	date time.Time // zero: none seen
 	seen instant   // when it arrived
+	off  time.Duration
 }
 
 // now returns the server's time, or our wall clock's while nothing is known.

@@ -46,6 +46,7 @@ func (s *Source) learn(date time.Time, asked instant) {
 	s.mu.Lock()
 	s.server.date, s.server.seen = date, received
 	d := off(date, asked, received)
+	s.server.off = d
 	warn := s.o.Warn != nil && !s.warned && d.Abs() > tolerance
 	s.warned = s.warned || warn
 	s.mu.Unlock()

@@ -81,6 +81,10 @@ func TestLifeIsExpiresAtLessDateCountedFromTheQuestion(t *testing.T) {
 				if got, want := len(rec.warnings), map[bool]int{true: 0, false: 1}[offset == 0]; got != want {
 					t.Errorf("%d warnings %q, want %d", got, rec.warnings, want)
 				}
+				// The answer took 4 s, and its Date leaves out up to one.
+				if off, known := s.ClockOff(); !known || (off+offset).Abs() > 5*time.Second {
+					t.Errorf("our clock is %s ahead (known: %v), want about %s", off, known, -offset)
+				}
 			})
 		})
 	}

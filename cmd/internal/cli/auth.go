@@ -12,8 +12,7 @@ import (
 func (p *Program) authCommand() *cli.Command {
 	return &cli.Command{
 		Name: "auth", Usage: "checks certificates, tries logins, makes login payloads",
-		UsageText:   name + " auth payload|check|token [OPTIONS]",
-		Subcommands: []*cli.Command{p.payloadCommand()},
+		Subcommands: []*cli.Command{p.payloadCommand(), p.authCheckCommand(), p.tokenCommand()},
 	}
 }
 

@@ -35,7 +35,7 @@ curl, and the command that reads it is printed.`
 func (p *Program) payloadCommand() *cli.Command {
 	return &cli.Command{
 		Name: "payload", Usage: "makes the header and body of a certificate login, for Postman or curl",
-		UsageText:   name + " auth payload --certificate FILE --private-key FILE [OPTIONS]",
+
 		Description: payloadDescription,
 		Flags: flags(certificateFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the message: v2 or v1; default: the connection's, else v2", Category: "Payload:"},

@@ -140,7 +140,7 @@ func scriptGolden(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // volatile are keys whose values differ each time.
-var volatile = map[string]string{"serial": "SERIAL", "fingerprint_sha256": "FINGERPRINT", "task": "TASK", "clock_difference_s": "SECONDS", "life_s": "SECONDS", "version": "VERSION", "seconds": "SECONDS"}
+var volatile = map[string]string{"serial": "SERIAL", "fingerprint_sha256": "FINGERPRINT", "task": "TASK", "clock_difference_s": "SECONDS", "life_s": "SECONDS", "version": "VERSION", "seconds": "SECONDS", "days_left": "DAYS", "token": "TOKEN"}
 
 var (
 	timestamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`)

@@ -49,7 +49,6 @@ too. That is taken notice of only when its connection leads to this machine.`
 func (p *Program) simulateCommand() *cli.Command {
 	return &cli.Command{
 		Name: "simulate", Usage: "serves a simulated Anaplan, for trying and testing jobs",
-		UsageText:   name + " simulate [--listen ADDRESS] [--dir DIR] [OPTIONS]",
 		Description: simulateDescription,
 		Flags: flags([]cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8080", Usage: "`ADDRESS` and port; port 0: any that is free", Category: "Simulator:"},

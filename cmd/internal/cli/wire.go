@@ -262,7 +262,7 @@ func connectionError(conn configs.Connection, key string, err error) error {
 	if _, ok := errors.AsType[*failure](err); ok {
 		return err
 	}
-	where := "connection " + conn.Name
+	where := or(conn.Name, conn.Certificate)
 	if conn.File != "" {
 		where = conn.File + ": [connection." + conn.Name + "]"
 	}
