@@ -3,6 +3,8 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -54,6 +56,9 @@ var decoders = map[string]func([]byte) (Body, error){
 	"stop_asked":      decode[StopAsked],
 	"run_ended":       decode[RunEnded],
 }
+
+// Kinds are the names of all kinds of events, sorted.
+func Kinds() []string { return slices.Sorted(maps.Keys(decoders)) }
 
 func decode[B Body](data []byte) (Body, error) {
 	var b B

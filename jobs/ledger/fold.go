@@ -41,6 +41,9 @@ func (s *State) Apply(e Event) error {
 		if s.Seq != 0 {
 			return wrong("the run exists already")
 		}
+		if name := twice(b.Steps); name != "" {
+			return wrong("two steps are named %q", name)
+		}
 		s.create(e, b)
 		return nil
 	}
@@ -55,6 +58,8 @@ func (s *State) Apply(e Event) error {
 		why = s.applyRun(e)
 	} else if i := slices.IndexFunc(s.Steps, func(t StepState) bool { return t.Plan.Name == e.Step }); i < 0 {
 		why = fmt.Sprintf("the run has no step %q", e.Step)
+	} else if b, ok := e.Body.(Intent); ok && s.intended(b.Number) {
+		why = fmt.Sprintf("intent %d exists already", b.Number)
 	} else {
 		why = s.Steps[i].apply(e)
 	}
@@ -72,6 +77,25 @@ func kindOf(e Event) string {
 	return e.Body.Kind()
 }
 
+// twice is the first name that two steps bear.
+func twice(steps []StepPlan) string {
+	seen := map[string]bool{}
+	for _, p := range steps {
+		if seen[p.Name] {
+			return p.Name
+		}
+		seen[p.Name] = true
+	}
+	return ""
+}
+
+// intended says whether an intent of the run has this number.
+func (s *State) intended(number int) bool {
+	return slices.ContainsFunc(s.Steps, func(t StepState) bool {
+		return slices.ContainsFunc(t.Intents, func(i IntentState) bool { return i.Number == number })
+	})
+}
+
 func (s *State) create(e Event, b RunCreated) {
 	*s = State{Created: b, Seq: e.Seq, Started: e.At, Updated: e.At, Steps: make([]StepState, len(b.Steps))}
 	for i, p := range b.Steps {
@@ -83,6 +107,12 @@ func (s *State) create(e Event, b RunCreated) {
 func (s *State) applyRun(e Event) string {
 	switch b := e.Body.(type) {
 	case RunResolved:
+		if s.Resolved != nil {
+			return "the names are resolved already"
+		}
+		if i := slices.IndexFunc(s.Steps, func(t StepState) bool { return len(t.Tries) > 0 || t.End != nil }); i >= 0 {
+			return fmt.Sprintf("step %q has begun", s.Steps[i].Plan.Name)
+		}
 		if len(b.Steps) != len(s.Steps) {
 			return fmt.Sprintf("it resolves %d steps of %d", len(b.Steps), len(s.Steps))
 		}
@@ -102,6 +132,12 @@ func (s *State) applyRun(e Event) string {
 			s.Stop = &b
 		}
 	case RunEnded:
+		if why := improper(b.Verdict, b.Cause); why != "" {
+			return why
+		}
+		if b.Code < 0 || b.Code > 255 {
+			return fmt.Sprintf("%d is no exit code", b.Code)
+		}
 		s.End, s.Ended = &b, e.At
 	default:
 		return "it must belong to a step"
@@ -118,6 +154,9 @@ func (t *StepState) apply(e Event) string {
 	case RunResolved, StopAsked, RunEnded, nil:
 		return "it must not belong to a step"
 	case StepEnded:
+		if why := improper(b.Verdict, b.Cause); why != "" {
+			return why
+		}
 		t.End, t.Ended = &b, e.At
 		return ""
 	case StepStarted:
@@ -166,6 +205,9 @@ func (t *StepState) applyTask(e Event) string {
 		if i := t.intent(); i != nil && i.Outcome == IntentStarted && i.Ended.IsZero() {
 			return fmt.Sprintf("task %s of intent %d has not ended", i.Task, i.Number)
 		}
+		if b.Number < 1 {
+			return "intents are numbered from 1"
+		}
 		t.Intents = append(t.Intents, IntentState{Intent: b, At: e.At, Outcome: IntentPending})
 		return ""
 	}
@@ -177,6 +219,9 @@ func (t *StepState) applyTask(e Event) string {
 	case TaskStarted:
 		if i.Number != b.Number || i.Outcome != IntentPending && i.Outcome != IntentOpen {
 			return fmt.Sprintf("intent %d is not waiting for it", b.Number)
+		}
+		if b.Task == "" {
+			return "it has no task id"
 		}
 		i.Outcome, i.Task, i.Created = IntentStarted, b.Task, b.Created
 	case StartRefused:
@@ -190,7 +235,7 @@ func (t *StepState) applyTask(e Event) string {
 		}
 		i.Outcome, i.Text = IntentOpen, b.Text
 	case TaskSeen:
-		if i.Task != b.Task || !i.Ended.IsZero() {
+		if !i.underWay(b.Task) {
 			return fmt.Sprintf("task %s is not under way", b.Task)
 		}
 		i.State, i.Step = b.State, b.Step
@@ -198,7 +243,7 @@ func (t *StepState) applyTask(e Event) string {
 			i.Began = e.At
 		}
 	case TaskEnded:
-		if i.Task != b.Task || !i.Ended.IsZero() {
+		if !i.underWay(b.Task) {
 			return fmt.Sprintf("task %s is not under way", b.Task)
 		}
 		i.State, i.Step, i.Ended, i.Result = b.State, b.Step, e.At, b.Result
@@ -206,7 +251,26 @@ func (t *StepState) applyTask(e Event) string {
 			i.Began = e.At
 		}
 	case CancelAsked:
+		if i.Task != b.Task || b.Task == "" {
+			return fmt.Sprintf("task %s is not that of intent %d", b.Task, i.Number)
+		}
 		t.Cancelled = append(t.Cancelled, b)
+	}
+	return ""
+}
+
+// underWay says whether the intent's task is this one and has not ended.
+func (i *IntentState) underWay(task string) bool {
+	return i.Outcome == IntentStarted && i.Task == task && i.Ended.IsZero()
+}
+
+// improper says what is wrong with how something ended.
+func improper(v Verdict, c Cause) string {
+	if !slices.Contains(Verdicts, v) {
+		return fmt.Sprintf("there is no verdict %q", v)
+	}
+	if c != "" && !slices.Contains(Causes, c) {
+		return fmt.Sprintf("there is no cause %q", c)
 	}
 	return ""
 }

@@ -11,22 +11,29 @@ import (
 type Ledger interface {
 	// Append adds events to a run, in one transaction: all of them, durably, or none.
 	// after is the sequence number of the last event that the caller knows, 0 for a new
-	// run, whose first event must be RunCreated. If the run has moved on, the error is
+	// run, whose first event must be RunCreated of this very run. Numbers of the events
+	// are given here; times must be set. If the run has moved on, the error is
 	// ErrConflict: of two writers one fails. epoch is that of the caller's lease, 0
-	// without leases. The returned number is that of the last event added.
+	// without leases; a lower one than the run has seen is ErrConflict too. Events that
+	// cannot follow are an *OrderError. The returned number is that of the last event of
+	// the run; without events nothing is added. When ctx ends, the append has happened
+	// if and only if the error is nil.
 	Append(ctx context.Context, run ID, after int64, epoch int64, events ...Event) (int64, error)
 
-	// Events returns the events of a run after the given number, in order. An unknown
-	// run is ErrNoRun; an unknown kind of event is an *UnknownKindError.
+	// Events returns the events of a run after the given number, in order; none is no
+	// error. An unknown run is ErrNoRun. If one of them is of an unknown kind, no event
+	// is returned, and the error is an *UnknownKindError.
 	Events(ctx context.Context, run ID, after int64) ([]Event, error)
 
-	// Runs lists runs, the latest first.
+	// Runs lists runs, the latest first; of those that started at the same instant, the
+	// one that was created last.
 	Runs(ctx context.Context, q Query) ([]Summary, error)
 
 	// Where names the ledger for people: "memory", or a path.
 	Where() string
 
-	// Close frees what the ledger holds. Later calls fail with ErrClosed.
+	// Close frees what the ledger holds. Later calls fail with ErrClosed; closing again
+	// does nothing.
 	Close() error
 }
 

@@ -15,6 +15,9 @@ const (
 	Blocked   Verdict = "blocked"   // not reached
 )
 
+// Verdicts are all of them.
+var Verdicts = []Verdict{OK, Partial, Failed, Cancelled, TimedOut, Unsure, Skipped, Blocked}
+
 // Cause says why a verdict is not ok. It is empty for ok and skipped.
 type Cause string
 
@@ -34,6 +37,10 @@ const (
 	CauseStartUnknown Cause = "start_unknown" // the answer to a start was lost
 	CauseInternal     Cause = "internal"      // our mistake, or our disk
 )
+
+// Causes are all of them.
+var Causes = []Cause{CauseAction, CauseRows, CauseInput, CauseGuard, CauseConfig, CauseLogin, CausePermission,
+	CauseBusy, CauseNetwork, CauseTime, CauseSignal, CauseStartUnknown, CauseInternal}
 
 // Rows counts the rows (module imports: cells) that Anaplan reports. A nil field is
 // not known, which is different from 0.

@@ -22,6 +22,7 @@ type Ledger struct {
 
 type record struct {
 	events [][]byte // encoded, so that what was appended cannot change
+	epoch  int64    // the highest
 	state  ledger.State
 }
 
@@ -41,26 +42,24 @@ func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, e
 	if r == nil {
 		r = &record{}
 	}
-	if r.state.Seq != after {
+	if int64(len(r.events)) != after || epoch < r.epoch {
 		return 0, ledger.ErrConflict
 	}
-	stored := slices.Clone(r.events)
-	for i, e := range events {
-		e.Seq = after + int64(i) + 1
-		data, err := ledger.Encode(e)
-		if err != nil {
-			return 0, r.restore(err)
-		}
-		// What is applied is what will be read again.
-		if e, err = ledger.Decode(data); err == nil {
-			err = r.state.Apply(e)
-		}
-		if err != nil {
-			return 0, r.restore(err)
-		}
-		stored = append(stored, data)
+	if len(events) == 0 {
+		return after, nil
 	}
-	r.events = stored
+	if err := r.fold(); err != nil {
+		return 0, err
+	}
+	stored := slices.Clone(r.events)
+	if err := r.state.Extend(id, events, func(e ledger.Stored) error {
+		stored = append(stored, e.Data)
+		return nil
+	}); err != nil {
+		r.state = ledger.State{} // it may hold some of them
+		return 0, err
+	}
+	r.events, r.epoch = stored, epoch
 	if l.runs == nil {
 		l.runs = map[ledger.ID]*record{}
 	}
@@ -71,16 +70,17 @@ func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, e
 	return r.state.Seq, nil
 }
 
-// restore takes back what a failed append has applied.
-func (r *record) restore(cause error) error {
+// fold brings the state up to the events.
+func (r *record) fold() error {
+	if r.state.Seq == int64(len(r.events)) {
+		return nil
+	}
 	events, err := decode(r.events)
 	if err != nil {
 		return err
 	}
-	if r.state, err = ledger.Fold(events); err != nil {
-		return err
-	}
-	return cause
+	r.state, err = ledger.Fold(events)
+	return err
 }
 
 func decode(stored [][]byte) ([]ledger.Event, error) {
@@ -124,7 +124,11 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, er
 	}
 	var found []ledger.Summary
 	for _, id := range slices.Backward(l.order) {
-		if s := l.runs[id].state.Summary(); q.Wants(s) {
+		r := l.runs[id]
+		if err := r.fold(); err != nil {
+			return nil, fmt.Errorf("run %q of job %q: %w", id.Run, id.Job, err)
+		}
+		if s := r.state.Summary(); q.Wants(s) {
 			found = append(found, s)
 		}
 	}
