@@ -1,0 +1,29 @@
+//go:build unix
+
+package sqlite
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// makeFolder makes a folder, with those above it, for its owner only. One that is there
+// keeps its rights.
+func makeFolder(dir string) error { return os.MkdirAll(dir, 0o700) }
+
+// syncFolder makes a new file's name durable.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// Writable says whether dir is a folder in which this user may make files.
+func Writable(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir() && unix.Access(dir, unix.W_OK|unix.X_OK) == nil
+}

@@ -1,0 +1,76 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// Runs implements ledger.Ledger. It reads the table of runs, not the events.
+func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, error) {
+	if err := l.usable(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.same(); err != nil {
+		return nil, err
+	}
+	where, args := conditions(q)
+	rows, err := l.db.QueryContext(ctx, `SELECT job, run, started, updated, ended, verdict, cause, code, steps, done, closed
+		FROM run`+where+` ORDER BY started DESC, id DESC LIMIT ?`, append(args, q.Most())...)
+	if err != nil {
+		return nil, l.failed(reading, err)
+	}
+	defer rows.Close()
+	var found []ledger.Summary
+	for rows.Next() {
+		var s ledger.Summary
+		var started, updated, ended string
+		if err := rows.Scan(&s.ID.Job, &s.ID.Run, &started, &updated, &ended, &s.Verdict, &s.Cause, &s.Code, &s.Steps, &s.Done, &s.Closed); err != nil {
+			return nil, l.failed(reading, err)
+		}
+		for _, f := range []struct {
+			to   *time.Time
+			text string
+		}{{&s.Started, started}, {&s.Updated, updated}, {&s.Ended, ended}} {
+			if f.text == "" {
+				continue
+			}
+			if *f.to, err = time.Parse(stamp, f.text); err != nil {
+				return nil, l.failed(reading, fmt.Errorf("time of run %q: %w", s.ID.Run, err))
+			}
+		}
+		found = append(found, s)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, l.failed(reading, err)
+	}
+	return found, nil
+}
+
+func conditions(q ledger.Query) (string, []any) {
+	var where []string
+	var args []any
+	add := func(condition string, arg any) {
+		where = append(where, condition)
+		args = append(args, arg)
+	}
+	if q.Job != "" {
+		add("job = ?", q.Job)
+	}
+	if q.Run != "" {
+		add("run = ?", q.Run)
+	}
+	if !q.Since.IsZero() {
+		add("started >= ?", stamped(q.Since))
+	}
+	if q.Open {
+		add("closed = ?", 0)
+	}
+	if where == nil {
+		return "", nil
+	}
+	return " WHERE " + strings.Join(where, " AND "), args
+}

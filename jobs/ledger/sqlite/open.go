@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the database/sql driver
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// ErrMissing says that there is no ledger to open.
+var ErrMissing = errors.New("there is no ledger")
+
+// patience is how long a call waits for another process to free the file.
+const patience = 10 * time.Second
+
+// Open opens the ledger in a file, and makes it, with its folders, if it is not there:
+// see [Ledger.Created]. Errors are an *[Error]; so are those of the ledger's methods
+// that have to do with the file.
+func Open(ctx context.Context, path string) (*Ledger, error) {
+	return open(ctx, path, true, patience)
+}
+
+// OpenExisting opens a ledger that is there and makes nothing: without one, the error is
+// ErrMissing.
+func OpenExisting(ctx context.Context, path string) (*Ledger, error) {
+	return open(ctx, path, false, patience)
+}
+
+func open(ctx context.Context, path string, create bool, patience time.Duration) (*Ledger, error) {
+	if path == "" {
+		return nil, &Error{Doing: opening, Why: "it has no name", Next: "name a file with --ledger"}
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, explain(opening, path, patience, err)
+	}
+	l := &Ledger{path: abs, patience: patience, known: map[int64]*ledger.State{}}
+	if err := l.place(create); err != nil {
+		return nil, err
+	}
+	if l.db, err = sql.Open("sqlite", source(abs, patience)); err != nil {
+		return nil, l.explain(opening, err)
+	}
+	// One connection: no waiting for ourselves in SQLite, where a time-out would decide.
+	l.db.SetMaxOpenConns(1)
+	if err := l.prepare(ctx, create); err != nil {
+		return nil, errors.Join(err, l.db.Close())
+	}
+	if l.file, err = os.Stat(abs); err != nil {
+		return nil, errors.Join(l.explain(opening, err), l.db.Close())
+	}
+	return l, nil
+}
+
+// source is the name under which the driver opens the file. It never makes one: a file
+// that was deleted must not come back empty.
+func source(path string, patience time.Duration) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // C:/… on Windows
+	}
+	q := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}, "_pragma": {
+		"busy_timeout(" + strconv.FormatInt(patience.Milliseconds(), 10) + ")",
+		"foreign_keys(1)", "synchronous(FULL)", "trusted_schema(0)",
+		"fullfsync(1)", "checkpoint_fullfsync(1)", // macOS: fsync alone leaves it in the disk's cache
+	}}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+}
+
+// place sees to it that the file is there and may be a ledger.
+func (l *Ledger) place(create bool) error {
+	info, err := os.Stat(l.path)
+	switch {
+	case err == nil && info.IsDir():
+		return l.problem("it is a folder", "name a file in it, such as "+filepath.Join(l.path, fileName))
+	case err == nil && !info.Mode().IsRegular():
+		return l.problem("it is not a file", "name another with --ledger")
+	case errors.Is(err, fs.ErrNotExist) && !create:
+		return l.missing()
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return l.explain(opening, err)
+	}
+	fresh := err != nil
+	if kind, err := network(existing(l.path)); err != nil {
+		return l.explain(opening, fmt.Errorf("find out its file system: %w", err))
+	} else if kind != "" {
+		return l.problem("it lies on a network file system ("+kind+"), where an SQLite file is not safe",
+			"name one on a local disk of this machine with --ledger")
+	}
+	if !fresh {
+		return nil
+	}
+	if err := makeFolder(filepath.Dir(l.path)); err != nil {
+		return l.explain(opening, err)
+	}
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another process was faster
+	}
+	if err != nil {
+		return l.explain(opening, err)
+	}
+	if err := errors.Join(f.Close(), syncFolder(filepath.Dir(l.path))); err != nil {
+		return l.explain(opening, err)
+	}
+	return nil
+}
+
+// existing is the nearest part of a path that is there.
+func existing(path string) string {
+	for {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+func (l *Ledger) problem(why, next string) error {
+	return &Error{Doing: opening, Path: l.path, Why: why, Next: next}
+}
+
+func (l *Ledger) missing() error {
+	return &Error{Doing: opening, Path: l.path, Why: "there is none",
+		Next: "the first run makes it; name another with --ledger", Err: ErrMissing}
+}
