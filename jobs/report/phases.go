@@ -58,6 +58,9 @@ func phases(t ledger.StepState, seen time.Time) []Phase {
 			all = append(all, p)
 		}
 	}
+	if len(all) == 0 { // all in a moment
+		all = []Phase{{marks[len(marks)-1].kind, end, end}}
+	}
 	return all
 }
 

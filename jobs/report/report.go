@@ -114,8 +114,8 @@ type Rejected struct {
 // Row is a row that Anaplan rejected or loaded in part.
 type Row struct {
 	Status string   // E rejected, W loaded with a fault
-	Line   string   // in the source; empty if it is not known
 	Cells  []string // in the order of the columns
+	Line   string   // in the source; empty if it is not known
 	Errors []string // Anaplan's own words
 }
 

@@ -103,3 +103,18 @@ func TestJSON(t *testing.T) {
 		})
 	}
 }
+
+func TestLines(t *testing.T) {
+	var b bytes.Buffer
+	for _, s := range stories {
+		if s.name == "many" {
+			continue
+		}
+		r := reportOf(t, s.tell(t))
+		for _, step := range r.Steps {
+			b.WriteString(StepLine(r, step) + "\n")
+		}
+		b.WriteString(Line(r) + "\n\n")
+	}
+	golden(t, "lines.txt", b.Bytes())
+}

@@ -81,7 +81,7 @@ func (t *text) table(r Report) {
 
 // does says in a few words what a step does.
 func (s Step) does(model bool) string {
-	text := s.Verb + " " + name(s.Object)
+	text := oneLine(s.Verb) + " " + name(s.Object)
 	if m := name(ledger.ObjectRef(s.Model)); model && m != "" {
 		text += " in " + m
 	}

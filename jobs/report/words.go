@@ -98,6 +98,7 @@ func (r Report) Headline() string {
 type counts struct {
 	by       map[ledger.Verdict]int
 	open     int // without a verdict
+	unbegun  int // of these not started either
 	accepted int // ok with rejected rows
 }
 
@@ -106,6 +107,9 @@ func (r Report) count() counts {
 	for _, s := range r.Steps {
 		if s.Verdict == "" {
 			n.open++
+			if s.Started.IsZero() {
+				n.unbegun++
+			}
 			continue
 		}
 		n.by[s.Verdict]++
@@ -144,8 +148,11 @@ func (n counts) String() string {
 	if rest > 0 { // verdicts of a newer program
 		parts = append(parts, fmt.Sprintf("%d other", rest))
 	}
-	if n.open > 0 {
-		parts = append(parts, fmt.Sprintf("%d not ended", n.open))
+	if k := n.open - n.unbegun; k > 0 {
+		parts = append(parts, fmt.Sprintf("%d not ended", k))
+	}
+	if n.unbegun > 0 {
+		parts = append(parts, fmt.Sprintf("%d not begun", n.unbegun))
 	}
 	if len(parts) == 0 {
 		return "no steps"
