@@ -18,6 +18,8 @@ type key[T any] struct {
 	name   string
 	kind   kind
 	values []string // of an enumeration: those that may be written
+	least  int64    // of a whole number
+	most   int64
 	// later says what to do instead while what the key asks for is not available yet. Such
 	// a key is decoded and refused.
 	later string
@@ -57,13 +59,15 @@ type keyInfo struct {
 	name   string
 	kind   kind
 	values []string
+	least  int64
+	most   int64
 	later  bool
 }
 
 func (s shape[T]) info() shapeInfo {
 	i := shapeInfo{title: s.title}
 	for _, k := range s.keys {
-		i.keys = append(i.keys, keyInfo{k.name, k.kind, k.values, k.later != ""})
+		i.keys = append(i.keys, keyInfo{k.name, k.kind, k.values, k.least, k.most, k.later != ""})
 	}
 	return i
 }

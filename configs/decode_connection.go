@@ -140,7 +140,7 @@ func secretKeyOf[T any](name string, field func(*T) *string) key[T] {
 func lift[T, U any](keys []key[U], part func(*T) *U) []key[T] {
 	all := make([]key[T], len(keys))
 	for i, k := range keys {
-		all[i] = key[T]{name: k.name, kind: k.kind, values: k.values, later: k.later,
+		all[i] = key[T]{name: k.name, kind: k.kind, values: k.values, least: k.least, most: k.most, later: k.later,
 			set: func(s scope, into *T, e entry) { k.set(s, part(into), e) }}
 	}
 	return all

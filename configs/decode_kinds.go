@@ -29,7 +29,7 @@ func flagKey[T any](name string, field func(*T) *bool) key[T] {
 
 // countKey is a whole number between least and most.
 func countKey[T any](name string, least, most int64, field func(*T, int64)) key[T] {
-	return key[T]{name: name, kind: kindCount, set: func(s scope, into *T, e entry) {
+	return key[T]{name: name, kind: kindCount, least: least, most: most, set: func(s scope, into *T, e entry) {
 		if v, ok := s.count(e, least, most); ok {
 			field(into, v)
 		}

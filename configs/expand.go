@@ -5,7 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
+
+// Values is what stands for ${…} when a run is created.
+type Values struct {
+	Params map[string]string                // as [Job.ParamValues] returned them
+	Env    func(name string) (string, bool) // nil: no variable is set
+	RunID  string
+	Date   time.Time // its calendar day in its own location is run.date
+}
 
 // maxUnfold is how many steps one for_each may give; more is taken for a mistake.
 const maxUnfold = 1000
