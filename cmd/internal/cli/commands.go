@@ -9,6 +9,8 @@ import (
 // commands are all commands, in the order of the help.
 func (p *Program) commands() []*cli.Command {
 	return []*cli.Command{
+		p.listCommand(),
+		p.tasksCommand(),
 		p.authCommand(),
 		p.simulateCommand(),
 		p.versionCommand(),

@@ -29,6 +29,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"golden":  scriptGolden,
 		"waitfor": scriptWaitFor,
 		"capture": scriptCapture,
+		"start":   scriptStart,
 		"get":     scriptGet,
 	}
 }
