@@ -38,9 +38,10 @@ func validate(s scope, j *Job) {
 		v.wrong(top, "", "the job has no steps", "write [[step]], and below it a name and a verb as import")
 	}
 	v.steps()
-	v.paths()
+	uses := v.uses()
+	v.paths(uses)
 	v.problems = append(v.problems, j.checkValues()...)
-	j.Warnings = v.unused().sorted()
+	j.Warnings = v.unused(uses).sorted()
 }
 
 // has says whether the job says a key, rightly or not.
@@ -143,62 +144,6 @@ func (v validator) param(p Param) {
 			v.wrong(at[key+".choices"], key+".choices", fmt.Sprintf("%q does not match the pattern of this parameter", c), "leave choices or pattern")
 		}
 	}
-}
-
-// paths looks for defaults and choices that would lead a path elsewhere.
-func (v validator) paths() {
-	for _, p := range v.job.Params {
-		use := "${params." + p.Name + "}"
-		for i := range v.job.Steps {
-			s := &v.job.Steps[i]
-			stepTexts(s, func(key string, path bool, text *string) {
-				if !path || !strings.Contains(*text, use) {
-					return
-				}
-				for _, value := range append([]string{p.Default}, p.Choices...) {
-					if unsafeInPath(value) {
-						name := "params." + p.Name
-						v.wrong(v.job.Positions.near(name+".default"), name, fmt.Sprintf("%q holds / or \\ or .., and goes into the path of step %q, %s", value, s.Name, key),
-							"give a plain name, and write folders where the path is")
-					}
-				}
-			})
-		}
-	}
-}
-
-// unused warns of what is declared and stands nowhere.
-func (v validator) unused() Problems {
-	j := v.job
-	var texts []string
-	collect := func(_ string, _ bool, text *string) { texts = append(texts, *text) }
-	jobTexts(j, collect)
-	for i := range j.Steps {
-		stepTexts(&j.Steps[i], collect)
-	}
-	used := func(texts []string, name string) bool {
-		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, "${"+name+"}") })
-	}
-	var warnings Problems
-	for _, p := range j.Params {
-		if !used(texts, "params."+p.Name) {
-			at := j.Positions["params."+p.Name]
-			warnings = append(warnings, Problem{j.File, at.Line, at.Column, "params." + p.Name, "no step uses this parameter", "write ${params." + p.Name + "} where it belongs, or take it out"})
-		}
-	}
-	for i := range j.Steps {
-		s := &j.Steps[i]
-		var own []string
-		stepTexts(s, func(_ string, _ bool, text *string) { own = append(own, *text) })
-		for _, axis := range s.ForEach {
-			if len(axis.Values) > 1 && !used(own, "each."+axis.Name) {
-				at := s.Positions.near("for_each." + axis.Name)
-				warnings = append(warnings, Problem{j.File, at.Line, at.Column, s.prefix() + "for_each." + axis.Name,
-					fmt.Sprintf("the step does the same %d times: it does not use ${each.%s}", len(axis.Values), axis.Name), "write it where the values differ"})
-			}
-		}
-	}
-	return warnings
 }
 
 func all[T any](list []T, f func(T) bool) bool {

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -9,12 +10,18 @@ import (
 func (v validator) steps() {
 	v.models()
 	first := map[string]int{} // line of a name
+	index := map[string]int{} // step of a name
+	for i, s := range v.job.Steps {
+		if _, ok := index[s.Name]; !ok && s.Name != "" {
+			index[s.Name] = i
+		}
+	}
 	for i := range v.job.Steps {
 		s := &v.job.Steps[i]
 		in := v.of(s)
 		in.names(first)
 		in.verb()
-		in.needs()
+		in.needs(index)
 	}
 }
 
@@ -143,26 +150,19 @@ func (v stepValidator) guard(key string, g Guard) {
 }
 
 // needs looks for steps that are not there.
-func (v stepValidator) needs() {
-	var known []string
-	for _, s := range v.job.Steps {
-		if s.Name != "" {
-			known = append(known, s.Name)
-		}
-	}
+func (v stepValidator) needs(index map[string]int) {
 	for _, need := range v.step.Needs {
 		base, _, unfolded := strings.Cut(need, "[")
-		i := slices.IndexFunc(v.job.Steps, func(s Step) bool { return s.Name == need })
-		if i < 0 && unfolded {
-			i = slices.IndexFunc(v.job.Steps, func(s Step) bool { return s.Name == base })
-			if i >= 0 && !slices.Contains(unfoldings(v.job.Steps[i]), need) {
+		i, found := index[need]
+		if !found && unfolded {
+			if i, found = index[base]; found && !slices.Contains(unfoldings(v.job.Steps[i]), need) {
 				v.at("needs", fmt.Sprintf("there is no step %q", need), oneOf(need, unfoldings(v.job.Steps[i]), fmt.Sprintf("write %q: it has no for_each", base)))
 				continue
 			}
 		}
 		switch {
-		case i < 0:
-			v.at("needs", fmt.Sprintf("there is no step %q", need), oneOf(need, known, "take it out"))
+		case !found:
+			v.at("needs", fmt.Sprintf("there is no step %q", need), oneOf(need, slices.Sorted(maps.Keys(index)), "take it out"))
 		case i == v.step.Index:
 			v.at("needs", "the step waits for itself", fmt.Sprintf("take %q out", need))
 		}
