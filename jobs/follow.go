@@ -22,12 +22,17 @@ const (
 	goneLimit = 15 * time.Minute
 )
 
-// pollEvery is the time between two polls: Anaplan asks for 5 s at least, less often for
-// long tasks (anaplan-api.md 5).
 func (r *Runner) pollEvery(age time.Duration) time.Duration {
-	switch {
-	case r.Poll != nil:
+	if r.Poll != nil {
 		return r.Poll(age)
+	}
+	return PollEvery(age)
+}
+
+// PollEvery is the time between two polls of a task of this age: Anaplan asks for 5 s at
+// least, less often for long tasks (anaplan-api.md 5).
+func PollEvery(age time.Duration) time.Duration {
+	switch {
 	case age < 2*time.Minute:
 		return 5 * time.Second
 	case age < 30*time.Minute:

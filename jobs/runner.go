@@ -32,8 +32,8 @@ type Runner struct {
 	Watch   func(Progress)   // optional; called from one goroutine at a time, must not block
 	Now     func() time.Time // optional: time.Now
 	Version string
-	// Poll is the time between two polls of a task of this age; optional. For simulators
-	// that are faster than Anaplan, which wants 5 s.
+	// Poll is the time between two polls of a task of this age; optional: PollEvery. For
+	// simulators that are faster than Anaplan.
 	Poll func(age time.Duration) time.Duration
 }
 
