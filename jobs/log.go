@@ -17,7 +17,7 @@ func (r *run) log(e ledger.Event) {
 	if e.Step != "" {
 		l = l.WithField("step", e.Step)
 	}
-	level, text := line(e.Body)
+	level, text := Words(e.Body)
 	l.Log(level, text)
 }
 
@@ -31,8 +31,8 @@ func (r *Runner) logger() *logrus.Logger {
 	return l
 }
 
-// line puts an event into words for the log.
-func line(b ledger.Body) (logrus.Level, string) {
+// Words puts an event into words for the log.
+func Words(b ledger.Body) (logrus.Level, string) {
 	switch b := b.(type) {
 	case ledger.RunCreated:
 		return logrus.InfoLevel, fmt.Sprintf("run %q of job %q created, date %s, time zone %s", b.ID.Run, b.ID.Job, b.Date, b.Timezone)

@@ -17,24 +17,6 @@ const (
 	completionFlag = "--generate-bash-completion"
 )
 
-// exitCodes stands in every help.
-const exitCodes = `
-EXIT CODES:
-   0    ok (also when every step was skipped; --skip-code gives these another code)
-   1    Anaplan ran it and it failed
-   3    finished; a step rejected more rows than the job accepts
-   4    auth check: a certificate ends within --warn
-   64   wrong usage
-   65   a source or a result is missing, or a guard refused it; nothing was replaced
-   70   internal error
-   75   temporary, after our own patience; trying again may help
-   76   unsure whether Anaplan ran it; nothing was repeated; a person decides
-   77   login or permission
-   78   the job file is wrong, or names what does not exist
-   124  a time limit passed
-   130  interrupted (143 by SIGTERM or SIGHUP)
-`
-
 // Main runs the command with its arguments, without the program's name, and returns the
 // exit code. The result has been written when it returns.
 func (p *Program) Main(args []string) (code int) {
@@ -86,7 +68,7 @@ func (p *Program) app() *cli.App {
 		Action:                 p.noCommand,
 		OnUsageError:           usageError,
 		ExitErrHandler:         func(*cli.Context, error) {}, // Main says what happened
-		CustomAppHelpTemplate:  cli.AppHelpTemplate + exitCodes,
+		CustomAppHelpTemplate:  appHelp,
 		UseShortOptionHandling: false,
 		Commands:               p.commands(),
 	}
@@ -99,14 +81,18 @@ func (p *Program) complete(commands []*cli.Command) {
 	for _, c := range commands {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
-		template := cli.CommandHelpTemplate
+		c.CustomHelpTemplate = commandHelp
+		for _, f := range c.Flags {
+			if b, ok := f.(*cli.BoolFlag); ok {
+				b.DisableDefaultText = true
+			}
+		}
 		if len(c.Subcommands) > 0 {
-			template = cli.SubcommandHelpTemplate
+			c.CustomHelpTemplate = groupHelp
 			if c.Action == nil {
 				c.Action = p.noCommand
 			}
 		}
-		c.CustomHelpTemplate = template + exitCodes
 		p.complete(c.Subcommands)
 	}
 }

@@ -9,6 +9,12 @@ import (
 // commands are all commands, in the order of the help.
 func (p *Program) commands() []*cli.Command {
 	return []*cli.Command{
+		p.demoCommand(),
+		p.runCommand(),
+		p.checkCommand(),
+		p.planCommand(),
+		p.execCommand(),
+		p.runsCommand(),
 		p.listCommand(),
 		p.tasksCommand(),
 		p.authCommand(),

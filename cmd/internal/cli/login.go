@@ -140,7 +140,8 @@ func (p *Program) secretSetting(c *cli.Context, flag string, to *string) error {
 // savedConnection is the connection of the file that the caller names, or the only one;
 // one without a login if there is no file.
 func (p *Program) savedConnection(c *cli.Context) (configs.Connection, error) {
-	saved, err := configs.LoadConnections(c.String("connections"), "", p.env)
+	// Beside a job means here, where there is no job.
+	saved, err := configs.LoadConnections(c.String("connections"), "."+string(filepath.Separator)+name, p.env)
 	if err != nil {
 		return configs.Connection{}, err
 	}

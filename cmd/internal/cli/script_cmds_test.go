@@ -141,18 +141,24 @@ func scriptGolden(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // volatile are keys whose values differ each time.
-var volatile = map[string]string{"serial": "SERIAL", "fingerprint_sha256": "FINGERPRINT", "task": "TASK", "clock_difference_s": "SECONDS", "life_s": "SECONDS", "version": "VERSION", "seconds": "SECONDS", "days_left": "DAYS", "token": "TOKEN"}
+var volatile = map[string]string{"serial": "SERIAL", "fingerprint_sha256": "FINGERPRINT", "task": "TASK", "clock_difference_s": "SECONDS", "life_s": "SECONDS", "version": "VERSION", "seconds": "SECONDS", "days_left": "DAYS", "token": "TOKEN",
+	"queued_s": "SECONDS"}
 
 var (
 	timestamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`)
 	address   = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	base64s   = regexp.MustCompile(`[A-Za-z0-9+/]{80,}={0,2}`)
+	day       = regexp.MustCompile(`20(2[7-9]|[3-9]\d)-\d\d-\d\d`) // scripts set days of 2026
+	dumpFile  = regexp.MustCompile(`_rejected_[0-9A-F]{8}`)
 )
 
 // normal replaces what differs each time.
 func normal(key string, v any, places *strings.Replacer) any {
 	switch v := v.(type) {
 	case map[string]any:
+		if key == "runner" {
+			v["host"], v["pid"], v["user"] = "HOST", "PID", "USER"
+		}
 		for k, e := range v {
 			v[k] = normal(k, e, places)
 		}
@@ -168,6 +174,7 @@ func normal(key string, v any, places *strings.Replacer) any {
 		}
 		v = filepath.ToSlash(places.Replace(v))
 		v = address.ReplaceAllString(timestamp.ReplaceAllString(v, "TIME"), "ADDRESS")
+		v = dumpFile.ReplaceAllString(day.ReplaceAllString(v, "DAY"), "_rejected_TASK")
 		return base64s.ReplaceAllString(v, "BASE64")
 	case json.Number:
 		if to, ok := volatile[key]; ok {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
@@ -33,13 +34,16 @@ type tenants struct {
 
 	mu   sync.Mutex
 	open map[string]*tenant
+
+	renewed atomic.Int64
 }
 
 // tenant is a login, with what belongs to it.
 type tenant struct {
 	jobs.Tenant
-	Source *auth.Source
-	Conn   configs.Connection
+	Source   *auth.Source
+	Conn     configs.Connection
+	Identity *keystore.Identity // nil for basic login
 }
 
 // tenantsOf takes connections by their names.
@@ -71,7 +75,7 @@ func (t *tenants) tenant(name string) (*tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	one, err := t.p.dial(conn)
+	one, err := t.p.dial(conn, t.tokenEvent)
 	if err == nil {
 		t.open[name] = one
 	}
@@ -91,7 +95,7 @@ func (t *tenants) Close() {
 }
 
 // dial puts a connection together. Nothing is sent yet.
-func (p *Program) dial(conn configs.Connection) (*tenant, error) {
+func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant, error) {
 	hosts, err := hostsOf(conn)
 	if err != nil {
 		return nil, err
@@ -117,12 +121,13 @@ func (p *Program) dial(conn configs.Connection) (*tenant, error) {
 	if limit <= 0 {
 		limit = 300
 	}
-	source := auth.NewSource(auth.SourceOptions{Login: login, Client: &http.Client{Transport: base}, Base: hosts.Auth, Now: p.Now,
-		Warn: func(text string) { p.log.Warn(text) }, Event: p.tokenEvent})
+	policy := retry.Policy{First: time.Duration(float64(3*time.Second) / speed)}
+	source := auth.NewSource(auth.SourceOptions{Login: login, Retry: policy, Client: &http.Client{Transport: base}, Base: hosts.Auth, Now: p.Now,
+		Warn: func(text string) { p.log.Warn(text) }, Event: event})
 	client := anaplan.NewHTTPClient(anaplan.HTTPOptions{
 		Base:    base,
 		Limiter: anaplan.NewLimiter(int(speed * float64(limit))),
-		Policy:  retry.Policy{First: time.Duration(float64(3*time.Second) / speed)},
+		Policy:  policy,
 		Authorize: func(rt http.RoundTripper) http.RoundTripper {
 			return &auth.Transport{Source: source, Base: rt, Hosts: []string{api.Scheme + "://" + api.Host}}
 		},
@@ -137,11 +142,22 @@ func (p *Program) dial(conn configs.Connection) (*tenant, error) {
 			p.log.Warnf("%s %s: %s; try %d follows in %s", r.Method, r.URL.Path, why, try+1, wait.Round(time.Second))
 		},
 	})
-	return &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host}, Source: source, Conn: conn}, nil
+	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host}, Source: source, Conn: conn}
+	if c, ok := login.(auth.Certificate); ok {
+		one.Identity = c.Identity
+	}
+	return one, nil
 }
 
+// renewals is how often a token was renewed.
+func (t *tenants) renewals() int { return int(t.renewed.Load()) }
+
 // tokenEvent tells of logins and renewals.
-func (p *Program) tokenEvent(e auth.Event) {
+func (t *tenants) tokenEvent(e auth.Event) {
+	p := t.p
+	if e.Err == nil && e.Kind == auth.Refreshed {
+		t.renewed.Add(1)
+	}
 	switch {
 	case e.Err != nil:
 		p.log.Warnf("%s: %v", e.Kind, e.Err)
@@ -294,6 +310,15 @@ func (p *Program) simulatorSpeed(host string) float64 {
 		return 1
 	}
 	return speed
+}
+
+// hostOf is the host of an address, with its port.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 func loopback(host string) bool {

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/anaplan-runner/anaplan-runner"
+
+// arrows are the imports that packages of ours may have among themselves, tests apart.
+// What is not listed is forbidden.
+var arrows = map[string][]string{
+	"anaplan":                  {"anaplan/retry"},
+	"anaplan/retry":            {},
+	"anaplan/simulator":        {},
+	"anaplan/simulator/sample": {"anaplan/simulator"},
+	"anaplan/transfer":         {"anaplan", "anaplan/retry"},
+	"auth":                     {"anaplan/retry", "auth/keystore", "auth/secret"},
+	"auth/keystore":            {"auth/secret"},
+	"auth/secret":              {},
+	"configs":                  {"auth/secret"},
+	"jobs":                     {"anaplan", "anaplan/transfer", "configs", "jobs/data", "jobs/data/dump", "jobs/ledger"},
+	"jobs/data":                {},
+	"jobs/data/dump":           {"jobs/ledger"},
+	"jobs/ledger":              {},
+	"jobs/ledger/ledgertest":   {"jobs/ledger"},
+	"jobs/ledger/memory":       {"jobs/ledger"},
+	"jobs/ledger/sqlite":       {"jobs/ledger"},
+	"jobs/report":              {"jobs/ledger"},
+	"cmd/internal/cli":         {"*"},
+	"cmd/anaplan-runner":       {"cmd/internal/cli"},
+}
+
+// leaves hold heavy libraries; only wiring imports them, and what uses them is nothing
+// but the command.
+var leaves = []string{"jobs/ledger/sqlite", "jobs/ledger/memory"}
+
+// homes says where a library may stand, tests apart.
+var homes = map[string][]string{
+	"github.com/sirupsen/logrus":    {"cmd/internal/cli", "jobs"},
+	"github.com/urfave/cli/v2":      {"cmd/internal/cli"},
+	"github.com/vbauerster/mpb/v8":  {"cmd/internal/cli"},
+	"github.com/BurntSushi/toml":    {"cmd/internal/cli", "configs", "anaplan/simulator"},
+	"github.com/pelletier/go-toml":  {"configs"},
+	"modernc.org/sqlite":            {"jobs/ledger/sqlite"},
+	"github.com/klauspost/compress": {"anaplan/transfer"},
+	"github.com/zeebo/xxh3":         {"anaplan/transfer", "jobs/data"},
+	"github.com/youmark/pkcs8":      {"auth/keystore"},
+	"golang.org/x/text":             {"jobs/data", "anaplan/simulator"},
+}
+
+// topLevel is all that may stand there, dot files apart.
+var topLevel = []string{"cmd", "auth", "jobs", "anaplan", "configs", "testdata", "go.mod", "go.sum", "README.md", "LICENSE"}
+
+type listed struct {
+	ImportPath string
+	Name       string
+	Dir        string
+	Doc        string
+	Imports    []string
+	GoFiles    []string
+	Standard   bool
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json", module+"/...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		own := strings.TrimPrefix(p.ImportPath, module+"/")
+		allowed, known := arrows[own]
+		if !known {
+			t.Errorf("package %s has no place in the layout", own)
+		}
+		for _, i := range p.Imports {
+			if other, ours := strings.CutPrefix(i, module+"/"); ours {
+				if !slices.Contains(allowed, other) && !slices.Contains(allowed, "*") {
+					t.Errorf("%s imports %s", own, other)
+				}
+				if slices.Contains(leaves, other) && own != "cmd/internal/cli" {
+					t.Errorf("%s imports the leaf %s", own, other)
+				}
+				continue
+			}
+			for library, places := range homes {
+				if (i == library || strings.HasPrefix(i, library+"/")) && !slices.Contains(places, own) {
+					t.Errorf("%s imports %s, which stands in %v", own, i, places)
+				}
+			}
+		}
+	}
+}
+
+// TestSimulatorStaysOut: in the command, the simulator is for demo and simulate alone.
+func TestSimulatorStaysOut(t *testing.T) {
+	files := map[string]bool{"demo.go": true, "sample.go": true, "simulate.go": true, "simulate_watch.go": true}
+	for _, p := range packages(t) {
+		if strings.HasPrefix(p.ImportPath, module+"/anaplan/simulator") {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range f.Imports {
+				if strings.HasPrefix(strings.Trim(i.Path.Value, `"`), module+"/anaplan/simulator") && !(path.Base(p.ImportPath) == "cli" && files[name]) {
+					t.Errorf("%s/%s imports %s", p.ImportPath, name, i.Path.Value)
+				}
+			}
+		}
+	}
+}
+
+func TestPackagesAreDescribed(t *testing.T) {
+	for _, p := range packages(t) {
+		begin := "Package " + p.Name
+		if p.Name == "main" {
+			begin = "Command "
+		}
+		if !strings.HasPrefix(p.Doc, begin) {
+			t.Errorf("%s: its description begins %q, not %q", p.ImportPath, p.Doc, begin)
+		}
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	const most = 450
+	for _, p := range packages(t) {
+		for _, name := range p.GoFiles {
+			data, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(data), "\n"); n > most {
+				t.Errorf("%s/%s has %d lines: it is two files", p.ImportPath, name, n)
+			}
+		}
+	}
+}
+
+func TestTopLevel(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored := []string{"anaplan-runner", "anaplan-runner.exe", "anaplan-runner-demo"} // .gitignore
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(topLevel, e.Name()) && !slices.Contains(ignored, e.Name()) {
+			t.Errorf("%s does not belong at the top level", e.Name())
+		}
+	}
+}

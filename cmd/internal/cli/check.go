@@ -1,0 +1,248 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/auth"
+	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+func (p *Program) checkCommand() *cli.Command {
+	return &cli.Command{
+		Name: "check", Usage: "finds what would go wrong tonight, without side effects", ArgsUsage: "JOB.toml",
+		Description: "Reads the job file and the connections, looks at certificates, logs in, finds every name, looks at\n" +
+			"every source and its guard, at every target's folder and at the ledger. Nothing is uploaded or\n" +
+			"started. The exit code is the one that tonight's run would have.\n\n" +
+			"--pin writes the ids that names were found to have beside the names, into the job file: a renamed\n" +
+			"object is then still found, and another one of the same name is not taken for it.",
+		Flags: flags(jobFlags(), []cli.Flag{
+			ledgerFlag(),
+			&cli.BoolFlag{Name: "pin", Usage: "write ids beside names into the job file", Category: "Job:"},
+			spanFlag("warn", 60*24*time.Hour, "warn of a certificate that ends within `TIME`", "Login:"),
+		}, outputFlags(), logFlags()),
+		Action: p.doCheck,
+	}
+}
+
+// checked is the JSON of `check`.
+type checked struct {
+	Schema   int            `json:"schema"`
+	Job      string         `json:"job"`
+	File     string         `json:"file"`
+	Verdict  ledger.Verdict `json:"verdict"`
+	Cause    ledger.Cause   `json:"cause"`
+	ExitCode int            `json:"exit_code"`
+	User     string         `json:"user"`
+	Findings []finding      `json:"findings"`
+}
+
+// finding is one thing that a person should know before tonight.
+type finding struct {
+	Level string `json:"level"` // error | warning | ok
+	What  string `json:"what"`
+	Next  string `json:"next,omitempty"`
+	code  int
+	cause ledger.Cause
+}
+
+func (r *checked) ok(format string, args ...any) {
+	r.Findings = append(r.Findings, finding{Level: "ok", What: fmt.Sprintf(format, args...)})
+}
+
+func (r *checked) warn(next, format string, args ...any) {
+	r.Findings = append(r.Findings, finding{Level: "warning", What: fmt.Sprintf(format, args...), Next: next})
+}
+
+func (r *checked) fail(err error) {
+	f := explain(err)
+	if len(f.problems) == 0 {
+		r.Findings = append(r.Findings, finding{"error", f.what, f.next, f.code, f.cause})
+	}
+	for _, line := range f.problems {
+		r.Findings = append(r.Findings, finding{"error", line, "", f.code, f.cause})
+	}
+}
+
+func (p *Program) doCheck(c *cli.Context) error {
+	p.startLog(c)
+	p.ignoredVariables()
+	file, err := jobFile(c)
+	if err != nil {
+		return err
+	}
+	t, err := p.tonight(c, file)
+	if err != nil {
+		return err // there is nothing to look at before the file is right
+	}
+	r := &checked{Schema: 1, Job: t.job.Name, File: t.job.File, Findings: []finding{}}
+	r.ok("%s can be read; steps: %d", t.job.File, len(t.plan.Steps))
+	ctx, done := p.stoppable(c.Context)
+	defer done()
+	bound := p.checkTenant(ctx, c, t, r)
+	if bound != nil {
+		p.checkFiles(ctx, bound, r)
+		if c.Bool("pin") {
+			if err := p.pin(t, bound, r); err != nil {
+				return err
+			}
+		}
+	}
+	p.checkLedger(c, t, r)
+	if err := ctx.Err(); err != nil {
+		return exit(signalCode(os.Interrupt))
+	}
+	r.conclude()
+	if err := p.finish(c, r, r.text); err != nil {
+		return err
+	}
+	return exit(r.ExitCode)
+}
+
+// checkTenant looks at logins and names; nil if a run would not get past them.
+func (p *Program) checkTenant(ctx context.Context, c *cli.Context, t *tonight, r *checked) *jobs.Bound {
+	tenants := p.tenantsOf(t.connection)
+	defer tenants.Close()
+	var names []string
+	for _, s := range t.plan.Steps {
+		if !s.Skip && !slices.Contains(names, s.Connection) {
+			names = append(names, s.Connection)
+		}
+	}
+	failed := false
+	for _, name := range names {
+		one, err := tenants.tenant(name)
+		if err == nil {
+			p.checkCertificate(c, one, r)
+			_, err = one.Client.Me(ctx)
+		}
+		if err != nil {
+			r.fail(err)
+			failed = true
+		}
+	}
+	if failed {
+		return nil
+	}
+	bound, err := jobs.Bind(ctx, t.plan, tenants.Connect)
+	if err != nil {
+		r.fail(err)
+		return nil
+	}
+	for _, w := range bound.Warnings {
+		r.warn("", "%s", w)
+	}
+	for _, u := range bound.Users {
+		r.User = u.Email
+	}
+	r.ok("logged in as %s; every name was found", r.User)
+	return bound
+}
+
+func (p *Program) checkCertificate(c *cli.Context, one *tenant, r *checked) {
+	if one.Identity == nil {
+		return
+	}
+	report := auth.CheckCertificate(one.Identity, p.Now())
+	left := report.NotAfter.Sub(p.Now())
+	if left < length(c, "warn") {
+		r.warn("renew it before then; `auth check` shows every certificate", "the certificate of connection %q ends %s, in %d days",
+			one.Conn.Name, report.NotAfter.Format(time.DateOnly), report.DaysLeft)
+		return
+	}
+	r.ok("the certificate of connection %q is valid until %s", one.Conn.Name, report.NotAfter.Format(time.DateOnly))
+}
+
+// checkFiles looks at sources, guards and targets.
+func (p *Program) checkFiles(ctx context.Context, bound *jobs.Bound, r *checked) {
+	for i, b := range bound.Steps {
+		name := bound.Plan.Steps[i].Name
+		for _, in := range b.Reads {
+			if in.Path == "" {
+				continue
+			}
+			facts, err := jobs.Inspect(ctx, in, p.Now())
+			if err != nil {
+				r.fail(fmt.Errorf("step %q: source: %w", name, err))
+				continue
+			}
+			r.ok("step %q: %s has %d rows and goes to server file %q", name, in.Path, facts.Rows, in.File.Name)
+		}
+		for _, out := range b.Exports {
+			for _, target := range out.Targets {
+				if err := writableTarget(target); err != nil {
+					r.fail(&failure{code: ledger.CodeInput, cause: ledger.CauseInput, err: err,
+						what: fmt.Sprintf("step %q: target %s: %v", name, target, err), next: "name a file in a folder that can be written"})
+				}
+			}
+		}
+	}
+}
+
+// writableTarget says whether a file could be written, without writing it: its folder, or
+// the nearest one that is there.
+func writableTarget(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return errors.New("it is a folder")
+	}
+	dir := filepath.Dir(path)
+	for {
+		info, err := os.Stat(dir)
+		switch {
+		case err == nil && !info.IsDir():
+			return fmt.Errorf("%s is not a folder", dir)
+		case err == nil:
+			return writableDir(dir)
+		case !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir:
+			return err
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// conclude takes the code that a run would have: it ends at its names, else at a source.
+func (r *checked) conclude() {
+	r.Verdict = ledger.OK
+	for _, f := range r.Findings {
+		if f.Level == "error" {
+			r.Verdict, r.Cause, r.ExitCode = ledger.Failed, f.cause, f.code
+			return
+		}
+	}
+}
+
+func (r *checked) text(w io.Writer) error {
+	var b strings.Builder
+	marks := map[string]string{"ok": "ok      ", "warning": "warning ", "error": "ERROR   "}
+	errors, warnings := 0, 0
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%s%s\n", marks[f.Level], f.What)
+		if f.Next != "" {
+			fmt.Fprintf(&b, "        → %s\n", f.Next)
+		}
+		switch f.Level {
+		case "error":
+			errors++
+		case "warning":
+			warnings++
+		}
+	}
+	if errors == 0 {
+		fmt.Fprintf(&b, "Job %s would run: nothing is wrong, %d warnings (exit code 0)\n", r.Job, warnings)
+	} else {
+		fmt.Fprintf(&b, "Job %s would not run well: %d errors, %d warnings (exit code %d)\n", r.Job, errors, warnings, r.ExitCode)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
