@@ -85,6 +85,9 @@ func (v view) Each() []stepView {
 	return all
 }
 
+// Counted says whether Anaplan counted anything.
+func (v view) Counted() bool { return rowWords(v.Total) != "" }
+
 // Idle says whether there are steps that were not begun.
 func (v view) Idle() bool { return slices.ContainsFunc(v.Each(), stepView.Idle) }
 
@@ -100,7 +103,7 @@ func (s stepView) Idle() bool {
 
 // Facts says whether there are facts to list.
 func (s stepView) Facts() bool {
-	return !s.Started.IsZero() || len(s.Uploads)+len(s.Outputs)+len(s.Waits)+len(s.Failed) > 0 || s.Task != ""
+	return !s.Started.IsZero() || len(s.Uploads)+len(s.Outputs)+len(s.Waits)+len(s.Failed)+len(s.Cancels) > 0 || s.Task != ""
 }
 
 // Sentence is the step's verdict in words.

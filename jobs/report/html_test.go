@@ -181,6 +181,17 @@ func TestRejectedRowsOnlyAsAllowed(t *testing.T) {
 	}})
 }
 
+func TestLongCellsAreCut(t *testing.T) {
+	book := strings.Repeat("ü", 10_000)
+	r := New(accepted(t), Options{Rejected: func(string, int) (Rejected, error) {
+		return Rejected{Columns: []string{book}, Rows: []Row{{Cells: []string{book}, Errors: []string{book}}}}, nil
+	}})
+	row := r.Steps[0].Dumps[0].First.Rows[0]
+	if want := strings.Repeat("ü", 200) + "…"; row.Cells[0] != want || row.Errors[0] != want {
+		t.Errorf("%d and %d bytes of a cell", len(row.Cells[0]), len(row.Errors[0]))
+	}
+}
+
 func TestUnreadableDumpIsSaid(t *testing.T) {
 	r := New(accepted(t), Options{Rejected: func(string, int) (Rejected, error) { return Rejected{}, os.ErrNotExist }})
 	var b bytes.Buffer

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -102,6 +105,9 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 			s.Failed = append(s.Failed, Try{try.Number, try.Failed.Cause, try.Failed.Text})
 		}
 	}
+	for _, c := range t.Cancelled {
+		s.Cancels = append(s.Cancels, cancel(c))
+	}
 	if e := t.End; e != nil {
 		s.Verdict, s.Cause, s.Message, s.Next, s.Rows = e.Verdict, e.Cause, e.Message, e.Next, e.Rows
 		for _, a := range e.Actions {
@@ -136,8 +142,34 @@ func newDump(d ledger.DumpSaved, most int, o Options) Dump {
 	if len(rows.Rows) > most {
 		rows.Rows, rows.More = rows.Rows[:most], true
 	}
-	dump.First = &rows
+	dump.First = &Rejected{Columns: shortened(rows.Columns), More: rows.More}
+	for _, row := range rows.Rows {
+		row.Cells, row.Errors = shortened(row.Cells), shortened(row.Errors)
+		dump.First.Rows = append(dump.First.Rows, row)
+	}
 	return dump
+}
+
+// mostRunes is how much of a cell is shown: a cell may hold a book.
+const mostRunes = 200
+
+func shortened(cells []string) []string {
+	all := slices.Clone(cells)
+	for i, c := range all {
+		if utf8.RuneCountInString(c) > mostRunes {
+			all[i] = string([]rune(c)[:mostRunes]) + "…"
+		}
+	}
+	return all
+}
+
+// cancel says what was asked. That is not yet a cancel done.
+func cancel(c ledger.CancelAsked) string {
+	text := fmt.Sprintf("asked Anaplan to cancel task %s: %s", c.Task, c.Reason)
+	if c.Error != "" {
+		text += "; asking failed: " + c.Error
+	}
+	return text
 }
 
 // zone finds a time zone by its name. A machine without its rules gives UTC.

@@ -18,9 +18,7 @@ import (
 func anyState(t *rapid.T) ledger.State {
 	word := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", evil, "load sales", strings.Repeat("x", 300)}))
 	count := rapid.OneOf(rapid.Just((*int64)(nil)), rapid.Map(rapid.Int64(), func(v int64) *int64 { return &v }))
-	verdict := rapid.OneOf(rapid.SampledFrom(verdicts), rapid.Map(word, func(s string) ledger.Verdict { return ledger.Verdict(s) }))
-	cause := rapid.OneOf(rapid.SampledFrom([]ledger.Cause{"", ledger.CauseRows, ledger.CauseSignal, ledger.CauseInternal}),
-		rapid.Map(word, func(s string) ledger.Cause { return ledger.Cause(s) }))
+	verdict, cause := rapid.SampledFrom(ledger.Verdicts), rapid.SampledFrom(append([]ledger.Cause{""}, ledger.Causes...))
 	object := func() ledger.ObjectRef { return ledger.ObjectRef{ID: word.Draw(t, "id"), Name: word.Draw(t, "name")} }
 	counts := func() ledger.Rows {
 		return ledger.Rows{Total: count.Draw(t, "n"), OK: count.Draw(t, "n"), Ignored: count.Draw(t, "n"), Warnings: count.Draw(t, "n"), Failed: count.Draw(t, "n")}
@@ -46,7 +44,7 @@ func anyState(t *rapid.T) ledger.State {
 		}
 		text := word.Draw(t, "text")
 		task := fmt.Sprint("T", number)
-		switch rapid.IntRange(0, 14).Draw(t, "kind") {
+		switch rapid.IntRange(0, 15).Draw(t, "kind") {
 		case 0:
 			apply(step, ledger.StepStarted{Try: 1})
 		case 1:
@@ -80,9 +78,16 @@ func anyState(t *rapid.T) ledger.State {
 		case 13:
 			apply("", ledger.StopAsked{Cause: ledger.CauseSignal, Signal: text, Text: text})
 		case 14:
+			apply(step, ledger.CancelAsked{Task: task, Reason: text, Error: word.Draw(t, "error")})
+		case 15:
 			if rapid.IntRange(0, 5).Draw(t, "end") == 0 {
-				apply("", ledger.RunEnded{Verdict: verdict.Draw(t, "verdict"), Cause: cause.Draw(t, "cause"), Code: rapid.Int().Draw(t, "code"), Message: text})
+				apply("", ledger.RunEnded{Verdict: verdict.Draw(t, "verdict"), Cause: cause.Draw(t, "cause"), Code: rapid.IntRange(0, 255).Draw(t, "code"), Message: text})
 			}
+		}
+	}
+	for _, step := range s.Steps { // as a newer program may have written them
+		if step.End != nil && rapid.IntRange(0, 3).Draw(t, "newer") == 0 {
+			step.End.Verdict, step.End.Cause = ledger.Verdict(word.Draw(t, "verdict")), ledger.Cause(word.Draw(t, "cause"))
 		}
 	}
 	return s

@@ -68,6 +68,8 @@ type Step struct {
 	Phases []Phase `json:"-"` // without gaps, from Started to Ended
 	Waits  []Wait  `json:"-"`
 	Failed []Try   `json:"-"` // tries that did not happen, before the last one
+
+	Cancels []string `json:"-"` // what was asked of Anaplan, and what came of asking
 }
 
 // Model is a model by id and name.

@@ -313,15 +313,20 @@ func hostile(t *testing.T) ledger.State {
 	s.resolved().add("", ledger.Warned{Text: evil})
 	s.at(1).add(evil, ledger.StepStarted{Try: 1}, ledger.Waiting{Reason: evil, Text: evil})
 	s.at(2).add(evil, ledger.SourceUploaded{File: ledger.ObjectRef{ID: evil, Name: evil}, Path: evil})
-	s.at(3).add(evil, ledger.TryFailed{Try: 1, Cause: ledger.Cause(evil), Text: evil}, ledger.StepStarted{Try: 2}, ledger.Warned{Text: evil})
+	s.at(3).add(evil, ledger.TryFailed{Try: 1, Cause: ledger.CauseNetwork, Text: evil}, ledger.StepStarted{Try: 2}, ledger.Warned{Text: evil})
 	s.task(evil, 4, 5, 9).at(10).add(evil, ledger.DumpSaved{Of: ledger.ObjectRef{ID: evil, Name: evil}, Path: evil,
 		Dump: ledger.DumpStats{Rejected: 1, Reasons: []ledger.Reason{{Text: evil, Count: 1}}}},
 		ledger.TargetWritten{File: ledger.ObjectRef{ID: evil, Name: evil}, Path: evil, Rows: n(-1)})
-	s.at(11).add(evil, ledger.StepEnded{Verdict: ledger.Verdict(evil), Cause: ledger.Cause(evil), Message: evil, Next: evil,
-		Rows: rows(1, 1, 1, 1), Actions: []ledger.ActionVerdict{{Object: ledger.ObjectRef{ID: evil, Name: evil}, Verdict: ledger.Verdict(evil),
+	s.at(11).add(evil, ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseAction, Message: evil, Next: evil,
+		Rows: rows(1, 1, 1, 1), Actions: []ledger.ActionVerdict{{Object: ledger.ObjectRef{ID: evil, Name: evil}, Verdict: ledger.Failed,
 			Message: evil, Texts: []string{evil}, DumpPath: evil, Started: t0.Add(5 * time.Second), Duration: -time.Hour}}})
-	return s.add("", ledger.StopAsked{Cause: ledger.CauseSignal, Signal: evil, Text: evil}).
-		add("", ledger.RunEnded{Verdict: ledger.Verdict(evil), Cause: ledger.Cause(evil), Code: -1, Message: evil, Next: evil}).state()
+	state := s.add("", ledger.StopAsked{Cause: ledger.CauseSignal, Signal: evil, Text: evil}).
+		add("", ledger.RunEnded{Verdict: ledger.Failed, Cause: ledger.CauseAction, Code: 1, Message: evil, Next: evil}).state()
+	// Verdicts of a newer program do not fold; should one come all the same, it is text too.
+	end := state.Steps[0].End
+	end.Verdict, end.Cause, end.Actions[0].Verdict = ledger.Verdict(evil), ledger.Cause(evil), ledger.Verdict(evil)
+	state.End.Verdict, state.End.Cause = ledger.Verdict(evil), ledger.Cause(evil)
+	return state
 }
 
 // continued was taken up by a second runner, which found the task of the first.

@@ -110,6 +110,9 @@ func (t *text) step(r Report, s Step) {
 	for _, w := range s.Waits {
 		t.entry("waited", fmt.Sprintf("from %s: %s: %s", r.clock(w.Since), w.Reason, w.Text))
 	}
+	for _, c := range s.Cancels {
+		t.entry("cancel", c)
+	}
 	for _, d := range s.Dumps {
 		t.dump(s, d)
 	}

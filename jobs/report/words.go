@@ -55,6 +55,9 @@ func (r Report) Headline() string {
 	head := ""
 	switch r.Verdict {
 	case "":
+		if len(r.Steps) == 0 {
+			return "The run has not ended"
+		}
 		return fmt.Sprintf("The run has not ended; %s of %d done", plural(n.ended(), "step"), len(r.Steps))
 	case ledger.OK:
 		head = "The run finished"
@@ -130,19 +133,16 @@ func (n counts) ended() int {
 	return all
 }
 
-// verdicts is the order in which verdicts are counted in a line.
-var verdicts = []ledger.Verdict{ledger.OK, ledger.Partial, ledger.Failed, ledger.Cancelled, ledger.TimedOut,
-	ledger.Unsure, ledger.Skipped, ledger.Blocked}
-
+// String counts the steps in words, in the order of [ledger.Verdicts].
 func (n counts) String() string {
 	var parts []string
-	for _, v := range verdicts {
+	for _, v := range ledger.Verdicts {
 		if k := n.by[v]; k > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", k, short(v, true)))
 		}
 	}
 	rest := n.ended()
-	for _, v := range verdicts {
+	for _, v := range ledger.Verdicts {
 		rest -= n.by[v]
 	}
 	if rest > 0 { // verdicts of a newer program
@@ -201,7 +201,7 @@ func rowWords(r ledger.Rows) string {
 // notable says whether there is more to say of a step than that it is ok.
 func (s Step) notable() bool {
 	return s.Verdict != ledger.OK && s.Verdict != ledger.Skipped && (s.Verdict != "" || !s.Started.IsZero()) ||
-		positive(s.Rows.Failed) || positive(s.Rows.Warnings) || len(s.Warnings) > 0 || len(s.Failed) > 0 || len(s.Dumps) > 0
+		positive(s.Rows.Failed) || positive(s.Rows.Warnings) || len(s.Warnings) > 0 || len(s.Failed)+len(s.Cancels)+len(s.Dumps) > 0
 }
 
 func positive(n *int64) bool { return n != nil && *n > 0 }
