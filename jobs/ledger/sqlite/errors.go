@@ -36,6 +36,11 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+const (
+	notDatabase = "it is not an SQLite database"
+	otherFile   = "name another file with --ledger, or move this one away"
+)
+
 // What is being done to a ledger.
 const (
 	opening = "open"
@@ -57,12 +62,12 @@ func explain(doing, path string, patience time.Duration, err error) error {
 	dir := filepath.Dir(path)
 	switch primary(err) {
 	case code.SQLITE_NOTADB:
-		e.Why, e.Next = "it is not an SQLite database", "name another file with --ledger, or move this one away"
+		e.Why, e.Next = notDatabase, otherFile
 	case code.SQLITE_CORRUPT:
 		e.Why = fmt.Sprintf("it is damaged (%v)", err)
 		e.Next = "copy it and its -wal file to a safe place and put a backup back; a new ledger would not know what has run"
 	case code.SQLITE_FULL:
-		e.Why, e.Next = "the disk is full", "free space in "+dir+"; what was not recorded has not been started"
+		e.Why, e.Next = "the disk is full", "free space in "+dir
 	case code.SQLITE_READONLY, code.SQLITE_PERM, code.SQLITE_CANTOPEN:
 		e.Why, e.Next = "this user may not write the file", "give the user write access to it and to "+dir+", or name another with --ledger"
 		if !Writable(dir) {
@@ -91,7 +96,7 @@ func system(e *Error, dir string, err error) {
 	case errors.Is(err, syscall.EROFS):
 		e.Next = "the file system is mounted read-only; name another file with --ledger"
 	case errors.Is(err, fs.ErrPermission):
-		e.Next = "give this user access to " + dir + ", or name another file with --ledger"
+		e.Next = "give this user access to " + dir + " and what is in it, or name another file with --ledger"
 	case errors.Is(err, syscall.ENOTDIR):
 		e.Next = "a part of the path is a file; name another with --ledger"
 	case errors.Is(err, syscall.ENOSPC):

@@ -27,3 +27,12 @@ func Writable(dir string) bool {
 	info, err := os.Stat(dir)
 	return err == nil && info.IsDir() && unix.Access(dir, unix.W_OK|unix.X_OK) == nil
 }
+
+// mayWrite says why this user may not write a file that is there. It does not open it:
+// closing it would free SQLite's locks on it in this process.
+func mayWrite(path string) error {
+	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
+		return &os.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
+}

@@ -52,3 +52,12 @@ func Writable(dir string) bool {
 	os.Remove(f.Name())
 	return true
 }
+
+// mayWrite says why this user may not write a file that is there.
+func mayWrite(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}

@@ -21,6 +21,9 @@ import (
 // ErrMissing says that there is no ledger to open.
 var ErrMissing = errors.New("there is no ledger")
 
+// smallest is the size of an SQLite database that is not empty: one page.
+const smallest = 512
+
 // patience is how long a call waits for another process to free the file.
 const patience = 10 * time.Second
 
@@ -86,6 +89,8 @@ func (l *Ledger) place(create bool) error {
 		return l.problem("it is a folder", "name a file in it, such as "+filepath.Join(l.path, fileName))
 	case err == nil && !info.Mode().IsRegular():
 		return l.problem("it is not a file", "name another with --ledger")
+	case err == nil && info.Size() > 0 && info.Size() < smallest:
+		return l.problem(notDatabase, otherFile) // SQLite would take it for an empty one
 	case errors.Is(err, fs.ErrNotExist) && !create:
 		return l.missing()
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -99,6 +104,10 @@ func (l *Ledger) place(create bool) error {
 			"name one on a local disk of this machine with --ledger")
 	}
 	if !fresh {
+		// SQLite would open it for reading, and fail in the middle of a run.
+		if err := mayWrite(l.path); err != nil {
+			return l.explain(opening, err)
+		}
 		return nil
 	}
 	if err := makeFolder(filepath.Dir(l.path)); err != nil {

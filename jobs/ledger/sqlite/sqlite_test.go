@@ -12,7 +12,7 @@ func TestSuite(t *testing.T) {
 	ledgertest.Run(t, ledgertest.Suite{
 		Open: func(t testing.TB) ledger.Ledger { return mustOpen(t, filepath.Join(t.TempDir(), "ledger.db")) },
 		Plant: func(t testing.TB, l ledger.Ledger, id ledger.ID, stored []byte) {
-			exec(t, l.(*Ledger), `INSERT INTO event (run, seq, data) SELECT id, seq + 1, ? FROM run WHERE job = ? AND run = ?`, string(stored), id.Job, id.Run)
+			sqlExec(t, l.(*Ledger), `INSERT INTO event (run, seq, data) SELECT id, seq + 1, ? FROM run WHERE job = ? AND run = ?`, string(stored), id.Job, id.Run)
 		},
 	})
 }
@@ -31,8 +31,8 @@ func mustOpen(t testing.TB, path string) *Ledger {
 	return l
 }
 
-// exec changes the file behind the ledger's back.
-func exec(t testing.TB, l *Ledger, query string, args ...any) {
+// sqlExec changes the file behind the ledger's back.
+func sqlExec(t testing.TB, l *Ledger, query string, args ...any) {
 	t.Helper()
 	if _, err := l.db.ExecContext(t.Context(), query, args...); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,312 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger/ledgertest"
+)
+
+// tables are the small tables of one run.
+type tables struct {
+	Run   runRow
+	Steps []stepRow
+	Tasks []taskRow
+}
+
+type runRow struct {
+	Job, Run                string
+	Seq                     int64
+	Started, Updated, Ended string
+	Verdict, Cause          string
+	Code, Steps, Done       int
+	Closed                  bool
+}
+
+// rebuilt makes the tables of the events alone.
+func rebuilt(t testing.TB, l *Ledger, id ledger.ID) tables {
+	t.Helper()
+	events, err := l.Events(t.Context(), id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ledger.Fold(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := s.Summary()
+	out := tables{Run: runRow{id.Job, id.Run, s.Seq, stamped(sum.Started), stamped(sum.Updated), stamped(sum.Ended),
+		string(sum.Verdict), string(sum.Cause), sum.Code, sum.Steps, sum.Done, sum.Closed}}
+	for i, step := range s.Steps {
+		out.Steps = append(out.Steps, stepRowOf(&s, i))
+		for _, intent := range step.Intents {
+			out.Tasks = append(out.Tasks, taskRowOf(i, intent))
+		}
+	}
+	return out
+}
+
+// kept reads the tables as they are.
+func kept(t testing.TB, l *Ledger, id ledger.ID) tables {
+	t.Helper()
+	var out tables
+	var row int64
+	r := &out.Run
+	err := l.db.QueryRow(`SELECT id, job, run, seq, started, updated, ended, verdict, cause, code, steps, done, closed FROM run WHERE job = ? AND run = ?`,
+		id.Job, id.Run).Scan(&row, &r.Job, &r.Run, &r.Seq, &r.Started, &r.Updated, &r.Ended, &r.Verdict, &r.Cause, &r.Code, &r.Steps, &r.Done, &r.Closed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	each(t, l, func(rows *sql.Rows) error {
+		var s stepRow
+		err := rows.Scan(&s.Position, &s.Name, &s.Verb, &s.Host, &s.Model, &s.Object, &s.State, &s.Tries, &s.Started, &s.Ended, &s.Verdict, &s.Cause)
+		out.Steps = append(out.Steps, s)
+		return err
+	}, `SELECT position, name, verb, host, model, object, state, tries, started, ended, verdict, cause FROM step WHERE run = ? ORDER BY position`, row)
+	each(t, l, func(rows *sql.Rows) error {
+		var k taskRow
+		err := rows.Scan(&k.Step, &k.Number, &k.Epoch, &k.Outcome, &k.Task, &k.State, &k.Intended, &k.Began, &k.Ended)
+		out.Tasks = append(out.Tasks, k)
+		return err
+	}, `SELECT step, number, epoch, outcome, task, state, intended, began, ended FROM task WHERE run = ? ORDER BY step, rowid`, row)
+	return out
+}
+
+func each(t testing.TB, l *Ledger, scan func(*sql.Rows) error, query string, args ...any) {
+	t.Helper()
+	rows, err := l.db.Query(query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkTables compares the tables of every run with its events, and asks SQLite whether
+// the file is sound.
+func checkTables(t testing.TB, l *Ledger) {
+	t.Helper()
+	runs, err := l.Runs(t.Context(), ledger.Query{Limit: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range runs {
+		if diff := cmp.Diff(rebuilt(t, l, r.ID), kept(t, l, r.ID)); diff != "" {
+			t.Fatalf("tables of run %v (-from the events +kept):\n%s", r.ID, diff)
+		}
+	}
+	var found string
+	if err := l.db.QueryRow(`PRAGMA integrity_check`).Scan(&found); err != nil || found != "ok" {
+		t.Fatalf("integrity: %s, %v", found, err)
+	}
+	each(t, l, func(*sql.Rows) error { return errors.New("a row without its parent") }, `PRAGMA foreign_key_check`)
+}
+
+func TestTablesFollowTheEvents(t *testing.T) {
+	l := mustOpen(t, filepath.Join(t.TempDir(), "ledger.db"))
+	id := ledger.ID{Job: "j", Run: "all at once"}
+	story := ledgertest.Story(id)
+	if _, err := l.Append(t.Context(), id, 0, 0, story...); err != nil {
+		t.Fatal(err)
+	}
+	id.Run = "one by one"
+	for i, e := range ledgertest.Story(id) {
+		if _, err := l.Append(t.Context(), id, int64(i), 0, e); err != nil {
+			t.Fatal(err)
+		}
+		checkTables(t, l)
+	}
+	got := kept(t, l, id)
+	want := []taskRow{
+		{Step: 0, Number: 1, Epoch: 3, Outcome: "refused", Intended: "2026-11-24T02:00:07.123456789Z"},
+		{Step: 0, Number: 2, Outcome: "started", Task: "T1", State: "COMPLETE", Intended: "2026-11-24T02:00:09.123456789Z",
+			Began: "2026-11-24T02:00:13.123456789Z", Ended: "2026-11-24T02:00:15.123456789Z"},
+	}
+	if diff := cmp.Diff(want, got.Tasks); diff != "" {
+		t.Errorf("tasks (-want +got):\n%s", diff)
+	}
+	wantSteps := []stepRow{
+		{Position: 0, Name: "load", Verb: "import", Host: "api.example.com:443", Model: "M1", Object: "112000000001", State: "ended", Tries: 2,
+			Started: "2026-11-24T02:00:02.123456789Z", Ended: "2026-11-24T02:00:19.123456789Z", Verdict: "partial", Cause: "rows"},
+		{Position: 1, Name: "post", Verb: "import", Host: "api.example.com:443", Model: "M1", Object: "112000000001", State: "planned"},
+	}
+	if diff := cmp.Diff(wantSteps, got.Steps); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+}
+
+// TestTablesFollowRandomHistories appends what may follow, in batches, through two
+// ledgers on the same file in turn, so that what one of them remembers is outdated.
+func TestTablesFollowRandomHistories(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	ledgers := []*Ledger{mustOpen(t, path), mustOpen(t, path)}
+	tries, tasks, ended := 0, 0, 0
+	rapid.Check(t, func(r *rapid.T) {
+		tries++
+		id := ledger.ID{Job: "j", Run: fmt.Sprint(tries)}
+		seq, err := ledgers[0].Append(t.Context(), id, 0, 0, ledgertest.Created(id, ledgertest.T0))
+		if err != nil {
+			r.Fatal(err)
+		}
+		for range rapid.IntRange(1, 30).Draw(r, "appends") {
+			l := rapid.SampledFrom(ledgers).Draw(r, "ledger")
+			var events []ledger.Event
+			for range rapid.IntRange(1, 2).Draw(r, "events") {
+				events = append(events, ledgertest.Draw(r, time.Duration(seq)*time.Second))
+			}
+			last, err := l.Append(t.Context(), id, seq, 0, events...)
+			if err == nil {
+				seq = last
+			} else if _, ok := errors.AsType[*ledger.OrderError](err); !ok {
+				r.Fatalf("append %v: %v", events, err)
+			}
+		}
+		want, got := rebuilt(t, ledgers[0], id), kept(t, ledgers[0], id)
+		if diff := cmp.Diff(want, got); diff != "" {
+			r.Fatalf("(-from the events +kept):\n%s", diff)
+		}
+		tasks += len(got.Tasks)
+		if got.Run.Ended != "" {
+			ended++
+		}
+	})
+	if tasks == 0 || ended == 0 {
+		t.Errorf("the histories held %d tasks and %d ended runs: they show nothing", tasks, ended)
+	}
+	checkTables(t, ledgers[1])
+}
+
+// TestTheFileRefusesIllegalMoves writes behind the ledger's back, as a wrong program
+// would.
+func TestTheFileRefusesIllegalMoves(t *testing.T) {
+	l := mustOpen(t, filepath.Join(t.TempDir(), "ledger.db"))
+	id := ledger.ID{Job: "j", Run: "under way"}
+	story := ledgertest.Story(id)
+	if _, err := l.Append(t.Context(), id, 0, 0, append(story[:13:13], ledgertest.In("post", 1, ledger.StepStarted{Try: 1}),
+		ledgertest.In("post", 1, ledger.Intent{Number: 3}))...); err != nil {
+		t.Fatal(err)
+	}
+	over := ledger.ID{Job: "j", Run: "over"}
+	if _, err := l.Append(t.Context(), over, 0, 0, ledgertest.Story(over)...); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ query, says string }{
+		{`INSERT INTO event VALUES (1, 17, '{}')`, "must follow the last one"},
+		{`INSERT INTO event VALUES (1, 15, '{}')`, "must follow the last one"},
+		{`INSERT INTO event VALUES (9, 1, '{}')`, "must follow the last one"},
+		{`INSERT INTO event VALUES (2, 23, '{}')`, "the run has ended"},
+		{`UPDATE event SET data = '{}' WHERE seq = 1`, "does not change"},
+		{`DELETE FROM event WHERE seq = 15`, "goes only with its run"},
+		{`UPDATE run SET run = 'other' WHERE id = 1`, "does not change its name"},
+		{`UPDATE run SET started = '' WHERE id = 1`, "does not change its name or its start"},
+		{`UPDATE run SET seq = 3 WHERE id = 1`, "does not go back"},
+		{`UPDATE run SET seq = 99 WHERE id = 1`, "does not go back"},
+		{`UPDATE run SET epoch = -1 WHERE id = 1`, "does not go back"},
+		{`UPDATE run SET done = 3 WHERE id = 1`, "CHECK"},
+		{`UPDATE run SET verdict = 'great', ended = 'x' WHERE id = 1`, "CHECK"},
+		{`UPDATE run SET cause = 'weather' WHERE id = 1`, "CHECK"},
+		{`UPDATE run SET verdict = 'ok' WHERE id = 1`, "CHECK"},
+		{`UPDATE run SET code = 0 WHERE id = 2`, "the run has ended"},
+		{`UPDATE step SET name = 'x' WHERE run = 1`, "does not change its name"},
+		{`UPDATE step SET object = 'x' WHERE run = 1 AND position = 0`, "does not change its object"},
+		{`UPDATE step SET state = 'planned', tries = 0, started = '' WHERE run = 1 AND position = 0`, "does not go back"},
+		{`UPDATE step SET tries = 5 WHERE run = 1 AND position = 0`, "does not go back"},
+		{`UPDATE step SET state = 'odd' WHERE run = 1 AND position = 0`, "CHECK"},
+		{`UPDATE step SET state = 'ended' WHERE run = 1 AND position = 0`, "CHECK"},
+		{`UPDATE step SET verdict = 'ok' WHERE run = 2 AND position = 0`, "the step has ended"},
+		{`INSERT INTO step SELECT run, 7, 'third', verb, host, model, object, state, tries, started, ended, verdict, cause FROM step WHERE run = 1 AND position = 0`, "begins as planned"},
+		{`INSERT INTO task VALUES (1, 0, 9, 0, 'pending', '', '', 'x', '', '')`, "second start is forbidden"}, // a task runs
+		{`INSERT INTO task VALUES (1, 1, 9, 0, 'pending', '', '', 'x', '', '')`, "second start is forbidden"}, // one is pending
+		{`INSERT INTO task VALUES (2, 0, 9, 0, 'pending', '', '', 'x', '', '')`, "needs a step that is under way"},
+		{`INSERT INTO task VALUES (1, 7, 9, 0, 'pending', '', '', 'x', '', '')`, "needs a step that is under way"},
+		{`INSERT INTO task VALUES (1, 0, 9, 0, 'started', 'T', '', 'x', '', '')`, "begins as pending"},
+		{`UPDATE task SET outcome = 'pending', task = '', state = '', began = '' WHERE run = 1 AND number = 2`, "does not go back"},
+		{`UPDATE task SET outcome = 'open', task = '', state = '', began = '' WHERE run = 1 AND number = 2`, "does not go back"},
+		{`UPDATE task SET task = 'U' WHERE run = 1 AND number = 2`, "does not go back"},
+		{`UPDATE task SET outcome = 'started', task = 'U' WHERE run = 1 AND number = 1`, "does not go back"}, // refused
+		{`UPDATE task SET outcome = 'started' WHERE run = 1 AND number = 3`, "CHECK"},
+		{`UPDATE task SET number = 8 WHERE run = 1 AND number = 2`, "does not change its name"},
+		{`UPDATE task SET state = 'FAILED' WHERE run = 2 AND number = 2`, "the task has ended"},
+		{`INSERT INTO run (job, run, started, updated, ended, verdict, cause, code, steps, done, closed) VALUES ('j', 'over', '', '', '', '', '', 0, 0, 0, 0)`, "UNIQUE"},
+		{`INSERT INTO run (job, run, started, updated, ended, verdict, cause, code, steps, done, closed) VALUES ('j', '', '', '', '', '', '', 0, 0, 0, 0)`, "CHECK"},
+	} {
+		if _, err := l.db.Exec(c.query); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s\n\tgot %v, want %q", c.query, err, c.says)
+		}
+	}
+	checkTables(t, l)
+
+	// A whole run may go, and nothing of it stays.
+	sqlExec(t, l, `DELETE FROM run WHERE id = 2`)
+	var left int
+	if err := l.db.QueryRow(`SELECT (SELECT count(*) FROM event WHERE run = 2) + (SELECT count(*) FROM step WHERE run = 2)
+		+ (SELECT count(*) FROM task WHERE run = 2)`).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d rows of a deleted run are left, %v", left, err)
+	}
+	if _, err := l.Append(t.Context(), over, 0, 0, ledgertest.Story(over)...); err != nil {
+		t.Errorf("a run of the name of one that is gone: %v", err)
+	}
+	checkTables(t, l)
+}
+
+// TestARunThatIsGoneIsNotRemembered deletes a run that this process writes and makes it
+// anew, as another process could.
+func TestARunThatIsGoneIsNotRemembered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l, other := mustOpen(t, path), mustOpen(t, path)
+	id := ledger.ID{Job: "j", Run: "r"}
+	if _, err := l.Append(t.Context(), id, 0, 0, ledgertest.Story(id)[:7]...); err != nil {
+		t.Fatal(err)
+	}
+	sqlExec(t, other, `DELETE FROM run`)
+	for _, w := range []*Ledger{other, l} {
+		seq := int64(0)
+		events := []ledger.Event{ledgertest.Created(id, ledgertest.T0), ledgertest.In("post", 1, ledger.StepStarted{Try: 1})}
+		if w == l {
+			seq, events = 2, []ledger.Event{ledgertest.In("load", 1, ledger.StepStarted{Try: 1})}
+		}
+		if _, err := w.Append(t.Context(), id, seq, 0, events...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkTables(t, l)
+}
+
+func TestMemoryForStatesIsBounded(t *testing.T) {
+	l := mustOpen(t, filepath.Join(t.TempDir(), "ledger.db"))
+	for n := range 3 * mostKnown {
+		id := ledger.ID{Job: "j", Run: fmt.Sprint(n)}
+		events := []ledger.Event{ledgertest.Created(id, ledgertest.T0)}
+		if n == 0 {
+			events = append(events, ledgertest.At(1, ledger.RunEnded{Verdict: ledger.OK}))
+		}
+		if _, err := l.Append(t.Context(), id, 0, 0, events...); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 && len(l.known) != 0 {
+			t.Error("a run that has ended is remembered")
+		}
+		if len(l.known) > mostKnown {
+			t.Fatalf("%d states are remembered", len(l.known))
+		}
+	}
+	if len(l.known) == 0 {
+		t.Error("nothing is remembered")
+	}
+}
