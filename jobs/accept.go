@@ -24,16 +24,29 @@ func exceeds(r ledger.Rows, a configs.Accept, isImport, unchanged bool) string {
 		if c.n == nil || within(*c.n, total(r), c.limit) {
 			continue
 		}
-		return fmt.Sprintf("%s %s, the job accepts %s", rowsOf(*c.n, r.Total), c.what, limitText(c.limit))
+		text := fmt.Sprintf("%s %s, the job accepts %s", rowsOf(*c.n, r.Total), c.what, limitText(c.limit))
+		if c.limit.Share && total(r) == nil {
+			text += ", and Anaplan does not say of how many"
+		}
+		return text
 	}
 	least := int64(1)
 	if a.MinLoaded != nil {
 		least = *a.MinLoaded
 	}
-	if isImport && !unchanged && r.OK != nil && *r.OK < least {
-		return fmt.Sprintf("%s loaded, the job wants at least %d", rowsOf(*r.OK, r.Total), least)
+	if loaded := loaded(r); isImport && !unchanged && loaded != nil && *loaded < least {
+		return fmt.Sprintf("%s loaded, the job wants at least %d", rowsOf(*loaded, r.Total), least)
 	}
 	return ""
+}
+
+// loaded is the number of rows that are in the model now, those with a warning too.
+func loaded(r ledger.Rows) *int64 {
+	if r.OK == nil || r.Warnings == nil {
+		return r.OK
+	}
+	n := *r.OK + *r.Warnings
+	return &n
 }
 
 func limitOr(l *configs.Limit, standard configs.Limit) configs.Limit {
@@ -43,8 +56,8 @@ func limitOr(l *configs.Limit, standard configs.Limit) configs.Limit {
 	return *l
 }
 
-// within says whether n of total is inside a limit. A share of an unknown total holds
-// nothing against n, except where the share is nothing.
+// within says whether n of total is known to be inside a limit. Of a total that is not
+// known a share is not known either.
 func within(n int64, total *int64, l configs.Limit) bool {
 	switch {
 	case !l.Share:
@@ -52,7 +65,7 @@ func within(n int64, total *int64, l configs.Limit) bool {
 	case n == 0 || l.Percent >= 100:
 		return true
 	case total == nil || *total == 0:
-		return l.Percent > 0
+		return false
 	}
 	return float64(n)*100 <= l.Percent*float64(*total)
 }
@@ -73,8 +86,10 @@ func total(r ledger.Rows) *int64 {
 		return nil
 	}
 	t := *r.OK + *r.Failed
-	if r.Ignored != nil {
-		t += *r.Ignored
+	for _, n := range []*int64{r.Ignored, r.Warnings} {
+		if n != nil {
+			t += *n
+		}
 	}
 	return &t
 }
@@ -110,10 +125,23 @@ func add(to **int64, n *int64) {
 	**to += *n
 }
 
-func fill(to **int64, n int64) {
-	if *to == nil {
-		*to = &n
+// withDump fills counts that the details lack, or have as none, from the failure dump. A
+// module's details count its failed cells, of rows that the dump holds as warned: those
+// are not counted twice.
+func withDump(r ledger.Rows, d ledger.DumpStats, cells bool) ledger.Rows {
+	known := cells && r.Failed != nil
+	if !above(r.Failed, 0) && (d.Rejected > 0 || r.Failed == nil) {
+		r.Failed = &d.Rejected
 	}
+	if !above(r.Warnings, 0) && !known && (d.Warned > 0 || r.Warnings == nil) {
+		r.Warnings = &d.Warned
+	}
+	return r
+}
+
+// cells says whether a result counts cells, as imports into modules do.
+func cells(r anaplan.Result) bool {
+	return find(r, func(d anaplan.Detail) bool { return strings.HasPrefix(d.Type, "lineItem") }) != nil
 }
 
 func above(n *int64, limit int64) bool { return n != nil && *n > limit }

@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
@@ -31,8 +33,12 @@ func (s *step) collect(ctx context.Context, t anaplan.Task) collected {
 	}
 	s.progress(Progress{Phase: PhaseDump, Done: -1})
 	for _, w := range s.wanted(*t.Result) {
-		got, err := s.dump(ctx, t.ID, w)
-		if errors.Is(err, anaplan.ErrNoDump) && w.maybe {
+		var got dumpCollected
+		err := s.insist(ctx, func() (err error) {
+			got, err = s.dump(ctx, t.ID, w)
+			return err
+		})
+		if err != nil && (w.counted || w.maybe && errors.Is(err, anaplan.ErrNoDump)) {
 			continue
 		}
 		event := ledger.DumpSaved{Task: t.ID, Of: w.of}
@@ -44,34 +50,44 @@ func (s *step) collect(ctx context.Context, t anaplan.Task) collected {
 		found.dumps[w.of.ID] = got
 		found.events = append(found.events, event)
 	}
+	if t.Result.FailureDumpAvailable && len(found.dumps) == 0 {
+		err := fmt.Errorf("%w: the result announces one, and there is none of any action", anaplan.ErrNoDump)
+		found.dumps[s.bound.Object.ID] = dumpCollected{Err: err}
+		found.events = append(found.events, ledger.DumpSaved{Task: t.ID, Of: s.bound.Object, Error: err.Error()})
+	}
 	return found
 }
 
 // wantedDump is one dump to fetch.
 type wantedDump struct {
-	of     ledger.ObjectRef
-	nested string // the object inside a process, else empty
-	maybe  bool   // it was not announced by name: none is no fault
+	of      ledger.ObjectRef
+	nested  string // the object inside a process, else empty
+	maybe   bool   // it was not announced by name: that there is none is no fault
+	counted bool   // it was not announced at all, rows are counted that it would hold
 }
 
-// wanted lists the dumps that a result announces. A process that announces one without
-// saying whose is asked for its own and for every import's (anaplan-api.md 11.6, 12.1).
+// wanted lists the dumps to fetch: those that a result announces, and those that its
+// counts speak of. A process that announces one without saying whose is asked for its own
+// and for every import's (anaplan-api.md 11.6, 12.1).
 func (s *step) wanted(r anaplan.Result) []wantedDump {
-	if s.plan.Verb != configs.Process {
-		if r.FailureDumpAvailable {
-			return []wantedDump{{of: s.bound.Object}}
-		}
-		return nil
-	}
 	var all []wantedDump
 	seen := map[string]bool{}
-	for _, n := range everyNested(r.Nested) {
-		if n.FailureDumpAvailable && !seen[n.ObjectID] {
-			seen[n.ObjectID] = true
-			all = append(all, wantedDump{of: s.nameOf(n), nested: n.ObjectID})
+	want := func(r anaplan.Result, of ledger.ObjectRef, nested string) {
+		c := r.Counts()
+		if counted := above(c.Failed, 0) || above(c.Warnings, 0); !seen[of.ID] && (r.FailureDumpAvailable || counted) {
+			seen[of.ID] = true
+			all = append(all, wantedDump{of: of, nested: nested, counted: !r.FailureDumpAvailable})
 		}
 	}
-	if len(all) > 0 || !r.FailureDumpAvailable {
+	if s.plan.Verb != configs.Process {
+		want(r, s.bound.Object, "")
+		return all
+	}
+	for _, n := range everyNested(r.Nested) {
+		want(n, s.nameOf(n), n.ObjectID)
+	}
+	announced := slices.ContainsFunc(all, func(w wantedDump) bool { return !w.counted })
+	if announced || !r.FailureDumpAvailable {
 		return all
 	}
 	all = append(all, wantedDump{of: s.bound.Object, maybe: true})
@@ -109,7 +125,7 @@ func (s *step) dump(ctx context.Context, task string, w wantedDump) (dumpCollect
 		return dumpCollected{}, err
 	}
 	path := filepath.Join(s.run.runDir(), s.dumpName(task, w.of))
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := ownFolder(filepath.Dir(path)); err != nil {
 		return dumpCollected{}, err
 	}
 	got := dumpCollected{Path: path}
@@ -162,27 +178,45 @@ func (s *step) dumpChunk(ctx context.Context, f *os.File, at int64, from anaplan
 // runDir is the folder of this run's files.
 func (r *run) runDir() string { return filepath.Join(r.Dir, ledger.DirName(r.req.ID)) }
 
-// dumpName is a file name that a person can read: the number and name of the step, the
-// import, and the beginning of the task's id, so that a second try keeps the first one's.
-func (s *step) dumpName(task string, of ledger.ObjectRef) string {
-	parts := []string{fmt.Sprintf("%02d", s.plan.Index+1), readable(s.plan.Name)}
-	if of.ID != s.bound.Object.ID || s.plan.Verb != configs.Process {
-		parts = append(parts, readable(of.Name))
+// ownFolder makes a folder that only its owner can look into: rejected rows are people's
+// data.
+func ownFolder(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
 	}
-	return strings.Join(append(parts, "rejected", task[:min(8, len(task))]), "_") + ".csv"
+	return os.Chmod(path, 0o700) // it may have been there
 }
 
-// readable makes a part of a file name from a name.
+// dumpName is a file name that a person can read: the number and name of the step, the
+// import, and the beginning of the task's id, so that a second try keeps the first one's.
+// Where two imports of a process would share one, the import's id stands in it too.
+func (s *step) dumpName(task string, of ledger.ObjectRef) string {
+	parts := []string{fmt.Sprintf("%02d", s.plan.Index+1), readable(s.plan.Name)}
+	if s.plan.Verb != configs.Process || of.ID != s.bound.Object.ID {
+		parts = append(parts, readable(of.Name))
+	}
+	for _, o := range s.bound.Actions {
+		if o.ID != of.ID && strings.EqualFold(readable(o.Name), readable(of.Name)) {
+			parts = append(parts, of.ID)
+			break
+		}
+	}
+	parts = append(parts, "rejected", readable(task[:min(8, len(task))]))
+	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
+	return strings.Join(parts, "_") + ".csv"
+}
+
+// readable makes a part of a file name from a name: its letters and digits, of any
+// alphabet, in at most 60 bytes.
 func readable(name string) string {
 	s := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '.':
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '.' {
 			return r
 		}
 		return '-'
 	}, name)
-	s = strings.Trim(s, "-.")
-	return s[:min(len(s), 60)]
+	s = strings.ToValidUTF8(s[:min(len(s), 60)], "")
+	return strings.Trim(s, "-.")
 }
 
 // judged puts together what the verdict depends on.

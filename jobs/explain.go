@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"net/url"
@@ -31,6 +32,9 @@ func explain(err error) *ending {
 		}
 		return end(ledger.CauseNetwork, true, "check the network and Anaplan's status page, then run it again")
 	}
+	if _, ok := errors.AsType[*ledgerError](err); ok {
+		return end(ledger.CauseInternal, false, "see that the ledger can be written, then run it again; what was started is in the log")
+	}
 	if e, ok := errors.AsType[*impatience](err); ok {
 		return end(waitCause(e.err), false, "run it again when the model is free, or raise the step's wait")
 	}
@@ -43,9 +47,18 @@ func explain(err error) *ending {
 	if e, ok := errors.AsType[*data.InputError](err); ok {
 		return end(ledger.CauseInput, false, e.Next)
 	}
+	if _, ok := errors.AsType[*anaplan.WrongFileError](err); ok {
+		return end(ledger.CauseConfig, false, "make the server file in Anaplan, or name one that is there")
+	}
 	switch {
 	case errors.Is(err, transfer.ErrEmpty):
 		return end(ledger.CauseInput, false, "a file of zero bytes cannot be uploaded; give it at least its header")
+	case errors.Is(err, transfer.ErrChanged):
+		return end(ledger.CauseInput, false, "run this after the file was written, or write to another name and rename it")
+	case errors.Is(err, transfer.ErrTooLarge):
+		return end(ledger.CauseInput, false, "split the file")
+	case errors.Is(err, anaplan.ErrNoContent):
+		return end(ledger.CauseInput, false, "Anaplan keeps what an export wrote for 48 hours, and only for the user who ran it; run the export again")
 	case errors.Is(err, anaplan.ErrUnauthorized):
 		return end(ledger.CauseLogin, false, "Anaplan refused a new token; check the user's access")
 	case errors.Is(err, anaplan.ErrForbidden):
@@ -82,8 +95,13 @@ func waitCause(err error) ledger.Cause {
 
 // networkError says whether no usable answer came.
 func networkError(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, anaplan.ErrUnavailable) || errors.Is(err, anaplan.ErrStalled) {
-		return true
+	for _, e := range []error{context.DeadlineExceeded, anaplan.ErrUnavailable, anaplan.ErrStalled, anaplan.ErrBrokenOff, io.ErrUnexpectedEOF} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	if _, ok := errors.AsType[*anaplan.FormatError](err); ok {
+		return true // the page of something between us and Anaplan
 	}
 	if _, ok := errors.AsType[*url.Error](err); ok {
 		return true

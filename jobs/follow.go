@@ -20,6 +20,9 @@ const (
 	// goneLimit is how long a task may be unknown (404) before it is given up: its model
 	// may have been moved, or our access taken.
 	goneLimit = 15 * time.Minute
+	// pollLimit bounds one poll with its repeats, so that limits are kept though Anaplan
+	// hangs.
+	pollLimit = 2 * time.Minute
 )
 
 func (r *Runner) pollEvery(age time.Duration) time.Duration {
@@ -76,17 +79,16 @@ type watching struct {
 }
 
 // follow polls a task until it has ended. ok is false if its end is not known; then the
-// ending says why, or is nil because the run was stopped.
+// ending says why, or is nil because the run was stopped. A ledger that fails keeps nobody
+// from watching.
 func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task, late *overdue, ok bool, end *ending) {
 	w := &watching{task: task, since: time.Now()}
 	for {
-		t, err := s.client.Task(ctx, s.object(), task.ID)
+		t, err := s.poll(ctx, task.ID)
 		switch {
 		case err == nil:
 			w.outage, w.gone = time.Time{}, time.Time{}
-			if done, err := s.seen(w, t); err != nil {
-				return t, nil, false, explain(err)
-			} else if done {
+			if s.seen(w, t) {
 				return t, w.overdue, true, nil
 			}
 		case ctx.Err() != nil: // below
@@ -102,17 +104,24 @@ func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task
 		if end := s.limits(ctx, w); end != nil {
 			return t, nil, false, end
 		}
-		sleep(ctx, s.run.pollEvery(time.Since(w.since)))
+		sleep(ctx, min(s.run.pollEvery(time.Since(w.since)), max(time.Second, s.left(w))))
 	}
 }
 
+func (s *step) poll(ctx context.Context, task string) (anaplan.Task, error) {
+	short, cancel := context.WithTimeout(ctx, pollLimit)
+	defer cancel()
+	return s.client.Task(short, s.object(), task)
+}
+
 // seen takes in one answer and says whether the task has ended.
-func (s *step) seen(w *watching, t anaplan.Task) (bool, error) {
+func (s *step) seen(w *watching, t anaplan.Task) bool {
 	if w.began.IsZero() && t.State != anaplan.NotStarted {
 		w.began = time.Now()
 	}
 	if t.State.Terminal() {
-		return true, s.record(ledger.TaskEnded{Task: w.task.ID, State: string(t.State), Step: t.CurrentStep, Result: t.RawResult})
+		s.note(ledger.TaskEnded{Task: w.task.ID, State: string(t.State), Step: t.CurrentStep, Result: t.RawResult})
+		return true
 	}
 	p := Progress{Phase: PhaseRun, Text: t.CurrentStep, Done: -1}
 	if t.State == anaplan.NotStarted {
@@ -121,18 +130,18 @@ func (s *step) seen(w *watching, t anaplan.Task) (bool, error) {
 		p.Done = *t.Progress
 	}
 	s.progress(p)
-	if t.State == w.state {
-		return false, nil
+	if t.State != w.state {
+		w.state = t.State
+		s.note(ledger.TaskSeen{Task: w.task.ID, State: string(t.State), Step: t.CurrentStep})
 	}
-	w.state = t.State
-	return false, s.record(ledger.TaskSeen{Task: w.task.ID, State: string(t.State), Step: t.CurrentStep})
+	return false
 }
 
 // pollFailed decides what a failed poll means: the task goes on without us, so we go on
 // asking, unless asking cannot help.
 func (s *step) pollFailed(w *watching, err error) *ending {
 	lost := func(cause ledger.Cause, why string, next string) *ending {
-		return &ending{StepEnded: ledger.StepEnded{Verdict: ledger.Unsure, Cause: cause,
+		return &ending{Runs: true, StepEnded: ledger.StepEnded{Verdict: ledger.Unsure, Cause: cause,
 			Message: fmt.Sprintf("%s: task %s was started, its end is not known: %s", s.describe(), w.task.ID, why),
 			Next:    next}}
 	}
@@ -140,28 +149,58 @@ func (s *step) pollFailed(w *watching, err error) *ending {
 	if e := explain(err); e.Cause == ledger.CauseLogin {
 		return lost(ledger.CauseLogin, err.Error(), e.Next+"; "+look)
 	}
-	if errors.Is(err, anaplan.ErrNotFound) {
-		if w.gone.IsZero() {
-			w.gone = time.Now()
-		}
-		if time.Since(w.gone) >= goneLimit {
-			return lost(ledger.CausePermission, fmt.Sprintf("Anaplan does not know it since %s: %v", goneLimit, err), look)
-		}
+	if !refused(err) {
+		w.gone = time.Time{}
+	} else if w.gone.IsZero() {
+		w.gone = time.Now()
+	} else if time.Since(w.gone) >= goneLimit {
+		return lost(ledger.CausePermission, fmt.Sprintf("Anaplan refuses to tell for %s: %v", goneLimit, err), look)
 	}
 	if w.outage.IsZero() {
 		w.outage = time.Now()
-		return asEnding(s.record(ledger.Waiting{Reason: "network",
-			Text: fmt.Sprintf("task %s cannot be polled, it goes on without us: %v", w.task.ID, err)}))
+		why := refusal(err)
+		if why == "" {
+			why = "network"
+		}
+		s.note(ledger.Waiting{Reason: string(why), Text: fmt.Sprintf("task %s cannot be polled, it goes on without us: %v", w.task.ID, err)})
 	}
 	return nil
 }
 
-// limits applies the time limits: before the task began the patience for a busy model,
-// after it began the step's timeout.
+// refused says whether Anaplan answers and will not tell of the task: it does not know it,
+// or we may not ask. Asking again helps if access was lost for a moment only.
+func refused(err error) bool {
+	return errors.Is(err, anaplan.ErrNotFound) || errors.Is(err, anaplan.ErrForbidden) ||
+		errors.Is(err, anaplan.ErrBadRequest) || errors.Is(err, anaplan.ErrArchived)
+}
+
+// limit is how long the task may stay as it is, since when, and what it means if it stays
+// longer: before it began the patience for a busy model, after it began the timeout.
+func (s *step) limit(w *watching) (limit time.Duration, from time.Time, cause ledger.Cause) {
+	if w.began.IsZero() {
+		return reasonBusy.patience(s.plan.Wait), w.since, ledger.CauseBusy
+	}
+	return s.timeout(), w.began, ledger.CauseTime
+}
+
+// left is the time until the next thing that limits decides.
+func (s *step) left(w *watching) time.Duration {
+	limit, from, _ := s.limit(w)
+	if !w.canceled.IsZero() {
+		limit, from = cancelWait, w.canceled
+	}
+	left := limit - time.Since(from)
+	if s.plan.WarnAfter > 0 && !w.warned {
+		left = min(left, s.plan.WarnAfter-time.Since(w.since))
+	}
+	return left
+}
+
+// limits applies the time limits.
 func (s *step) limits(ctx context.Context, w *watching) *ending {
 	if s.plan.WarnAfter > 0 && !w.warned && time.Since(w.since) >= s.plan.WarnAfter {
 		w.warned = true
-		_ = s.record(ledger.Warned{Text: fmt.Sprintf("runs for longer than %s", s.plan.WarnAfter)})
+		s.note(ledger.Warned{Text: fmt.Sprintf("runs for longer than %s", s.plan.WarnAfter)})
 	}
 	if !w.canceled.IsZero() {
 		if time.Since(w.canceled) < cancelWait {
@@ -169,18 +208,20 @@ func (s *step) limits(ctx context.Context, w *watching) *ending {
 		}
 		return s.timedOut(w, fmt.Sprintf("a cancel was asked for %s ago and is not done", cancelWait))
 	}
-	limit, cause, from := s.timeout(), ledger.CauseTime, w.began
-	if w.began.IsZero() {
-		limit, cause, from = patience(s.plan.Wait.Busy, 2*time.Hour), ledger.CauseBusy, w.since
-	}
+	limit, from, cause := s.limit(w)
 	if time.Since(from) < limit {
 		return nil
 	}
 	w.overdue = &overdue{limit: limit, cause: cause}
-	if !s.cancels() {
+	if !s.cancels(w) {
 		return s.timedOut(w, "it was left running")
 	}
-	if err := s.cancel(ctx, w.task.ID, fmt.Sprintf("its limit of %s passed", limit)); err != nil {
+	short, done := context.WithTimeout(ctx, pollLimit)
+	defer done()
+	if _, err := s.cancel(short, w.task.ID, fmt.Sprintf("its limit of %s passed", limit)); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped: the task is left as the signal says
+		}
 		return s.timedOut(w, fmt.Sprintf("the cancel failed: %v", err))
 	}
 	w.canceled = time.Now()
@@ -188,7 +229,7 @@ func (s *step) limits(ctx context.Context, w *watching) *ending {
 }
 
 func (s *step) timedOut(w *watching, what string) *ending {
-	return &ending{StepEnded: ledger.StepEnded{Verdict: ledger.TimedOut, Cause: w.overdue.cause,
+	return &ending{Runs: true, StepEnded: ledger.StepEnded{Verdict: ledger.TimedOut, Cause: w.overdue.cause,
 		Message: fmt.Sprintf("%s: task %s passed its limit of %s; %s", s.describe(), w.task.ID, w.overdue.limit, what),
 		Next:    fmt.Sprintf("see how it ends: anaplan-runner tasks %s %s", s.plan.Verb, s.bound.Object.ID)}}
 }
@@ -200,45 +241,63 @@ func (s *step) timeout() time.Duration {
 	return defaultTimeout
 }
 
-// cancels says whether a task that is overdue is cancelled: an import or export is
-// rolled back cleanly, a process may have done half its work (anaplan-api.md 8.3).
-func (s *step) cancels() bool {
+// cancels says whether a task that is overdue is cancelled: one that has not begun leaves
+// nothing behind, an import or export is rolled back cleanly, a process may have done half
+// its work (anaplan-api.md 8.3).
+func (s *step) cancels(w *watching) bool {
 	switch s.plan.OnTimeout {
 	case "cancel":
 		return true
 	case "detach":
 		return false
 	}
-	return s.plan.Verb == configs.Import || s.plan.Verb == configs.Export
+	return w.began.IsZero() || s.plan.Verb == configs.Import || s.plan.Verb == configs.Export
 }
 
 // cancel asks Anaplan to cancel a task, and records that we asked.
-func (s *step) cancel(ctx context.Context, task, why string) error {
-	_, err := s.client.Cancel(ctx, s.object(), task)
+func (s *step) cancel(ctx context.Context, task, why string) (anaplan.Task, error) {
+	t, err := s.client.Cancel(ctx, s.object(), task)
 	asked := ledger.CancelAsked{Task: task, Reason: why}
 	if err != nil {
 		asked.Error = err.Error()
 	}
-	if lost := s.record(asked); lost != nil {
-		return lost
-	}
-	return err
+	s.note(asked)
+	return t, err
 }
 
 // leave is what a step does with its task when the run is stopped: after SIGINT Anaplan
-// is asked to cancel it, else it is left running. Either way its end is not known, so
-// the step does not end.
+// is asked to cancel it, else it is left running, unless on_stop says otherwise. The step
+// does not end: how its task ends is not known yet.
 func (s *step) leave(ctx context.Context, w *watching) {
-	text := fmt.Sprintf("task %s was left running", w.task.ID)
-	if stopped, ok := errors.AsType[*Stopped](context.Cause(ctx)); ok && stopped.Signal == "SIGINT" {
-		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-		defer cancel()
-		text = fmt.Sprintf("Anaplan was asked to cancel task %s; whether it did is not known", w.task.ID)
-		if err := s.cancel(short, w.task.ID, context.Cause(ctx).Error()); err != nil {
-			text = fmt.Sprintf("task %s goes on, the cancel failed: %v", w.task.ID, err)
-		}
+	if !s.cancelsOnStop(context.Cause(ctx)) {
+		s.note(ledger.Warned{Text: fmt.Sprintf("task %s was left running", w.task.ID)})
+		return
 	}
-	_ = s.record(ledger.Warned{Text: text})
+	short, done := context.WithTimeout(context.WithoutCancel(ctx), leaveGrace)
+	defer done()
+	t, err := s.cancel(short, w.task.ID, context.Cause(ctx).Error())
+	switch {
+	case err != nil:
+		s.note(ledger.Warned{Text: fmt.Sprintf("task %s goes on as far as we know, the cancel failed: %v", w.task.ID, err)})
+	case t.State.Terminal() && s.seen(w, t): // one that had not begun is cancelled at once
+	default:
+		s.note(ledger.Warned{Text: fmt.Sprintf("Anaplan was asked to cancel task %s; whether it did is not known", w.task.ID)})
+	}
+}
+
+// leaveGrace is the time for the cancel of a task when the run is stopped. A start may
+// have used its own grace before.
+const leaveGrace = 1500 * time.Millisecond
+
+func (s *step) cancelsOnStop(cause error) bool {
+	stopped, ok := errors.AsType[*Stopped](cause)
+	switch s.plan.OnStop {
+	case "cancel":
+		return true
+	case "detach":
+		return false
+	}
+	return ok && stopped.Signal == "SIGINT"
 }
 
 func asEnding(err error) *ending {

@@ -52,6 +52,23 @@ var completed = map[string]bool{
 	"taskElementSucceeded": true, "usersRowsProcessed": true, "versionsRowsProcessed": true,
 }
 
+// rowLevel are the details that say what was wrong with rows (anaplan-api.md 11.5, "Row
+// level").
+var rowLevel = map[string]bool{
+	"columnSeparatorExpected": true, "dateFormatInvalid": true, "hierarchyImportInvalidCode": true,
+	"hierarchyImportInvalidName": true, "hierarchyImportInvalidParent": true, "hierarchyImportEmptyKey": true,
+	"hierarchyImportFailedDependency": true, "hierarchyImportNameOrCodeExists": true,
+	"hierarchyImportAccessNoUpdate": true, "hierarchyImportAccessNoMove": true,
+	"moduleImportBooleanFormat": true, "moduleImportDateFormat": true, "moduleImportNumberFormat": true,
+	"moduleImportInvalidLineItemIdentifier": true, "moduleImportInvalidListIdentifier": true,
+	"moduleImportInvalidTimeEntityIdentifier": true, "unmatchedTextDelimiter": true,
+	"usersImportInvalidEmail": true, "usersImportInvalidRole": true, "usersImportConflictingRoles": true,
+}
+
+// other says whether a detail speaks of something else than rows. With a result that is
+// not successful it is a fault besides the rejected rows, known to us or not.
+func other(d anaplan.Detail) bool { return d.Type != "" && !completed[d.Type] && !rowLevel[d.Type] }
+
 // judge says how a step whose task has ended ended itself: the table "Accept" of
 // design.md 4. It is pure.
 func judge(j judged) ledger.StepEnded {
@@ -94,8 +111,7 @@ func (j judged) leaf(r anaplan.Result, accept configs.Accept, inProcess bool) le
 	dump, announced := j.Dumps[r.ObjectID]
 	if announced && dump.Err == nil {
 		a.Dump, a.DumpPath = &dump.Stats, dump.Path
-		fill(&a.Rows.Failed, dump.Stats.Rejected)
-		fill(&a.Rows.Warnings, dump.Stats.Warned)
+		a.Rows = withDump(a.Rows, dump.Stats, cells(r))
 	}
 	end := func(v ledger.Verdict, c ledger.Cause, format string, args ...any) ledger.ActionVerdict {
 		a.Verdict, a.Cause, a.Message = v, c, fmt.Sprintf(format, args...)
@@ -104,11 +120,11 @@ func (j judged) leaf(r anaplan.Result, accept configs.Accept, inProcess bool) le
 	if d := find(r, func(d anaplan.Detail) bool { return couldNotRun[d.Type] }); d != nil {
 		return end(ledger.Failed, ledger.CauseAction, "it could not run: %s", said(*d))
 	}
-	faults := announced || r.FailureDumpAvailable || above(a.Rows.Failed, 0) || above(a.Rows.Warnings, 0) || above(a.Rows.Ignored, 0)
+	if d := find(r, other); d != nil && !r.Successful {
+		return end(ledger.Failed, ledger.CauseAction, "Anaplan says it was not successful: %s", said(*d))
+	}
+	faults := announced || find(r, func(d anaplan.Detail) bool { return rowLevel[d.Type] }) != nil || r.FailureDumpAvailable || above(a.Rows.Failed, 0) || above(a.Rows.Warnings, 0) || above(a.Rows.Ignored, 0)
 	if !r.Successful && !faults {
-		if d := find(r, func(d anaplan.Detail) bool { return !completed[d.Type] }); d != nil {
-			return end(ledger.Failed, ledger.CauseAction, "Anaplan says it was not successful: %s", said(*d))
-		}
 		switch {
 		case !inProcess:
 			return end(ledger.Failed, ledger.CauseAction, "Anaplan says it was not successful, and gives no reason")
@@ -152,6 +168,10 @@ func (j judged) process(r anaplan.Result) ledger.StepEnded {
 	own.Nested = nil
 	if d := find(own, func(d anaplan.Detail) bool { return couldNotRun[d.Type] }); d != nil {
 		end.Verdict, end.Cause, end.Message = ledger.Failed, ledger.CauseAction, j.says("it could not run: "+said(*d))
+		return end
+	}
+	if d := find(own, other); d != nil && !r.Successful {
+		end.Verdict, end.Cause, end.Message = ledger.Failed, ledger.CauseAction, j.says("Anaplan says it was not successful: "+said(*d))
 		return end
 	}
 	if dump, ok := j.Dumps[j.Object.ID]; ok { // the process's own

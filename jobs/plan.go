@@ -33,8 +33,7 @@ type Bound struct {
 	Warnings []string
 }
 
-// BoundStep is a step with its names resolved. Skipped steps are bound too, unless
-// their names cannot be found.
+// BoundStep is a step with its names resolved. That of a skipped step is empty.
 type BoundStep struct {
 	Connection string // name
 	Model      ledger.ModelRef
@@ -45,19 +44,19 @@ type BoundStep struct {
 	Actions    []ledger.ObjectRef // everything in a process, in order; nil for the others
 	Exports    []FileOutput       // server files that the step's task writes
 	Shares     []string           // ids of models that imports of this step read (import from another model)
+	After      []int              // steps that must have ended before, whatever their end: server files allow no other order
 	Prompts    []anaplan.MappingParameter
 }
 
 // FileInput is a server file that a step reads, and where its bytes come from.
 type FileInput struct {
-	File    ledger.ObjectRef
-	Format  data.Format
-	Header  []string // that Anaplan expects; nil when unknown
-	Path    string   // of the source; empty: Server or UploadedBy
-	Guard   data.Guard
-	Server  bool // source = "server"
-	By      int  // index of the earlier upload step that fills it; -1: this step
-	ForName string
+	File   ledger.ObjectRef
+	Format data.Format
+	Header []string // that Anaplan expects; nil when unknown
+	Path   string   // of the source; empty: Server or UploadedBy
+	Guard  data.Guard
+	Server bool // source = "server"
+	By     int  // index of the earlier upload step that fills it; -1: this step
 }
 
 // ImportPart is one import that a step runs.
@@ -73,4 +72,5 @@ type FileOutput struct {
 	Targets []string
 	Guard   data.Guard
 	Format  data.Format
+	Header  []string // that Anaplan says the export has; nil when unknown
 }

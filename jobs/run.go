@@ -2,9 +2,7 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +17,12 @@ type run struct {
 	req   Request
 	bound *Bound
 	state ledger.State
-	lost  error // the ledger failed: nothing more is started
+
+	recorded int64          // how far the ledger has it
+	pending  []ledger.Event // applied to the state, and not recorded yet
+	doubt    bool           // the last append failed, and may have been made all the same
+	closed   bool           // the ledger takes nothing more: another runner writes, or it was closed
+	trouble  error          // the first failure of the ledger: nothing more is started
 
 	records chan recordRequest
 	ends    chan stepEnd
@@ -35,7 +38,7 @@ type recordRequest struct {
 
 type stepEnd struct {
 	step int
-	end  *ledger.StepEnded // nil: it did not end, the run was stopped
+	end  *ending // nil: it did not end, the run was stopped
 }
 
 func newRun(r *Runner, req Request) *run {
@@ -44,9 +47,9 @@ func newRun(r *Runner, req Request) *run {
 
 // created is the first event of a run.
 func created(r *Runner, req Request) (ledger.RunCreated, error) {
-	job, err := json.Marshal(req.Plan.Job)
+	job, err := EncodeJob(req.Plan.Job)
 	if err != nil {
-		return ledger.RunCreated{}, fmt.Errorf("encode the job: %w", err)
+		return ledger.RunCreated{}, err
 	}
 	e := ledger.RunCreated{
 		ID: req.ID, Version: r.Version,
@@ -64,52 +67,19 @@ func created(r *Runner, req Request) (ledger.RunCreated, error) {
 	return e, nil
 }
 
-// record appends events and applies them to the state. Only the owner of the state
-// calls it. A failed append is tried again for a short while: the disk may be full for
-// a moment, and what is known already must not be lost.
-func (r *run) record(ctx context.Context, step string, bodies ...ledger.Body) error {
-	if r.lost != nil {
-		return r.lost
-	}
-	at := r.now().UTC()
-	events := make([]ledger.Event, len(bodies))
-	for i, b := range bodies {
-		events[i] = ledger.Event{At: at, Step: step, Body: b}
-	}
-	ctx = context.WithoutCancel(ctx)
-	var err error
-	for wait := 100 * time.Millisecond; wait < 2*time.Second; wait *= 2 {
-		var seq int64
-		seq, err = r.Ledger.Append(ctx, r.req.ID, r.state.Seq, 0, events...)
-		if err == nil {
-			for i := range events {
-				events[i].Seq = seq - int64(len(events)-1-i)
-			}
-			break
-		}
-		if errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrClosed) {
-			break
-		}
-		time.Sleep(wait)
-	}
-	if err != nil {
-		r.lost = fmt.Errorf("record in ledger %s: %w", r.Ledger.Where(), err)
-		return r.lost
-	}
-	for _, e := range events {
-		if err := r.state.Apply(e); err != nil {
-			r.lost = fmt.Errorf("ledger %s: %w", r.Ledger.Where(), err)
-			return r.lost
-		}
-		r.log(e)
-	}
-	return nil
-}
-
 // refuse ends a run whose names could not be resolved: nothing was started.
 func (r *run) refuse(ctx context.Context, why error) (ledger.State, error) {
-	end := explain(why)
-	if err := r.record(ctx, "", end.run()); err != nil {
+	if ctx.Err() != nil {
+		r.stopAsked(ctx)
+		return r.finish(ctx, ledger.Outcome(r.state))
+	}
+	return r.finish(ctx, explain(why).run())
+}
+
+// finish records the end of the run. The error says that not everything is recorded.
+func (r *run) finish(ctx context.Context, end ledger.RunEnded) (ledger.State, error) {
+	err := r.record(ctx, "", end)
+	if len(r.pending) > 0 {
 		return r.state, err
 	}
 	return r.state, nil
@@ -118,17 +88,18 @@ func (r *run) refuse(ctx context.Context, why error) (ledger.State, error) {
 // steps runs the steps of a bound plan to the end.
 func (r *run) steps(ctx context.Context, b *Bound) (ledger.State, error) {
 	r.bound = b
-	if err := r.record(ctx, "", resolved(b)...); err != nil {
-		return r.state, err
-	}
+	_ = r.record(ctx, "", resolved(b)...) // kept as trouble: then nothing starts
 	st := make([]standing, len(b.Plan.Steps))
 	var workers sync.WaitGroup
 	running := 0
 	stop := ctx.Done()
 	for {
-		if ctx.Err() != nil && r.state.Stop == nil {
+		if ctx.Err() != nil {
 			stop = nil
 			r.stopAsked(ctx)
+		}
+		if r.trouble != nil && r.state.Stop == nil {
+			_ = r.record(ctx, "", ledger.StopAsked{Cause: ledger.CauseInternal, Text: r.trouble.Error()})
 		}
 		for r.advance(ctx, st, &workers, &running) {
 		}
@@ -140,31 +111,25 @@ func (r *run) steps(ctx context.Context, b *Bound) (ledger.State, error) {
 			q.reply <- r.record(ctx, q.step, q.bodies...)
 		case e := <-r.ends:
 			running--
-			st[e.step] = standing{end: e.end}
-			if e.end != nil {
-				r.end(ctx, e.step, e.end)
-			} else {
-				st[e.step].end = &ledger.StepEnded{Verdict: ledger.Blocked} // not recorded: it can be continued
+			if e.end == nil {
+				// It is not recorded as ended: it can be continued.
+				st[e.step] = standing{end: &ledger.StepEnded{Verdict: ledger.Blocked}}
+				continue
 			}
+			st[e.step] = standing{end: &e.end.StepEnded, runs: e.end.Runs}
+			r.end(ctx, e.step, &e.end.StepEnded)
 		case <-stop:
 			stop = nil // recorded at the top
 		}
 	}
 	workers.Wait()
-	if err := r.record(ctx, "", ledger.Outcome(r.state)); err != nil {
-		return r.state, err
-	}
-	return r.state, r.lost
+	return r.finish(ctx, ledger.Outcome(r.state))
 }
 
 // advance makes the scheduler's next moves and says whether it has to be asked again.
 func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGroup, running *int) bool {
-	stopped := r.state.Stop
-	if r.lost != nil {
-		stopped = &ledger.StopAsked{Cause: ledger.CauseInternal, Text: r.lost.Error()}
-	}
 	again := false
-	for _, m := range schedule(r.bound, st, r.limit(), stopped) {
+	for _, m := range schedule(r.bound, st, r.limit(), r.state.Stop) {
 		if m.end != nil {
 			st[m.step].end = m.end
 			r.end(ctx, m.step, m.end)
@@ -190,17 +155,20 @@ func (r *run) limit() int {
 // end records the end of a step.
 func (r *run) end(ctx context.Context, i int, end *ledger.StepEnded) {
 	name := r.bound.Plan.Steps[i].Name
-	_ = r.record(ctx, name, *end) // kept in r.lost
+	_ = r.record(ctx, name, *end) // kept as trouble
 	r.progress(Progress{Step: name, Phase: PhaseEnd, Done: 1, End: end})
 }
 
-// stopAsked records that the run was stopped from outside.
+// stopAsked records, once, that the run was stopped from outside.
 func (r *run) stopAsked(ctx context.Context) {
+	if r.state.Stop != nil {
+		return
+	}
 	e := ledger.StopAsked{Cause: ledger.CauseSignal, Text: context.Cause(ctx).Error()}
 	if s, ok := errors.AsType[*Stopped](context.Cause(ctx)); ok {
 		e.Signal = s.Signal
 	}
-	_ = r.record(ctx, "", e)
+	_ = r.record(ctx, "", e) // kept as trouble
 }
 
 // resolved is what a continued run needs to know of the names, and what a person

@@ -86,10 +86,13 @@ type Stopped struct {
 func (s *Stopped) Error() string { return fmt.Sprintf("stopped by %s", s.Signal) }
 
 // Run makes a new run: it records it, resolves every name, and runs the steps. What
-// happened, failures too, is in the returned state. The error is not nil only if the
-// ledger could not record: ErrConflict of package ledger if a run of this id is there
-// already; then nothing was started. A ledger that fails later stops the run: what was
-// started is watched to its end, nothing more is started, and the error says so.
+// happened, failures too, is in the returned state.
+//
+// The error is not nil only if the ledger could not record. ErrConflict of package ledger:
+// a run of this id is there already; nothing was started, and the state is empty, as it is
+// whenever the run could not be created. A ledger that fails later stops the run: what was
+// started is watched to its end, nothing more is started, the state holds what is known,
+// and the error says that not all of it is recorded.
 func (r *Runner) Run(ctx context.Context, req Request) (ledger.State, error) {
 	run := newRun(r, req)
 	created, err := created(r, req)
@@ -97,9 +100,9 @@ func (r *Runner) Run(ctx context.Context, req Request) (ledger.State, error) {
 		return ledger.State{}, err
 	}
 	if err := run.record(ctx, "", created); err != nil {
-		return run.state, fmt.Errorf("create run %q: %w", req.ID.Run, err)
+		return ledger.State{}, fmt.Errorf("create run %q: %w", req.ID.Run, err)
 	}
-	bound, err := Bind(ctx, req.Plan, r.Connect)
+	bound, err := run.resolve(ctx)
 	if err != nil {
 		return run.refuse(ctx, err)
 	}

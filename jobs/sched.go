@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
@@ -11,6 +12,7 @@ import (
 type standing struct {
 	running bool
 	end     *ledger.StepEnded // nil until it ended
+	runs    bool              // it ended, and its task may still run
 }
 
 // move is what the scheduler decides for one step that is neither running nor ended:
@@ -34,7 +36,7 @@ func schedule(b *Bound, st []standing, limit int, stopped *ledger.StopAsked) []m
 		switch end, ready := reach(b, st, i, stopped); {
 		case end != nil:
 			moves = append(moves, move{step: i, end: end})
-		case ready && use.running < limit && use.free(b, i) && fileFree(b, st, i):
+		case ready && use.running < limit && use.free(b, i):
 			use.take(b, i)
 			moves = append(moves, move{step: i})
 		}
@@ -51,9 +53,8 @@ func reach(b *Bound, st []standing, i int, stopped *ledger.StopAsked) (end *ledg
 	if stopped != nil {
 		return blocked("the run was stopped: " + stopped.Text), false
 	}
-	if j := unsureOn(b, st, i); j >= 0 {
-		return blocked(fmt.Sprintf("it is unsure whether Anaplan runs step %q on the same model",
-			b.Plan.Steps[j].Name)), false
+	if j := holderOf(b, st, i); j >= 0 {
+		return blocked(fmt.Sprintf("Anaplan may still run what step %q started in the same model", b.Plan.Steps[j].Name)), false
 	}
 	if s.When == configs.WhenOK || s.When == "" {
 		if j := stopper(b, st); j >= 0 {
@@ -64,6 +65,11 @@ func reach(b *Bound, st []standing, i int, stopped *ledger.StopAsked) (end *ledg
 				return blocked(fmt.Sprintf("it needs step %q, which is %s",
 					b.Plan.Steps[j].Name, st[j].end.Verdict)), false
 			}
+		}
+	}
+	for _, j := range b.Steps[i].After {
+		if st[j].end == nil {
+			return nil, false
 		}
 	}
 	bad := false
@@ -103,21 +109,16 @@ func stopper(b *Bound, st []standing) int {
 	return -1
 }
 
-// unsureOn is a step on the same model as step i, or on one that i reads, of which it
-// is not known whether Anaplan runs it; -1 if there is none.
-func unsureOn(b *Bound, st []standing, i int) int {
+// holderOf is a step on the same model as step i, or on one that i reads, whose task may
+// still run: it is unsure whether it does, or it was left running. -1 if there is none.
+func holderOf(b *Bound, st []standing, i int) int {
 	for j := range st {
-		if st[j].end == nil || st[j].end.Verdict != ledger.Unsure {
+		if st[j].end == nil || st[j].end.Verdict != ledger.Unsure && !st[j].runs {
 			continue
 		}
 		held := b.Steps[j].Model.ID
-		if held == b.Steps[i].Model.ID {
+		if held == b.Steps[i].Model.ID || slices.Contains(b.Steps[i].Shares, held) {
 			return j
-		}
-		for _, m := range b.Steps[i].Shares {
-			if m == held {
-				return j
-			}
 		}
 	}
 	return -1
@@ -157,25 +158,6 @@ func (m *models) free(b *Bound, i int) bool {
 	for _, id := range b.Steps[i].Shares {
 		if id != own && m.held[id] {
 			return false
-		}
-	}
-	return true
-}
-
-// fileFree says whether every earlier step that uploads or reads one of the server
-// files that step i fills has ended: a second upload waits for the import that reads
-// the first, and an import for the upload that fills its file.
-func fileFree(b *Bound, st []standing, i int) bool {
-	for j := range i {
-		if st[j].end != nil || b.Steps[j].Model.ID != b.Steps[i].Model.ID || waitsFor(b.Plan, j, i) {
-			continue
-		}
-		for _, f := range b.Steps[i].Reads {
-			for _, g := range b.Steps[j].Reads {
-				if f.File.ID == g.File.ID {
-					return false
-				}
-			}
 		}
 	}
 	return true

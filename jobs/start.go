@@ -44,7 +44,12 @@ func (s *step) start(ctx context.Context) (anaplan.Task, *ending) {
 func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task, *ending, error) {
 	number := s.run.intents.Add(1)
 	intent := ledger.Intent{Number: int(number), ServerTime: s.client.ServerTime(), Before: before}
-	if err := s.record(intent); err != nil {
+	err := s.record(intent)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		s.note(ledger.StartRefused{Number: int(number), Text: fmt.Sprintf("it was not sent: %v", err)})
 		return anaplan.Task{}, nil, err
 	}
 	s.progress(Progress{Phase: PhaseQueue, Done: -1, Text: "starting"})
@@ -54,15 +59,13 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 	switch {
 	case err == nil:
 		started := ledger.TaskStarted{Number: int(number), Task: task.ID, Created: task.CreationTime}
-		if err := s.record(started); err != nil {
+		if lost := s.record(started); lost != nil {
 			// It runs. The log is the last place that can keep its id.
-			s.run.logger().Errorf("task %s of %s was started and could not be recorded: %v", task.ID, s.describe(), err)
+			s.run.logger().Errorf("task %s of %s was started and could not be recorded: %v", task.ID, s.describe(), lost)
 		}
 		return task, nil, nil
 	case errors.Is(err, anaplan.ErrNotStarted):
-		if lost := s.record(ledger.StartRefused{Number: int(number), Text: err.Error()}); lost != nil {
-			return anaplan.Task{}, nil, lost
-		}
+		s.note(ledger.StartRefused{Number: int(number), Text: err.Error()})
 		return anaplan.Task{}, nil, err
 	}
 	end := &ending{StepEnded: ledger.StepEnded{
@@ -71,9 +74,7 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 		Next: fmt.Sprintf("look at its tasks (anaplan-runner tasks %s %s) before you start it again; nothing was repeated",
 			s.plan.Verb, s.bound.Object.ID),
 	}}
-	if lost := s.record(ledger.StartUnknown{Number: int(number), Text: err.Error()}); lost != nil {
-		s.run.logger().Errorf("%s; and it could not be recorded: %v", end.Message, lost)
-	}
+	s.note(ledger.StartUnknown{Number: int(number), Text: err.Error()})
 	return anaplan.Task{}, end, nil
 }
 

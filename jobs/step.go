@@ -25,6 +25,7 @@ type step struct {
 type ending struct {
 	ledger.StepEnded
 	Again bool // it did not happen, and trying again may help
+	Runs  bool // its task may still run: nothing else may start on its model
 }
 
 func newStep(r *run, i int) *step {
@@ -33,9 +34,9 @@ func newStep(r *run, i int) *step {
 
 // do runs the step with its tries. Nil means that the run was stopped before the step's
 // end was known.
-func (s *step) do(ctx context.Context) *ledger.StepEnded {
+func (s *step) do(ctx context.Context) *ending {
 	try := 0
-	end := s.again(ctx, func(ctx context.Context) *ending {
+	return s.again(ctx, func(ctx context.Context) *ending {
 		if try > 0 {
 			failed := ledger.TryFailed{Try: try, Cause: s.last.Cause, Text: s.last.Message}
 			if err := s.record(failed); err != nil {
@@ -49,22 +50,12 @@ func (s *step) do(ctx context.Context) *ledger.StepEnded {
 		s.last = s.try(ctx)
 		return s.last
 	})
-	if end == nil {
-		return nil
-	}
-	return &end.StepEnded
 }
 
 // again repeats what did not happen, as often and with the waits that the job says.
 // What a task did has happened: it is not repeated from here.
 func (s *step) again(ctx context.Context, f func(context.Context) *ending) *ending {
-	tries, wait := s.plan.Retry.Tries, s.plan.Retry.Wait
-	if tries == 0 {
-		tries = 3
-	}
-	if wait == 0 {
-		wait = 30 * time.Second
-	}
+	tries, wait := s.retry()
 	for try := 1; ; try++ {
 		end := f(ctx)
 		if end == nil || !end.Again || try >= tries {
@@ -73,9 +64,24 @@ func (s *step) again(ctx context.Context, f func(context.Context) *ending) *endi
 		if !sleep(ctx, wait) {
 			return nil
 		}
-		wait = min(2*wait, max(wait, 10*time.Minute))
+		wait = longer(wait)
 	}
 }
+
+// retry is how often what did not happen is tried in all, and the first wait.
+func (s *step) retry() (tries int, wait time.Duration) {
+	tries, wait = s.plan.Retry.Tries, s.plan.Retry.Wait
+	if tries == 0 {
+		tries = 3
+	}
+	if wait == 0 {
+		wait = 30 * time.Second
+	}
+	return tries, wait
+}
+
+// longer is the wait after one that did not help.
+func longer(wait time.Duration) time.Duration { return min(2*wait, max(wait, 10*time.Minute)) }
 
 // try makes one attempt at the step.
 func (s *step) try(ctx context.Context) *ending {
@@ -113,25 +119,29 @@ func (s *step) attend(ctx context.Context, task anaplan.Task) *ending {
 		return end
 	}
 	// The task has ended: what it left is fetched even if the run was stopped meanwhile,
-	// for as long as the process has.
+	// for as long as the process has. Then its end is left to whoever continues.
 	ctx, cancel := graceful(ctx, stopGrace)
 	defer cancel()
 	found := s.collect(ctx, last)
-	if err := s.record(found.events...); err != nil {
-		return explain(err)
+	if ctx.Err() != nil {
+		return nil
 	}
-	verdict := judge(s.judged(last, found))
-	verdict = late.apply(verdict)
+	s.note(found.events...)
+	verdict := late.apply(judge(s.judged(last, found)))
 	if verdict.Verdict == ledger.OK && s.plan.Verb == configs.Export {
-		if end := s.again(ctx, s.fetch); end == nil {
-			return nil
-		} else if end.Verdict != ledger.OK {
-			end.Again = false // the export ran
+		if end := s.again(ctx, s.fetch); end == nil || end.Verdict != ledger.OK {
+			if end != nil {
+				end.Again = false // the export ran
+			}
 			return end
 		}
 	}
 	return &ending{StepEnded: verdict}
 }
+
+// note records what happened. That it could not be recorded changes nothing here: it is
+// kept, and the run starts nothing more.
+func (s *step) note(bodies ...ledger.Body) { _ = s.record(bodies...) }
 
 // record asks the owner of the run's state to record events of this step, and waits
 // until they are durable.
@@ -147,7 +157,7 @@ func (s *step) record(bodies ...ledger.Body) error {
 // failed explains an error of this step. An error that only says that the run was
 // stopped gives nil: the step did not end.
 func (s *step) failed(ctx context.Context, doing string, err error) *ending {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
 		return nil
 	}
 	e := explain(err)

@@ -4,18 +4,77 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
-// waitEvery is the time between two tries of something that a model's state refused.
+// waitEvery is the time between two tries of something that the state of the model or of
+// Anaplan refused.
 const waitEvery = 30 * time.Second
+
+// reason is why something has to wait, in words that a person reads behind "waits: ".
+type reason string
+
+// The reasons to wait (anaplan-api.md 6.2, 8.3).
+const (
+	reasonBusy        reason = "the model is busy"
+	reasonOffline     reason = "the model is offline for maintenance"
+	reasonMaintenance reason = "Anaplan answers with a page instead of data, as it does in maintenance"
+	reasonLocked      reason = "the model is locked"
+	reasonClosed      reason = "the model is being opened"
+	reasonMoved       reason = "the model has moved"
+)
+
+// patience is how long a job waits for a reason to pass.
+func (r reason) patience(w configs.Wait) time.Duration {
+	set, standard := w.Busy, 2*time.Hour
+	switch r {
+	case reasonOffline, reasonMaintenance:
+		set, standard = w.Maintenance, 6*time.Hour
+	case reasonLocked:
+		set, standard = w.Locked, 0
+	case reasonClosed, reasonMoved:
+		set, standard = w.Closed, 30*time.Minute
+	}
+	if set != nil {
+		return *set
+	}
+	return standard
+}
+
+// refusal is the reason that an answer alone tells; empty: it is nothing to wait for.
+func refusal(err error) reason {
+	switch {
+	case errors.Is(err, anaplan.ErrBusy):
+		return reasonBusy
+	case errors.Is(err, anaplan.ErrOffline):
+		return reasonOffline
+	case errors.Is(err, anaplan.ErrLocked):
+		return reasonLocked
+	case errors.Is(err, anaplan.ErrMoved):
+		return reasonMoved
+	}
+	if e, ok := errors.AsType[*anaplan.Error](err); ok && e.Status == http.StatusServiceUnavailable && !e.JSON {
+		return reasonMaintenance
+	}
+	return ""
+}
+
+// hung says whether a call had no answer in time, ours or a gateway's, as calls of a model
+// that is busy or being opened have not (anaplan-api.md 8.3).
+func hung(err error) bool {
+	e, ok := errors.AsType[*anaplan.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && e.Status == http.StatusGatewayTimeout
+}
 
 // impatience is the error of a wait whose patience ended.
 type impatience struct {
-	reason string
+	reason reason
 	limit  time.Duration
 	err    error
 }
@@ -29,13 +88,17 @@ func (e *impatience) Error() string {
 
 func (e *impatience) Unwrap() error { return e.err }
 
-// patient repeats what the state of the model refused, for as long as the job allows
-// for that reason. Its function must not have done anything when it fails.
-func (s *step) patient(ctx context.Context, f func() error) error {
-	since := map[string]time.Time{}
+// waits repeats what was refused for a reason that passes, for as long as the job allows
+// for each reason. f must not have done anything when it fails. why finds the reason of an
+// error, empty if it is not to be waited for; tell is called once for each reason.
+func waits(ctx context.Context, w configs.Wait, f func() error, why func(error) reason, tell func(reason, error) error) error {
+	since := map[reason]time.Time{}
 	for {
 		err := f()
-		reason, limit := s.reason(err)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		reason := why(err)
 		if reason == "" {
 			return err
 		}
@@ -44,16 +107,15 @@ func (s *step) patient(ctx context.Context, f func() error) error {
 			first = time.Now()
 			since[reason] = first
 		}
+		limit := reason.patience(w)
 		left := limit - time.Since(first)
 		if left <= 0 {
 			return &impatience{reason, limit, err}
 		}
 		if !waiting {
-			text := s.holder(ctx, err)
-			if err := s.record(ledger.Waiting{Reason: reason, Text: text}); err != nil {
+			if err := tell(reason, err); err != nil {
 				return err
 			}
-			s.progress(Progress{Phase: PhaseWait, Text: text, Done: -1})
 		}
 		if !sleep(ctx, min(waitEvery, left)) {
 			return context.Cause(ctx)
@@ -61,34 +123,51 @@ func (s *step) patient(ctx context.Context, f func() error) error {
 	}
 }
 
-// reason says why the model refused, and how long the step waits for that to pass
-// (anaplan-api.md 6.2, 8.3). An empty reason is not waited for.
-func (s *step) reason(err error) (string, time.Duration) {
-	switch {
-	case errors.Is(err, anaplan.ErrBusy):
-		return "the model is busy", patience(s.plan.Wait.Busy, 2*time.Hour)
-	case errors.Is(err, anaplan.ErrOffline):
-		return "the model is offline for maintenance", patience(s.plan.Wait.Maintenance, 6*time.Hour)
-	case errors.Is(err, anaplan.ErrLocked):
-		return "the model is locked", patience(s.plan.Wait.Locked, 0)
-	case errors.Is(err, anaplan.ErrMoved):
-		return "the model has moved", patience(s.plan.Wait.Closed, 30*time.Minute)
-	}
-	return "", 0
+// patient waits for the step's model.
+func (s *step) patient(ctx context.Context, f func() error) error {
+	return waits(ctx, s.plan.Wait, f, func(err error) reason { return s.why(ctx, err) }, func(why reason, err error) error {
+		text := s.holder(ctx, err)
+		s.progress(Progress{Phase: PhaseWait, Text: text, Done: -1})
+		return s.record(ledger.Waiting{Reason: string(why), Text: text})
+	})
 }
 
-func patience(set *time.Duration, standard time.Duration) time.Duration {
-	if set != nil {
-		return *set
+// insist is patient, and repeats what failed for want of an answer as often as the step's
+// retry says. It is for what only reads: what a task left must not be lost for a moment's
+// outage.
+func (s *step) insist(ctx context.Context, f func() error) error {
+	tries, wait := s.retry()
+	for try := 1; ; try++ {
+		err := s.patient(ctx, f)
+		if err == nil || ctx.Err() != nil || try >= tries || !explain(err).Again {
+			return err
+		}
+		if !sleep(ctx, wait) {
+			return context.Cause(ctx)
+		}
+		wait = longer(wait)
 	}
-	return standard
+}
+
+// why is the reason that an error tells, or that the model's status tells of a call that
+// hung.
+func (s *step) why(ctx context.Context, err error) reason {
+	if r := refusal(err); r != "" || !hung(err) {
+		return r
+	}
+	status, err := s.status(ctx)
+	switch step := status.CurrentStep; {
+	case err != nil, step == "Open":
+		return ""
+	case step == "Closed", strings.HasPrefix(step, "Clos"), strings.HasPrefix(step, "Load"), strings.HasPrefix(step, "Open"):
+		return reasonClosed
+	}
+	return reasonBusy
 }
 
 // holder says who holds the model, as far as its status tells within a moment.
 func (s *step) holder(ctx context.Context, why error) string {
-	short, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	status, err := s.client.Status(short, s.model())
+	status, err := s.status(ctx)
 	if err != nil {
 		return why.Error()
 	}
@@ -97,4 +176,21 @@ func (s *step) holder(ctx context.Context, why error) string {
 		text += " (" + status.Tooltip + ")"
 	}
 	return text
+}
+
+func (s *step) status(ctx context.Context) (anaplan.ModelStatus, error) {
+	short, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return s.client.Status(short, s.model())
+}
+
+// resolve binds the plan, and waits while Anaplan or a model is away: nothing was started.
+func (r *run) resolve(ctx context.Context) (b *Bound, err error) {
+	err = waits(ctx, r.req.Plan.Job.Defaults.Wait, func() error {
+		b, err = Bind(ctx, r.req.Plan, r.Connect)
+		return err
+	}, refusal, func(why reason, err error) error {
+		return r.record(ctx, "", ledger.Warned{Text: fmt.Sprintf("waits: %s: %v", why, err)})
+	})
+	return b, err
 }

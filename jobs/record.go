@@ -1,0 +1,124 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// ledgerError says that the ledger did not record.
+type ledgerError struct {
+	where string
+	err   error
+}
+
+func (e *ledgerError) Error() string { return fmt.Sprintf("record in ledger %s: %v", e.where, e.err) }
+func (e *ledgerError) Unwrap() error { return e.err }
+
+// record applies events to the state and appends them to the ledger. Only the owner of
+// the state calls it.
+//
+// A failed append is tried again for a short while: the disk may be full for a moment.
+// What still is not recorded is kept, and goes with the next append: what is known must
+// not be lost. From then on every call returns the first failure, even if a later append
+// succeeds: after it nothing is started any more.
+func (r *run) record(ctx context.Context, step string, bodies ...ledger.Body) error {
+	at := r.now().UTC()
+	before := len(r.pending)
+	for _, b := range bodies {
+		e, err := stored(ledger.Event{Seq: r.state.Seq + 1, At: at, Step: step, Body: b})
+		if err == nil {
+			err = r.state.Apply(e)
+		}
+		if err != nil {
+			return r.fail(err) // our mistake: it is never written
+		}
+		r.pending = append(r.pending, e)
+	}
+	told := slices.Clone(r.pending[before:])
+	err := r.flush(ctx)
+	if r.recorded > 0 { // else there is no run
+		for _, e := range told {
+			r.log(e)
+		}
+	}
+	return err
+}
+
+// stored is an event as it will be read again: the state is folded from that.
+func stored(e ledger.Event) (ledger.Event, error) {
+	data, err := ledger.Encode(e)
+	if err != nil {
+		return e, err
+	}
+	return ledger.Decode(data)
+}
+
+// flush appends what is not recorded yet.
+func (r *run) flush(ctx context.Context) error {
+	if len(r.pending) == 0 || r.closed {
+		return r.trouble
+	}
+	tries := 4
+	if r.trouble != nil || ctx.Err() != nil {
+		tries = 2 // the run must go on, or end
+	}
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	for try := range tries {
+		if try > 0 {
+			time.Sleep(100 * time.Millisecond << (try - 1))
+		}
+		// An append that failed may have been made all the same.
+		if r.doubt && r.arrived(ctx) {
+			return r.trouble
+		}
+		var seq int64
+		if seq, err = r.Ledger.Append(ctx, r.req.ID, r.recorded, 0, r.pending...); err == nil {
+			r.recorded, r.pending, r.doubt = seq, nil, false
+			return r.trouble
+		}
+		if errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrClosed) {
+			r.closed = true
+			break
+		}
+		r.doubt = true
+	}
+	return r.fail(err)
+}
+
+// fail keeps the first failure.
+func (r *run) fail(err error) error {
+	if r.trouble == nil {
+		r.trouble = &ledgerError{r.Ledger.Where(), err}
+		r.logger().Errorf("%v: nothing more is started", r.trouble)
+	}
+	return r.trouble
+}
+
+// arrived looks whether the ledger holds what seemed to fail, and says whether nothing is
+// left to append.
+func (r *run) arrived(ctx context.Context) bool {
+	there, err := r.Ledger.Events(ctx, r.req.ID, r.recorded)
+	if err != nil || len(there) > len(r.pending) {
+		return false
+	}
+	for i := range there {
+		mine, err := ledger.Encode(r.pending[i])
+		if err != nil {
+			return false
+		}
+		theirs, err := ledger.Encode(there[i])
+		if err != nil || !bytes.Equal(mine, theirs) {
+			return false // somebody else's: the append will conflict
+		}
+	}
+	r.recorded += int64(len(there))
+	r.pending = r.pending[len(there):]
+	return len(r.pending) == 0
+}
