@@ -60,7 +60,7 @@ func parseConnections(file, dir string, data []byte) (*Connections, Problems) {
 	for _, e := range root.keys {
 		// [prod] for [connection.prod]
 		if _, isTable := e.value.(*table); isTable && nearest(e.name, connectionsShape.info().names()) == "" && e.name != "sql" {
-			s.wrong(e.at, e.name, "there is no such table in connections.toml", "write [connection."+quoteKey(e.name)+"]")
+			s.wrong(e.at, e.name, "there is no such table in connections.toml", "write [connection."+QuoteKey(e.name)+"]")
 			continue
 		}
 		known = append(known, e)
@@ -131,7 +131,7 @@ func (c *Connections) checkExtends(d *decoder) {
 		in := scope{decoder: d, owner: s.owner()}
 		if c.find(s.extends) < 0 {
 			others := slices.DeleteFunc(c.Names(), func(n string) bool { return n == s.name })
-			in.wrong(e.at, "extends", fmt.Sprintf("there is no connection %q", s.extends), oneOf(s.extends, others, "add [connection."+quoteKey(s.extends)+"]"))
+			in.wrong(e.at, "extends", fmt.Sprintf("there is no connection %q", s.extends), oneOf(s.extends, others, "add [connection."+QuoteKey(s.extends)+"]"))
 			continue
 		}
 		way := []string{s.name}

@@ -97,7 +97,7 @@ func (c *Connections) Get(name string) (Connection, error) {
 	i := c.find(name)
 	if i < 0 {
 		f := c.lacks(name)
-		return Connection{}, Problems{{File: c.File, Key: "connection." + quoteKey(name), What: f.what, Instead: f.instead}}
+		return Connection{}, Problems{{File: c.File, Key: "connection." + QuoteKey(name), What: f.what, Instead: f.instead}}
 	}
 	out := newConnection(c.File, c.dir)
 	out.Name = name
@@ -110,7 +110,7 @@ func (c *Connections) Get(name string) (Connection, error) {
 	}
 	out.Positions["name"] = c.saved[i].at
 	problems := out.finish(func(key string) Problem {
-		at := out.Positions.near(key)
+		at := out.Positions.Near(key)
 		return Problem{File: c.File, Line: at.Line, Column: at.Column, Key: c.saved[i].owner() + ": " + key}
 	})
 	if err := problems.err(); err != nil {
@@ -119,7 +119,7 @@ func (c *Connections) Get(name string) (Connection, error) {
 	return out, nil
 }
 
-func (s savedConnection) owner() string { return "connection." + quoteKey(s.name) }
+func (s savedConnection) owner() string { return "connection." + QuoteKey(s.name) }
 
 func (c *Connections) find(name string) int {
 	return slices.IndexFunc(c.saved, func(s savedConnection) bool { return s.name == name })
@@ -128,7 +128,7 @@ func (c *Connections) find(name string) int {
 // lacks says that there is no connection of a name.
 func (c *Connections) lacks(name string) fault {
 	if c.File != "" {
-		return fault{fmt.Sprintf("there is no connection %q", name), oneOf(name, c.Names(), "add [connection."+quoteKey(name)+"]")}
+		return fault{fmt.Sprintf("there is no connection %q", name), oneOf(name, c.Names(), "add [connection."+QuoteKey(name)+"]")}
 	}
 	f := fault{fmt.Sprintf("there is no connections.toml, so no connection %q", name), "give --connections FILE"}
 	if len(c.Looked) > 0 {
@@ -157,12 +157,12 @@ func (j *Job) ConnectionFor(step Step, c *Connections) (Connection, error) {
 	if c == nil {
 		c = &Connections{}
 	}
-	name, at, key := step.Connection, step.Positions.near("connection"), "connection"
+	name, at, key := step.Connection, step.Positions.Near("connection"), "connection"
 	if step.Connection != "" && step.Base != "" {
 		key = step.prefix() + key
 	}
 	if name == "" || name == j.Connection {
-		name, at, key = j.Connection, j.Positions.near("connection"), "connection"
+		name, at, key = j.Connection, j.Positions.Near("connection"), "connection"
 	}
 	problem := func(f fault) error {
 		return Problems{{File: j.File, Line: at.Line, Column: at.Column, Key: key, What: f.what, Instead: f.instead}}
@@ -202,7 +202,7 @@ func (j *Job) inline() (Connection, error) {
 		if slices.ContainsFunc(loginKeys, func(k loginKey) bool { return k.name == key }) {
 			table = "auth."
 		}
-		at := j.Positions.near(table + key)
+		at := j.Positions.Near(table + key)
 		return Problem{File: j.File, Line: at.Line, Column: at.Column, Key: table + key}
 	})
 	if err := problems.err(); err != nil {

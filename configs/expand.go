@@ -52,7 +52,7 @@ func (j *Job) Expand(v Values) (*Job, error) {
 				*text = e.expand(s.Positions, s.prefix(), key, *text, path, s.Each)
 			})
 			if other, taken := first[s.Name]; taken {
-				e.problem(s.Positions, s.prefix(), "name", fault{fmt.Sprintf("the name %q is given twice, also in line %d", s.Name, other.Positions.near("name").Line), "step names are unique in a job"})
+				e.problem(s.Positions, s.prefix(), "name", fault{fmt.Sprintf("the name %q is given twice, also in line %d", s.Name, other.Positions.Near("name").Line), "step names are unique in a job"})
 				continue
 			}
 			first[s.Name] = s
@@ -88,7 +88,7 @@ func (e *expander) resolveParams() {
 			}
 			continue
 		}
-		key := "params." + quoteKey(p.Name) + ".default"
+		key := "params." + QuoteKey(p.Name) + ".default"
 		v := e.expand(e.job.Positions, "", key, p.Default, false, nil)
 		e.params[p.Name] = v
 		if f := checkParam(p, v); f != nil {
@@ -106,7 +106,7 @@ func (e *expander) unfold(s Step) []Step {
 	for _, a := range s.ForEach {
 		count *= len(a.Values)
 		if len(a.Values) == 0 {
-			e.problem(s.Positions, s.prefix(), "for_each."+quoteKey(a.Name), fault{"has no values, so there would be no step", "give it at least one, or set enabled = false"})
+			e.problem(s.Positions, s.prefix(), "for_each."+QuoteKey(a.Name), fault{"has no values, so there would be no step", "give it at least one, or set enabled = false"})
 		}
 		if count > maxUnfold {
 			e.problem(s.Positions, s.prefix(), "for_each", fault{fmt.Sprintf("gives more than %d steps", maxUnfold), "write fewer values"})

@@ -320,7 +320,7 @@ func TestNearest(t *testing.T) {
 func TestNear(t *testing.T) {
 	p := Positions{"name": {1, 1}, "files": {2, 1}, `files."a.b"`: {3, 1}, "prompts.V": {4, 1}}
 	for key, want := range map[string]int{`files."a.b".source`: 3, `files."a.c".source`: 2, `files."a.\"b".source`: 2, "prompts.V": 4, "prompts.W": 1, "x": 1, "": 1} {
-		if got := p.near(key).Line; got != want {
+		if got := p.Near(key).Line; got != want {
 			t.Errorf("near %s is line %d, want %d", key, got, want)
 		}
 	}

@@ -126,7 +126,7 @@ func setForEach(s scope, st *Step, e entry) {
 	}
 	s = s.in("for_each")
 	for _, e := range t.keys {
-		e.name = quoteKey(e.name)
+		e.name = QuoteKey(e.name)
 		s.mark(e)
 		if !paramName.MatchString(e.name) {
 			s.wrong(e.at, e.name, "is no name for ${each.…}", "write letters, digits, _ and -, beginning with a letter")
@@ -168,7 +168,7 @@ func (s scope) prompts(e entry) []Prompt {
 	s = s.in("prompts")
 	for _, e := range t.keys {
 		dimension := e.name
-		e.name = quoteKey(e.name)
+		e.name = QuoteKey(e.name)
 		s.mark(e)
 		if v, ok := s.text(e); ok {
 			all = append(all, Prompt{dimension, v})

@@ -12,7 +12,7 @@ func (s scope) marked(e entry) scope {
 	name := e.name
 	e.name = strconv.Quote(name)
 	s.mark(e)
-	e.name = quoteKey(name)
+	e.name = QuoteKey(name)
 	s.mark(e)
 	return s.in(e.name)
 }
@@ -32,14 +32,14 @@ func setFiles(s scope, st *Step, e entry) {
 		in := s.marked(e)
 		inner, ok := e.value.(*table)
 		if !ok {
-			e.name = quoteKey(e.name)
+			e.name = QuoteKey(e.name)
 			if src := s.source(e); src != nil {
 				f.Source = *src
 			}
 		} else if split := splitName(e.name, inner, "source", "guard", "path", "query", "url"); split != "" {
-			s.wrong(e.at, quoteKey(e.name), "a dot in the name of a file parts TOML's keys", fmt.Sprintf("write %q in quotes", split))
+			s.wrong(e.at, QuoteKey(e.name), "a dot in the name of a file parts TOML's keys", fmt.Sprintf("write %q in quotes", split))
 		} else if source, ok := inner.get("source"); !ok && len(inner.keys) > 0 && isSource(inner) {
-			e.name = quoteKey(e.name)
+			e.name = QuoteKey(e.name)
 			if src := s.source(e); src != nil {
 				f.Source = *src
 			}
@@ -90,7 +90,7 @@ func setActions(s scope, st *Step, e entry) {
 			a.Action = Ref{ID: e.name}
 		}
 		in := s.marked(e)
-		e.name = quoteKey(e.name)
+		e.name = QuoteKey(e.name)
 		if t, ok := s.table(e); ok {
 			decode(in, actionTable, t, &a)
 		}

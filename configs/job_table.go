@@ -104,7 +104,7 @@ func setParams(s scope, j *Job, e entry) {
 	for _, e := range t.keys {
 		s.mark(e)
 		if !paramName.MatchString(e.name) {
-			s.wrong(e.at, quoteKey(e.name), "is no name of a parameter", "write letters, digits, _ and -, beginning with a letter")
+			s.wrong(e.at, QuoteKey(e.name), "is no name of a parameter", "write letters, digits, _ and -, beginning with a letter")
 			continue
 		}
 		p := Param{Name: e.name}

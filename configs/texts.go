@@ -47,10 +47,10 @@ func stepTexts(s *Step, f func(key string, path bool, text *string)) {
 	}
 	promptTexts("prompts", s.Prompts, f)
 	for i := range s.Files {
-		sourceTexts("files."+quoteKey(s.Files[i].File.label())+".source", &s.Files[i].Source, f)
+		sourceTexts("files."+QuoteKey(s.Files[i].File.label())+".source", &s.Files[i].Source, f)
 	}
 	for i := range s.Actions {
-		promptTexts("actions."+quoteKey(s.Actions[i].Action.label())+".prompts", s.Actions[i].Prompts, f)
+		promptTexts("actions."+QuoteKey(s.Actions[i].Action.label())+".prompts", s.Actions[i].Prompts, f)
 	}
 	f("locale", false, &s.Locale)
 }
@@ -68,7 +68,7 @@ func sourceTexts(key string, s *Source, f func(string, bool, *string)) {
 
 func promptTexts(key string, prompts []Prompt, f func(string, bool, *string)) {
 	for i := range prompts {
-		f(key+"."+quoteKey(prompts[i].Dimension), false, &prompts[i].Item)
+		f(key+"."+QuoteKey(prompts[i].Dimension), false, &prompts[i].Item)
 	}
 }
 
@@ -87,20 +87,20 @@ func names(s *Step, f func(key, text string)) {
 	}
 	for _, a := range s.ForEach {
 		for _, v := range a.Values {
-			f("for_each."+quoteKey(a.Name), v)
+			f("for_each."+QuoteKey(a.Name), v)
 		}
 	}
 	for _, x := range s.Files {
-		f("files."+quoteKey(x.File.label()), x.File.label())
+		f("files."+QuoteKey(x.File.label()), x.File.label())
 	}
 	for _, x := range s.Actions {
-		f("actions."+quoteKey(x.Action.label()), x.Action.label())
+		f("actions."+QuoteKey(x.Action.label()), x.Action.label())
 		for _, p := range x.Prompts {
-			f("actions."+quoteKey(x.Action.label())+".prompts."+quoteKey(p.Dimension), p.Dimension)
+			f("actions."+QuoteKey(x.Action.label())+".prompts."+QuoteKey(p.Dimension), p.Dimension)
 		}
 	}
 	for _, p := range s.Prompts {
-		f("prompts."+quoteKey(p.Dimension), p.Dimension)
+		f("prompts."+QuoteKey(p.Dimension), p.Dimension)
 	}
 }
 
@@ -143,7 +143,7 @@ func (j *Job) checkValues() Problems {
 	}
 	asIs(j.Positions, "")("name", j.Name)
 	for _, p := range j.Params {
-		key := "params." + quoteKey(p.Name) + ".default"
+		key := "params." + QuoteKey(p.Name) + ".default"
 		add(j.Positions, "", key, checkDefault(p)...)
 	}
 	jobTexts(j, check(j.Positions, "", k))
@@ -164,7 +164,7 @@ func (s *Step) prefix() string {
 }
 
 func problemAt(file string, at Positions, prefix, key string, f fault) Problem {
-	p := at.near(key)
+	p := at.Near(key)
 	return Problem{File: file, Line: p.Line, Column: p.Column, Key: prefix + key, What: f.what, Instead: f.instead}
 }
 
@@ -178,8 +178,8 @@ func axisNames(axes []EachAxis) []string {
 
 var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// quoteKey writes one part of a dotted key as TOML does.
-func quoteKey(s string) string {
+// QuoteKey writes one part of a dotted key as TOML and [Positions] do.
+func QuoteKey(s string) string {
 	if bareKey.MatchString(s) {
 		return s
 	}
@@ -188,9 +188,9 @@ func quoteKey(s string) string {
 
 var lastKey = regexp.MustCompile(`(^|\.)("(?:[^"\\]|\\.)*"|[^."]+)$`)
 
-// near is the place of a key, else of the nearest table around it that has one; of the
+// Near is the place of a key, else of the nearest table around it that has one; of the
 // name or the heading, for a step whose value comes from [defaults].
-func (p Positions) near(key string) Position {
+func (p Positions) Near(key string) Position {
 	for k := key; k != ""; {
 		if at, ok := p[k]; ok {
 			return at

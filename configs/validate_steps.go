@@ -139,7 +139,7 @@ func (v stepValidator) files(misfit map[string]bool) {
 	}
 	v.guard("guard", s.Guard)
 	for _, f := range s.Files {
-		v.guard("files."+quoteKey(f.File.label())+".guard", f.Guard)
+		v.guard("files."+QuoteKey(f.File.label())+".guard", f.Guard)
 	}
 }
 

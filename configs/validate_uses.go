@@ -56,7 +56,7 @@ func (v validator) paths(uses map[string][]use) {
 		for _, value := range append([]string{p.Default}, p.Choices...) {
 			if unsafeInPath(value) && !hasValue(value) {
 				name := "params." + p.Name
-				v.wrong(v.job.Positions.near(name+".default"), name, fmt.Sprintf("%q holds / or \\ or .., and goes into a path: %s of step %q", value, u.key, u.step),
+				v.wrong(v.job.Positions.Near(name+".default"), name, fmt.Sprintf("%q holds / or \\ or .., and goes into a path: %s of step %q", value, u.key, u.step),
 					"give a plain name, and write folders where the path is")
 			}
 		}
@@ -85,7 +85,7 @@ func (v validator) unused(uses map[string][]use) Problems {
 		for _, axis := range s.ForEach {
 			if len(axis.Values) > 1 && !slices.Contains(used, axis.Name) {
 				key := "for_each." + axis.Name
-				warn(s.Positions.near(key), s.prefix()+key, fmt.Sprintf("the step does the same %d times: it does not use ${each.%s}", len(axis.Values), axis.Name), "write it where the values differ")
+				warn(s.Positions.Near(key), s.prefix()+key, fmt.Sprintf("the step does the same %d times: it does not use ${each.%s}", len(axis.Values), axis.Name), "write it where the values differ")
 			}
 		}
 	}

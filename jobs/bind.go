@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/configs"
@@ -27,6 +28,9 @@ func Bind(ctx context.Context, plan *Plan, connect Connect) (*Bound, error) {
 		}
 	}
 	b.order()
+	if len(b.problems) == 0 {
+		b.sequence()
+	}
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
@@ -45,12 +49,21 @@ type binder struct {
 
 // wrong adds a problem of a step, at the key in its file.
 func (b *binder) wrong(s PlanStep, key, instead, format string, args ...any) {
-	p := problem(b.plan.Job, s.Step, key, fmt.Sprintf(format, args...), instead)
-	if p.Line == 0 { // the key stands at the job, or nowhere
-		at := b.plan.Job.Positions["anaplan."+key]
-		p.Line, p.Column = at.Line, at.Column
+	b.problems = append(b.problems, problem(b.plan.Job, s.Step, key, fmt.Sprintf(format, args...), instead))
+}
+
+// shared moves the problems from n on to the key of the whole job that they are about, and
+// leaves one of those that several steps have.
+func (b *binder) shared(n int, key string) {
+	for _, p := range b.problems[n:] {
+		at := b.plan.Job.Positions.Near(key)
+		p.Key, p.Line, p.Column = key, at.Line, at.Column
+		b.problems = b.problems[:n]
+		if !slices.Contains(b.problems, p) {
+			b.problems = append(b.problems, p)
+		}
+		return // find reports one
 	}
-	b.problems = append(b.problems, p)
 }
 
 func (b *binder) warn(s PlanStep, format string, args ...any) {
@@ -92,12 +105,14 @@ func (b *binder) step(i int) error {
 // model finds the step's model.
 func (b *binder) model(s PlanStep, bound *BoundStep) (ok bool, err error) {
 	space, model := s.Workspace, s.Model
-	if space.Zero() {
+	ownSpace, ownModel := !space.Zero(), !model.Zero()
+	if !ownSpace {
 		space = b.plan.Job.Workspace
 	}
-	if model.Zero() {
+	if !ownModel {
 		model = b.plan.Job.Model
 	}
+	known := len(b.problems)
 	spaces, err := b.catalog.workspaces(b.ctx, s.Connection)
 	if err != nil {
 		return false, err
@@ -105,6 +120,9 @@ func (b *binder) model(s PlanStep, bound *BoundStep) (ok bool, err error) {
 	user := b.out.Users[s.Connection].Email
 	w, ok := b.find(s, "workspace", space, spaces, fmt.Sprintf("among the workspaces of %s", user))
 	if !ok {
+		if !ownSpace && s.Name != "" {
+			b.shared(known, "anaplan.workspace")
+		}
 		return false, nil
 	}
 	models, err := b.catalog.models(b.ctx, s.Connection, w.id)
@@ -113,6 +131,9 @@ func (b *binder) model(s PlanStep, bound *BoundStep) (ok bool, err error) {
 	}
 	m, ok := b.find(s, "model", model, models, fmt.Sprintf("in workspace %q", w.name))
 	if !ok {
+		if !ownModel && s.Name != "" {
+			b.shared(known, "anaplan.model")
+		}
 		return false, nil
 	}
 	host, err := b.catalog.host(b.ctx, s.Connection)
@@ -123,6 +144,9 @@ func (b *binder) model(s PlanStep, bound *BoundStep) (ok bool, err error) {
 	switch m.kind {
 	case "ARCHIVED":
 		b.wrong(s, "model", "ask an administrator to unarchive it", "model %q is archived", m.name)
+		if !ownModel && s.Name != "" {
+			b.shared(known, "anaplan.model")
+		}
 		return false, nil
 	case "LOCKED":
 		b.warn(s, "model %q is locked at the moment", m.name)
@@ -139,8 +163,12 @@ func (b *binder) object(s PlanStep, bound *BoundStep, kind anaplan.Kind) (item, 
 		return item{}, false, b.access(s, bound, err)
 	}
 	ref := s.Object
-	if k, ok := anaplan.KindOf(ref.ID); ok && k != kind {
-		b.wrong(s, string(s.Verb), fmt.Sprintf("write %s = %q", k, ref.ID), "%s is the id of a thing of kind %s", ref.ID, k)
+	id := ref.ID
+	if id == "" {
+		id = ref.Name
+	}
+	if k, ok := anaplan.KindOf(id); ok && k != kind {
+		b.wrong(s, string(s.Verb), fmt.Sprintf("write %s = %q", k, id), "%s is the id of %s", id, oneOf(string(k)))
 		return item{}, false, nil
 	}
 	before := len(b.problems)
@@ -160,7 +188,7 @@ func (b *binder) object(s PlanStep, bound *BoundStep, kind anaplan.Kind) (item, 
 			return item{}, false, b.access(s, bound, err)
 		}
 		if slices.ContainsFunc(items, func(n item) bool { return n.name == ref.Name }) {
-			b.problems[before].Instead = fmt.Sprintf("the model has a thing of that name of kind %s: write %s = %q", other, other, ref.Name)
+			b.problems[before].Instead = fmt.Sprintf("it is %s: write %s = %q", oneOf(string(other)), other, ref.Name)
 		}
 	}
 	return item{}, false, nil
@@ -181,11 +209,11 @@ func (b *binder) actionStep(s PlanStep, bound *BoundStep) error {
 	if err != nil || !ok {
 		return err
 	}
-	const deletes = "DELETE_BY_SELECTION"
+	deletes := found.kind == "DELETE_BY_SELECTION" || found.kind == "BULK_DELETE_ENTITIES" // anaplan-api.md 10.3
 	switch {
-	case found.kind == deletes && !s.Delete:
+	case deletes && !s.Delete:
 		b.wrong(s, "action", "write delete = true, if that is what you want", "action %q deletes", found.name)
-	case found.kind != deletes && found.kind != "" && s.Delete:
+	case !deletes && found.kind != "" && s.Delete:
 		b.wrong(s, "delete", "take delete = true out", "action %q is not a delete action, it is %s", found.name, found.kind)
 	case found.kind == "" && !s.Delete:
 		b.warn(s, "Anaplan does not say what kind of action %q is", found.name)
@@ -202,9 +230,12 @@ func (b *binder) exportStep(s PlanStep, bound *BoundStep) error {
 	for _, t := range s.Targets {
 		out.Targets = append(out.Targets, t.Path)
 	}
-	out.Format, err = b.exportFormat(s, bound, found.id)
+	if out.Format, err = b.exportFormat(s, bound, found.id); err != nil {
+		return err
+	}
+	b.rowsGuarded(s, out)
 	bound.Exports = []FileOutput{out}
-	return err
+	return nil
 }
 
 // exportFormat is how an export writes its rows: its header stands in the first line.
@@ -213,7 +244,16 @@ func (b *binder) exportFormat(s PlanStep, bound *BoundStep, id string) (data.For
 	if err != nil {
 		return data.Format{}, err
 	}
-	return data.Format{Encoding: d.Encoding, Separator: d.Separator, Delimiter: d.Delimiter, HeaderRow: 1, FirstRow: 2}, nil
+	// What is no text is taken as it is; a format that is not named is (10.2).
+	text := d.Format == "" || strings.HasPrefix(d.Format, "text/")
+	return data.Format{Encoding: d.Encoding, Separator: d.Separator, Delimiter: d.Delimiter, HeaderRow: 1, FirstRow: 2, Opaque: !text}, nil
+}
+
+// rowsGuarded reports a guard that asks for rows of what has none.
+func (b *binder) rowsGuarded(s PlanStep, out FileOutput) {
+	if out.Format.Opaque && (out.Guard.MinRows != nil || out.Guard.MaxRows != nil) {
+		b.wrong(s, "guard", "take it out, or make the export write CSV", "the output of %q is no text, its rows cannot be counted", out.Export.Name)
+	}
 }
 
 func guardOf(g configs.Guard) data.Guard {

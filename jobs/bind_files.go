@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,12 +36,16 @@ func (b *binder) importStep(i int, s PlanStep, bound *BoundStep) error {
 	if err != nil {
 		return err
 	}
+	in.Guard = guardOf(s.Guard)
 	if s.Source != nil {
 		in.Path, in.Server = s.Source.Path, s.Source.Server
-		in.Guard = guardOf(s.Guard)
+		b.headerKnown(s, "guard.header", in)
 	} else if in.By = b.filledBy(i, part.File); in.By < 0 {
-		b.wrong(s, "import", fmt.Sprintf(`write source = "path"; or source = "server" to load what the model holds`),
+		b.wrong(s, "import", `write source = "path"; or source = "server" to load what the model holds`,
 			"import %q reads server file %q, which gets no bytes in this run", found.name, in.File.Name)
+	} else {
+		b.headerKnown(s, "guard.header", in)
+		b.guardUpload(in)
 	}
 	bound.Reads = []FileInput{in}
 	return nil
@@ -73,32 +78,64 @@ func (b *binder) input(s PlanStep, bound *BoundStep, part ImportPart) (FileInput
 	if src := d.Source; src.ColumnCount > 0 || len(src.HeaderNames) > 0 || src.Separator != "" {
 		in.Format = data.Format{Encoding: src.Encoding, Separator: src.Separator, Delimiter: src.Delimiter,
 			HeaderRow: src.HeaderRow, FirstRow: src.FirstDataRow}
-		in.Header = src.HeaderNames
+		if len(src.HeaderNames) > 0 {
+			in.Header = src.HeaderNames
+		}
 	}
 	return in, nil
+}
+
+// headerKnown warns of a header guard that has nothing to compare with.
+func (b *binder) headerKnown(s PlanStep, key string, in FileInput) {
+	if in.Guard.Header && in.Header == nil {
+		b.warn(s, "%s: Anaplan does not say which header it expects of server file %q: nothing is compared", key, in.File.Name)
+	}
+}
+
+// guardUpload holds the guard of an import against what an earlier step uploads for it.
+func (b *binder) guardUpload(in FileInput) {
+	for i := range b.out.Steps[in.By].Reads {
+		up := &b.out.Steps[in.By].Reads[i]
+		if up.File.ID != in.File.ID {
+			continue
+		}
+		if in.Guard.Header {
+			up.Guard.Header, up.Header, up.Format = true, in.Header, in.Format
+		}
+		if up.Guard.MinRows == nil {
+			up.Guard.MinRows = in.Guard.MinRows
+		}
+		if up.Guard.MaxRows == nil {
+			up.Guard.MaxRows = in.Guard.MaxRows
+		}
+		if up.Guard.MaxAge == nil {
+			up.Guard.MaxAge = in.Guard.MaxAge
+		}
+	}
 }
 
 func formatOf(f anaplan.File) data.Format {
 	return data.Format{Encoding: f.Encoding, Separator: f.Separator, Delimiter: f.Delimiter, HeaderRow: f.HeaderRow, FirstRow: f.FirstDataRow}
 }
 
-// filledBy is the earlier upload step, with the same login, that fills a server file for
-// step i; -1 if there is none. Only a step that i waits for counts.
+// filledBy is the last upload step, with the same login, that fills a server file before
+// step i, which waits for it; -1 if there is none.
 func (b *binder) filledBy(i int, file string) int {
 	for j := i - 1; j >= 0; j-- {
 		s, bound := b.plan.Steps[j], b.out.Steps[j]
 		if s.Skip || s.Verb != configs.Upload || bound.Object.ID != file || bound.Model != b.out.Steps[i].Model {
 			continue
 		}
-		if b.out.Users[bound.Connection].ID != b.out.Users[b.out.Steps[i].Connection].ID {
-			continue // uploads are private (anaplan-api.md 8.3)
-		}
-		if waitsFor(b.plan, i, j) {
+		// Uploads are private (anaplan-api.md 8.3).
+		if b.user(j) == b.user(i) && waitsFor(b.plan, i, j) {
 			return j
 		}
 	}
 	return -1
 }
+
+// user is the id of the login of a step.
+func (b *binder) user(i int) string { return b.out.Users[b.out.Steps[i].Connection].ID }
 
 // processStep binds a process with the files and prompts of the actions inside.
 func (b *binder) processStep(i int, s PlanStep, bound *BoundStep) error {
@@ -142,10 +179,10 @@ func (b *binder) processStep(i int, s PlanStep, bound *BoundStep) error {
 			}
 		}
 	}
-	for id, f := range sources {
-		if !filled[id] {
-			b.wrong(s, "files", "take it out, or write the name of a file that an import in the process reads: "+b.fileNames(bound),
-				"no import in process %q reads server file %q", bound.Object.Name, name(f.File))
+	for _, id := range slices.Sorted(maps.Keys(sources)) {
+		if f := sources[id]; !filled[id] {
+			b.wrong(s, "files."+configs.QuoteKey(label(f.File)), "take it out, or write the name of a file that an import in the process reads: "+b.fileNames(bound),
+				"no import in process %q reads server file %q", bound.Object.Name, label(f.File))
 		}
 	}
 	return nil
@@ -159,6 +196,7 @@ func (b *binder) processFile(i int, s PlanStep, bound *BoundStep, part ImportPar
 	}
 	if f, ok := sources[part.File]; ok {
 		in.Path, in.Server, in.Guard = f.Source.Path, f.Source.Server, guardOf(f.Guard)
+		b.headerKnown(s, "files."+configs.QuoteKey(label(f.File))+".guard.header", in)
 	} else if in.By = b.filledBy(i, part.File); in.By < 0 {
 		b.wrong(s, "process", fmt.Sprintf(`write files = { %q = "path" }; or "server" in place of the path to load what the model holds`, in.File.Name),
 			"import %q in process %q reads server file %q, which gets no bytes in this run", part.Object.Name, bound.Object.Name, in.File.Name)
@@ -175,7 +213,7 @@ func (b *binder) settings(s PlanStep, bound *BoundStep, d anaplan.ProcessDetail)
 	}
 	all := map[string]configs.StepAction{}
 	for _, a := range s.Actions {
-		key := fmt.Sprintf("actions.%q", name(a.Action))
+		key := "actions." + configs.QuoteKey(label(a.Action))
 		if found, ok := b.find(s, key, a.Action, unique(items), fmt.Sprintf("in process %q", bound.Object.Name)); ok {
 			all[found.id] = a
 			if kind, _ := anaplan.KindOf(found.id); kind != anaplan.KindImport {
@@ -194,7 +232,7 @@ func (b *binder) sources(s PlanStep, bound *BoundStep, d anaplan.ProcessDetail) 
 	}
 	all := map[string]configs.StepFile{}
 	for _, f := range s.Files {
-		key := fmt.Sprintf("files.%q", name(f.File))
+		key := "files." + configs.QuoteKey(label(f.File))
 		found, ok := b.find(s, key, f.File, files, fmt.Sprintf("among the server files of model %q", bound.Model.Name))
 		if !ok {
 			continue
@@ -262,6 +300,7 @@ func (b *binder) downloadStep(i int, s PlanStep, bound *BoundStep) error {
 			return err
 		}
 	}
+	b.rowsGuarded(s, out)
 	if !s.Stale && !b.written(i, found.id) {
 		b.wrong(s, "download", "put a step that runs the export before it, or write stale = true to take what is there",
 			"server file %q: no step before this one writes it in this run", found.name)
@@ -273,7 +312,9 @@ func (b *binder) downloadStep(i int, s PlanStep, bound *BoundStep) error {
 // written says whether a step that step i waits for runs the export of a file.
 func (b *binder) written(i int, file string) bool {
 	for j := range i {
-		if b.plan.Steps[j].Skip || b.out.Steps[j].Model != b.out.Steps[i].Model || !b.out.Steps[j].runs() || !waitsFor(b.plan, i, j) {
+		// What an export writes is private, as uploads are (anaplan-api.md 11.9).
+		if b.plan.Steps[j].Skip || b.out.Steps[j].Model != b.out.Steps[i].Model || !b.out.Steps[j].runs() ||
+			b.user(j) != b.user(i) || !waitsFor(b.plan, i, j) {
 			continue
 		}
 		if slices.ContainsFunc(b.out.Steps[j].Exports, func(o FileOutput) bool { return o.Export.ID == file }) {

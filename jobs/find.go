@@ -13,7 +13,12 @@ import (
 // wrong becomes a problem that lists what it could be.
 func (b *binder) find(s PlanStep, key string, ref configs.Ref, items []item, where string) (item, bool) {
 	what, _, _ := strings.Cut(key, ".")
-	what = strings.TrimSuffix(strings.NewReplacer("files", "server file", "upload", "server file", "download", "server file", "actions", "action").Replace(what), ".")
+	switch what {
+	case "files", "upload", "download":
+		what = "server file"
+	case "actions":
+		what = "action"
+	}
 	if ref.Zero() {
 		b.wrong(s, key, fmt.Sprintf("write %s = %s", key, choices(items)), "no %s is named", what)
 		return item{}, false
@@ -33,13 +38,17 @@ func (b *binder) find(s PlanStep, key string, ref configs.Ref, items []item, whe
 		case 1:
 			return found[0], true
 		case 0:
-			b.wrong(s, key, "did you mean "+candidates(ref.Name, items)+"?", "there is no %s %q %s", what, ref.Name, where)
+			instead := "there is none"
+			if len(items) > 0 {
+				instead = "did you mean " + candidates(ref.Name, items) + "?"
+			}
+			b.wrong(s, key, instead, "there is no %s %q %s", what, ref.Name, where)
 		default:
 			var ids []string
 			for _, n := range found {
 				ids = append(ids, n.id)
 			}
-			b.wrong(s, key, "write the id of the one you mean: "+strings.Join(ids, ", "), "%d %ss bear the name %q %s", len(found), what, ref.Name, where)
+			b.wrong(s, key, "write the id of the one you mean: "+strings.Join(ids, ", "), "%d %s bear the name %q %s", len(found), many(what), ref.Name, where)
 		}
 		return item{}, false
 	}
@@ -54,7 +63,20 @@ func (b *binder) find(s PlanStep, key string, ref configs.Ref, items []item, whe
 	return items[i], true
 }
 
-func name(r configs.Ref) string { return label(r) }
+func many(what string) string {
+	if what == "process" {
+		return "processes"
+	}
+	return what + "s"
+}
+
+// oneOf is a kind with its article.
+func oneOf(what string) string {
+	if strings.ContainsRune("aeiou", rune(what[0])) {
+		return "an " + what
+	}
+	return "a " + what
+}
 
 // unique leaves out what was there before: a process may run one action twice.
 func unique(items []item) []item {

@@ -65,7 +65,7 @@ func indexOf(job *configs.Job, name string) []int {
 }
 
 func problem(job *configs.Job, s configs.Step, key, what, instead string) configs.Problem {
-	at := s.Positions[key]
+	at := s.Positions.Near(key)
 	if s.Name != "" {
 		key = fmt.Sprintf("step %q: %s", s.Name, key)
 	}

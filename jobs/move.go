@@ -118,7 +118,7 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 				if err != nil {
 					return err
 				}
-				return out.Guard.Check(facts, out.Header, s.run.now())
+				return out.Guard.Check(facts, nil, s.run.now())
 			},
 		})
 		return err

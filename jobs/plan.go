@@ -72,5 +72,4 @@ type FileOutput struct {
 	Targets []string
 	Guard   data.Guard
 	Format  data.Format
-	Header  []string // that Anaplan says the export has; nil when unknown
 }
