@@ -287,7 +287,8 @@ func huge(t *testing.T) ledger.State {
 	long := "The import of everything that the finance department has ever wanted to see in one model, including the things nobody asked for"
 	unbroken := "Überweisungsauftragsbestätigungsdokumentenverwaltungssystemintegrationsprüfungsverfahren"
 	p := []ledger.StepPlan{plan("import", long, long+" (import)", long+" (model)"), plan("process", unbroken, unbroken, unbroken),
-		plan("export", "売上予測を出力する工程の名前がとても長い場合の表示", "売上予測の出力", "販売ハブ")}
+		plan("export", "売上予測を出力する工程の名前がとても長い場合の表示", "売上予測の出力", "販売ハブ"),
+		plan("import", "טעינת נתוני מכירות (EMEA) 2026", "טעינה: EMEA", "מרכז (1)")}
 	s := begin(t, p...).resolved()
 	for i, x := range p {
 		s.at(float64(10*i)).add(x.Name, ledger.StepStarted{Try: 1})
