@@ -68,23 +68,23 @@ func (t *timed) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
-	resp.Body = &stalling{body: resp.Body, limit: t.stall, cancel: cancel, ctx: ctx, outer: req.Context()}
+	resp.Body = &stalling{body: resp.Body, limit: t.stall, cancel: cancel, ctx: ctx}
 	return resp, nil
 }
 
-// limit is the time limit of an attempt.
+// limit is the time limit of an attempt. Once it has ended it cannot begin anew, though
+// the request may still be read.
 type limit struct {
 	length time.Duration
 
-	mu    sync.Mutex
+	mu    sync.Mutex // makes begin one act
 	timer *time.Timer
-	over  bool // the answer is here: what is still read of the request does not count
 }
 
 func (l *limit) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.over && l.timer.Stop() {
+	if l.timer.Stop() {
 		l.timer.Reset(l.length)
 	}
 }
@@ -92,7 +92,6 @@ func (l *limit) begin() {
 func (l *limit) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.over = true
 	l.timer.Stop()
 }
 
@@ -120,7 +119,6 @@ type stalling struct {
 	limit  time.Duration
 	cancel context.CancelCauseFunc
 	ctx    context.Context // of the attempt, only to learn its cause
-	outer  context.Context
 }
 
 func (s *stalling) Read(p []byte) (int, error) {
@@ -130,7 +128,7 @@ func (s *stalling) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	timer.Stop()
 	if err != nil && err != io.EOF {
-		if cause := context.Cause(s.ctx); cause != nil && s.outer.Err() == nil {
+		if cause := context.Cause(s.ctx); cause != nil {
 			err = cause
 		}
 	}
