@@ -91,9 +91,21 @@ func (v view) Counted() bool { return rowWords(v.Total) != "" }
 // Idle says whether there are steps that were not begun.
 func (v view) Idle() bool { return slices.ContainsFunc(v.Each(), stepView.Idle) }
 
-func (s stepView) Does() string   { return s.does(s.several) }
-func (s stepView) Notable() bool  { return s.notable() }
-func (s stepView) Counted() bool  { return rowWords(s.Rows) != "" }
+// In names the step's model where the steps are on several.
+func (s stepView) In() string {
+	if !s.several {
+		return ""
+	}
+	return name(ledger.ObjectRef(s.Model))
+}
+
+// Notable says whether there is more to say of the step than that it is ok.
+func (s stepView) Notable() bool { return s.notable() }
+
+// Counted says whether Anaplan counted anything.
+func (s stepView) Counted() bool { return rowWords(s.Rows) != "" }
+
+// RowWords are the action's counts in words; empty if none is known.
 func (a Action) RowWords() string { return rowWords(a.Rows) }
 
 // Idle says whether nothing of the step was begun: then there is little to say of it.
