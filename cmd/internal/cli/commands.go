@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"io"
+	"runtime"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -24,8 +27,20 @@ func (p *Program) commands() []*cli.Command {
 }
 
 func (p *Program) versionCommand() *cli.Command {
-	return &cli.Command{Name: "version", Usage: "says which version this is", Action: func(c *cli.Context) error {
-		return nil
+	return &cli.Command{Name: "version", Usage: "says which version this is", Flags: outputFlags(), Action: func(c *cli.Context) error {
+		if _, err := arguments(c); err != nil {
+			return err
+		}
+		v := struct {
+			Schema  int    `json:"schema"`
+			Version string `json:"version"`
+			Go      string `json:"go"`
+			System  string `json:"system"`
+		}{1, Version(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+		return p.finish(c, v, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s %s, %s, %s\n", name, v.Version, v.Go, v.System)
+			return err
+		})
 	}}
 }
 
