@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -153,8 +154,11 @@ func drawRun(t *rapid.T) []Event {
 		}).Draw(t, "body")
 		e := Event{Seq: s.Seq + 1, At: t0.Add(time.Duration(s.Seq) * time.Second), Body: body,
 			Step: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "step")}
-		before := s
 		if err := s.Apply(e); err != nil {
+			before, err := Fold(events) // a copy would share its slices with s
+			if err != nil {
+				t.Fatal(err)
+			}
 			if diff := cmp.Diff(before, s); diff != "" {
 				t.Fatalf("a refused event changed the state:\n%s", diff)
 			}
@@ -196,8 +200,22 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if _, err := Encode(e); err != nil {
-			t.Errorf("what was decoded cannot be encoded: %v", err)
+		again, err := Encode(e)
+		if err != nil {
+			t.Fatalf("what was decoded cannot be encoded: %v", err)
+		}
+		same, err := Decode(again)
+		if err != nil {
+			t.Fatalf("what was encoded cannot be decoded: %v", err)
+		}
+		null := cmp.Transformer("null", func(m json.RawMessage) string { // none is written as null
+			if m == nil {
+				return "null"
+			}
+			return string(m)
+		})
+		if diff := cmp.Diff(e, same, null, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("it changed on the way:\n%s", diff)
 		}
 	})
 }
@@ -216,5 +234,20 @@ func TestFoldKeepsWhenFilesMoved(t *testing.T) {
 		Targets: []TargetState{{TargetWritten{Path: "out.csv"}, at(5)}}}
 	if diff := cmp.Diff(want, s.Steps[0]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestExtendSaysWhatIsWrongWithNames(t *testing.T) {
+	for id, says := range map[ID]string{
+		{"j", ""}:                       "the run id is empty",
+		{"j", strings.Repeat("é", 251)}: "the run id has 251 characters, 250 are allowed",
+		{"j", "a\xff"}:                  `"a\xff" is not valid UTF-8`,
+		{"\x00", "r"}:                   `"\x00" holds a NUL character`,
+		{"j", strings.Repeat("é", 250)}: "",
+		{"", "r"}:                       "",
+	} {
+		if err := id.Check(); says == "" && err != nil || says != "" && (err == nil || err.Error() != says) {
+			t.Errorf("%q: got %v, want %q", id, err, says)
+		}
 	}
 }
