@@ -56,8 +56,7 @@ func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, e
 		stored = append(stored, e.Data)
 		return nil
 	}); err != nil {
-		r.state = ledger.State{} // it may hold some of them
-		return 0, err
+		return 0, err // the state may hold some of them; fold will notice
 	}
 	r.events, r.epoch = stored, epoch
 	if l.runs == nil {
