@@ -22,6 +22,7 @@ func (p *Program) commands() []*cli.Command {
 		p.tasksCommand(),
 		p.authCommand(),
 		p.simulateCommand(),
+		p.schemaCommand(),
 		p.versionCommand(),
 	}
 }

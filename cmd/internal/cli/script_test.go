@@ -95,6 +95,11 @@ func setup(env *testscript.Env, files map[string][]byte) error {
 		return err
 	}
 	env.Setenv("KEYSTORE", keystore)
+	schemas, err := filepath.Abs(filepath.Join("..", "..", "..", "configs"))
+	if err != nil {
+		return err
+	}
+	env.Setenv("SCHEMAS", schemas)
 	env.Setenv("ANAPLAN_SIMULATOR_SPEED", fmt.Sprint(s.Speed))
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 	env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
