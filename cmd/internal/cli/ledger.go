@@ -36,22 +36,28 @@ func (p *Program) ledgerPath(c *cli.Context, ofConnection string) (string, error
 	return path, nil
 }
 
-// openLedger opens the ledger for a run, and makes it if it is not there.
+// openLedger opens the ledger for a run, and makes it if it is not there. A later try of
+// its caller makes none: the first may have started something, and the third must not
+// find what the second made.
 func (p *Program) openLedger(c *cli.Context, ofConnection string) (*book, error) {
 	path, err := p.ledgerPath(c, ofConnection)
 	if err != nil {
 		return nil, err
 	}
-	l, err := sqlite.Open(c.Context, path)
-	if err != nil {
+	try, open := p.tryNumber(c), sqlite.Open
+	if try > 1 {
+		open = sqlite.OpenExisting
+	}
+	l, err := open(c.Context, path)
+	switch {
+	case errors.Is(err, sqlite.ErrMissing):
+		return nil, &failure{code: ledger.CodeUnsure, cause: ledger.CauseStartUnknown, err: err,
+			what: fmt.Sprintf("this is try %d, and there is no ledger %s: the record of the first try is not here, so it cannot be told what it started", try, path),
+			next: "name the ledger of the first try with --ledger; or look at Anaplan's tasks, and run it with --try 1"}
+	case err != nil:
 		return nil, ledgerFailure(err)
 	}
-	b := &book{l, sqlite.Dir(l.Where())}
-	if err := b.firstTry(p.tryNumber(c)); err != nil {
-		_ = b.Close()
-		return nil, err
-	}
-	return b, nil
+	return &book{l, sqlite.Dir(l.Where())}, nil
 }
 
 // readLedger opens the ledger to look into it; it makes none.
@@ -74,7 +80,7 @@ func (p *Program) readLedger(c *cli.Context) (*book, error) {
 func ledgerFailure(err error) error {
 	f := &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: err.Error(), err: err}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		f.next = e.Next
+		f.what, f.next = e.What(), e.Next
 	}
 	return f
 }
@@ -86,17 +92,6 @@ func (p *Program) tryNumber(c *cli.Context) int {
 	}
 	n, _ := strconv.Atoi(p.env("AIRFLOW_CTX_TRY_NUMBER")) // something else is no number of a try
 	return n
-}
-
-// firstTry refuses a later try whose first one is not recorded here: it may have started
-// something.
-func (b *book) firstTry(try int) error {
-	if try <= 1 || !b.Created() {
-		return nil
-	}
-	return &failure{code: ledger.CodeUnsure, cause: ledger.CauseStartUnknown,
-		what: fmt.Sprintf("this is try %d, and ledger %s is new: the record of the first try is not here, so it cannot be told what it started", try, b.Where()),
-		next: "name the ledger of the first try with --ledger, on a disk that all workers share by their own machine only; or look at Anaplan's tasks, and run it without --try"}
 }
 
 // state folds a run.

@@ -23,15 +23,18 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	s := e.Doing + " the ledger"
-	if e.Path != "" {
-		s += " " + e.Path
+	if e.Next == "" {
+		return e.What()
 	}
-	s += ": " + e.Why
-	if e.Next != "" {
-		s += "; " + e.Next
+	return e.What() + "; " + e.Next
+}
+
+// What is the message without what to do.
+func (e *Error) What() string {
+	if e.Path == "" {
+		return e.Doing + " the ledger: " + e.Why
 	}
-	return s
+	return e.Doing + " the ledger " + e.Path + ": " + e.Why
 }
 
 func (e *Error) Unwrap() error { return e.Err }
