@@ -54,6 +54,7 @@ func (p *Program) simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8080", Usage: "`ADDRESS` and port; port 0: any that is free", Category: "Simulator:"},
 			&cli.StringFlag{Name: "dir", Usage: "fill `DIR` with connections.toml, a certificate and its key, the sample's data and example jobs", Category: "Simulator:", TakesFile: true},
 			&cli.BoolFlag{Name: "tls", Usage: "serve https, with an authority made for it, whose certificate is written to a file", Category: "Simulator:"},
+			&cli.StringSliceFlag{Name: "tls-name", Usage: "further `NAME` that the https certificate is for, such as api.anaplan.com, for clients whose addresses are fixed; may be repeated", Category: "Simulator:"},
 			&cli.StringFlag{Name: "ca-out", Usage: "`FILE` for that authority's certificate; default: ca.pem in --dir, else a temporary file", Category: "Simulator:", TakesFile: true},
 			&cli.DurationFlag{Name: "token-life", Value: 35 * time.Minute, Usage: "how long a token lives", Category: "Simulator:"},
 			&cli.Float64Flag{Name: "speed", Value: 1, Usage: "run tasks so many times faster", Category: "Simulator:"},
@@ -108,9 +109,9 @@ func (p *Program) simulate(c *cli.Context) error {
 	defer listener.Close()
 	ready := announcement{Schema: 1, Event: "ready", URL: "http://" + listener.Addr().String()}
 	var authority []byte
-	if c.Bool("tls") {
+	if c.Bool("tls") || c.IsSet("tls-name") {
 		ready.URL = "https://" + listener.Addr().String()
-		if listener, authority, err = secure(listener, p.Now()); err != nil {
+		if listener, authority, err = secure(listener, c.StringSlice("tls-name"), p.Now()); err != nil {
 			return err
 		}
 	}

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// secure puts TLS around a listener, with a certificate for its address and this machine's
-// names from an authority made for it, whose key is forgotten. It returns the authority's
+// secure puts TLS around a listener, with a certificate for its address, this machine's
+// names and the names given, from an authority made for it, whose key is forgotten. It returns the authority's
 // certificate as PEM.
-func secure(listener net.Listener, now time.Time) (net.Listener, []byte, error) {
+func secure(listener net.Listener, names []string, now time.Time) (net.Listener, []byte, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make the authority's key: %w", err)
@@ -40,7 +40,7 @@ func secure(listener net.Listener, now time.Time) (net.Listener, []byte, error) 
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "Simulated Anaplan"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames:    append([]string{"localhost"}, names...), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	if host, err := os.Hostname(); err == nil && host != "localhost" {
 		leaf.DNSNames = append(leaf.DNSNames, host)
