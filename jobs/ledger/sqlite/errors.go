@@ -46,9 +46,9 @@ const (
 
 // What is being done to a ledger.
 const (
-	opening = "open"
-	writing = "write to"
-	reading = "read"
+	toOpen  = "open"
+	toWrite = "write to"
+	toRead  = "read"
 )
 
 func (l *Ledger) explain(doing string, err error) error {

@@ -21,7 +21,7 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, er
 	rows, err := l.db.QueryContext(ctx, `SELECT job, run, started, updated, ended, verdict, cause, code, steps, done, closed
 		FROM run`+where+` ORDER BY started DESC, id DESC LIMIT ?`, append(args, q.Most())...)
 	if err != nil {
-		return nil, l.failed(reading, err)
+		return nil, l.failed(toRead, err)
 	}
 	defer rows.Close()
 	var found []ledger.Summary
@@ -29,7 +29,7 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, er
 		var s ledger.Summary
 		var started, updated, ended string
 		if err := rows.Scan(&s.ID.Job, &s.ID.Run, &started, &updated, &ended, &s.Verdict, &s.Cause, &s.Code, &s.Steps, &s.Done, &s.Closed); err != nil {
-			return nil, l.failed(reading, err)
+			return nil, l.failed(toRead, err)
 		}
 		for _, f := range []struct {
 			to   *time.Time
@@ -39,13 +39,13 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, er
 				continue
 			}
 			if *f.to, err = time.Parse(stamp, f.text); err != nil {
-				return nil, l.failed(reading, fmt.Errorf("time of run %q: %w", s.ID.Run, err))
+				return nil, l.failed(toRead, fmt.Errorf("time of run %q: %w", s.ID.Run, err))
 			}
 		}
 		found = append(found, s)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, l.failed(reading, err)
+		return nil, l.failed(toRead, err)
 	}
 	return found, nil
 }

@@ -31,37 +31,44 @@ const patience = 10 * time.Second
 // see [Ledger.Created]. Errors are an *[Error]; so are those of the ledger's methods
 // that have to do with the file.
 func Open(ctx context.Context, path string) (*Ledger, error) {
-	return open(ctx, path, true, patience)
+	return open(ctx, path, how{create: true, patience: patience, network: network})
 }
 
 // OpenExisting opens a ledger that is there and makes nothing: without one, the error is
 // ErrMissing.
 func OpenExisting(ctx context.Context, path string) (*Ledger, error) {
-	return open(ctx, path, false, patience)
+	return open(ctx, path, how{patience: patience, network: network})
 }
 
-func open(ctx context.Context, path string, create bool, patience time.Duration) (*Ledger, error) {
+// how says how a ledger is opened.
+type how struct {
+	create   bool
+	patience time.Duration
+	network  func(path string) (string, error) // names the network file system of a path
+}
+
+func open(ctx context.Context, path string, h how) (*Ledger, error) {
 	if path == "" {
-		return nil, &Error{Doing: opening, Why: "it has no name", Next: "name a file with --ledger"}
+		return nil, &Error{Doing: toOpen, Why: "it has no name", Next: "name a file with --ledger"}
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, explain(opening, path, patience, err)
+		return nil, explain(toOpen, path, h.patience, err)
 	}
-	l := &Ledger{path: abs, patience: patience, known: map[int64]*ledger.State{}}
-	if err := l.place(create); err != nil {
+	l := &Ledger{path: abs, patience: h.patience, known: map[int64]*ledger.State{}}
+	if err := l.place(h); err != nil {
 		return nil, err
 	}
-	if l.db, err = sql.Open("sqlite", source(abs, patience)); err != nil {
-		return nil, l.explain(opening, err)
+	if l.db, err = sql.Open("sqlite", source(abs, h.patience)); err != nil {
+		return nil, l.explain(toOpen, err)
 	}
 	// One connection: no waiting for ourselves in SQLite, where a time-out would decide.
 	l.db.SetMaxOpenConns(1)
-	if err := l.prepare(ctx, create); err != nil {
+	if err := l.prepare(ctx, h.create); err != nil {
 		return nil, errors.Join(err, l.db.Close())
 	}
 	if l.file, err = os.Stat(abs); err != nil {
-		return nil, errors.Join(l.explain(opening, err), l.db.Close())
+		return nil, errors.Join(l.explain(toOpen, err), l.db.Close())
 	}
 	return l, nil
 }
@@ -82,7 +89,7 @@ func source(path string, patience time.Duration) string {
 }
 
 // place sees to it that the file is there and may be a ledger.
-func (l *Ledger) place(create bool) error {
+func (l *Ledger) place(h how) error {
 	info, err := os.Stat(l.path)
 	switch {
 	case err == nil && info.IsDir():
@@ -91,14 +98,14 @@ func (l *Ledger) place(create bool) error {
 		return l.problem("it is not a file", "name another with --ledger")
 	case err == nil && info.Size() > 0 && info.Size() < smallest:
 		return l.problem(notDatabase, otherFile) // SQLite would take it for an empty one
-	case errors.Is(err, fs.ErrNotExist) && !create:
+	case errors.Is(err, fs.ErrNotExist) && !h.create:
 		return l.missing()
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return l.explain(opening, err)
+		return l.explain(toOpen, err)
 	}
 	fresh := err != nil
-	if kind, err := network(existing(l.path)); err != nil {
-		return l.explain(opening, fmt.Errorf("find out its file system: %w", err))
+	if kind, err := h.network(existing(l.path)); err != nil {
+		return l.explain(toOpen, fmt.Errorf("find out its file system: %w", err))
 	} else if kind != "" {
 		return l.problem("it lies on a network file system ("+kind+"), where an SQLite file is not safe",
 			"name one on a local disk of this machine with --ledger")
@@ -106,22 +113,22 @@ func (l *Ledger) place(create bool) error {
 	if !fresh {
 		// SQLite would open it for reading, and fail in the middle of a run.
 		if err := mayWrite(l.path); err != nil {
-			return l.explain(opening, err)
+			return l.explain(toOpen, err)
 		}
 		return nil
 	}
 	if err := makeFolder(filepath.Dir(l.path)); err != nil {
-		return l.explain(opening, err)
+		return l.explain(toOpen, err)
 	}
 	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another process was faster
 	}
 	if err != nil {
-		return l.explain(opening, err)
+		return l.explain(toOpen, err)
 	}
 	if err := errors.Join(f.Close(), syncFolder(filepath.Dir(l.path))); err != nil {
-		return l.explain(opening, err)
+		return l.explain(toOpen, err)
 	}
 	return nil
 }
@@ -137,10 +144,10 @@ func existing(path string) string {
 }
 
 func (l *Ledger) problem(why, next string) error {
-	return &Error{Doing: opening, Path: l.path, Why: why, Next: next}
+	return &Error{Doing: toOpen, Path: l.path, Why: why, Next: next}
 }
 
 func (l *Ledger) missing() error {
-	return &Error{Doing: opening, Path: l.path, Why: "there is none",
+	return &Error{Doing: toOpen, Path: l.path, Why: "there is none",
 		Next: "the first run makes it; name another with --ledger", Err: ErrMissing}
 }

@@ -166,14 +166,14 @@ func TestMessages(t *testing.T) {
 		return path(name)
 	}
 	refused := func(name, path string) {
-		l, err := open(t.Context(), path, true, 50*time.Millisecond)
+		l, err := open(t.Context(), path, how{true, 50 * time.Millisecond, network})
 		if err == nil {
 			l.Close()
 		}
 		says(name, err)
 	}
 	made := func(name string) *Ledger {
-		l, err := open(t.Context(), path(name), true, 50*time.Millisecond)
+		l, err := open(t.Context(), path(name), how{true, 50 * time.Millisecond, network})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +191,17 @@ func TestMessages(t *testing.T) {
 	refused("not a database", write("text.db", strings.Repeat("not a database\n", 100)))
 	refused("not a database, short", write("short.db", "x"))
 	refused("below a file", filepath.Join(write("file", "x"), "ledger.db"))
-	_, err := OpenExisting(t.Context(), path("none.db"))
+	_, err := open(t.Context(), path("a/b/nfs.db"), how{true, patience, func(at string) (string, error) {
+		if at != dir {
+			t.Errorf("the file system of %s was looked at, want that of %s", at, dir)
+		}
+		return "nfs", nil
+	}})
+	says("on a network file system", err)
+	if _, err := os.Stat(path("a")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something was made there: %v", err)
+	}
+	_, err = OpenExisting(t.Context(), path("none.db"))
 	says("none there", err)
 
 	other, err := sql.Open("sqlite", path("other.db"))

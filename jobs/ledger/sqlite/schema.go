@@ -46,7 +46,7 @@ func (l *Ledger) inspect(ctx context.Context, q querier) (fresh bool, err error)
 		FROM pragma_user_version AS v, pragma_application_id AS a`).Scan(&version, &app, &tables)
 	switch {
 	case err != nil:
-		return false, l.explain(opening, err)
+		return false, l.explain(toOpen, err)
 	case version == 0 && app == 0 && tables == 0:
 		return true, nil
 	case app != applicationID:
@@ -63,7 +63,7 @@ func (l *Ledger) inspect(ctx context.Context, q querier) (fresh bool, err error)
 // lay makes the tables, unless another process has just done so.
 func (l *Ledger) lay(ctx context.Context) error {
 	made := false
-	err := l.transact(ctx, opening, func(ctx context.Context, tx *sql.Tx) error {
+	err := l.transact(ctx, toOpen, func(ctx context.Context, tx *sql.Tx) error {
 		fresh, err := l.inspect(ctx, tx)
 		if err != nil || !fresh {
 			return err
@@ -90,7 +90,7 @@ func (l *Ledger) logAhead(ctx context.Context) error {
 			return l.problem("SQLite cannot keep a write-ahead log there (its journal mode is "+mode+")",
 				"name a file on a local disk of this machine with --ledger")
 		case !busy(err) || waited >= l.patience:
-			return l.explain(opening, err)
+			return l.explain(toOpen, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -51,7 +51,7 @@ func (l *Ledger) Close() error {
 // Append implements ledger.Ledger.
 func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
 	last := after
-	err := l.transact(ctx, writing, func(ctx context.Context, tx *sql.Tx) error {
+	err := l.transact(ctx, toWrite, func(ctx context.Context, tx *sql.Tx) error {
 		var row, seq, highest int64
 		err := tx.QueryRowContext(ctx, `SELECT id, seq, epoch FROM run WHERE job = ? AND run = ?`, id.Job, id.Run).Scan(&row, &seq, &highest)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -204,7 +204,7 @@ func (l *Ledger) Events(ctx context.Context, id ledger.ID, after int64) ([]ledge
 	rows, err := l.db.QueryContext(ctx, `SELECT event.data FROM event JOIN run ON run.id = event.run
 		WHERE run.job = ? AND run.run = ? AND event.seq > ? ORDER BY event.seq`, id.Job, id.Run, after)
 	if err != nil {
-		return nil, l.failed(reading, err)
+		return nil, l.failed(toRead, err)
 	}
 	events, err := decode(rows)
 	if err != nil || len(events) > 0 {
@@ -222,7 +222,7 @@ func (l *Ledger) readError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return l.failed(reading, err)
+	return l.failed(toRead, err)
 }
 
 // decode reads the stored events of a query, and closes it.
