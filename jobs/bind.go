@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,6 +33,7 @@ func Bind(ctx context.Context, plan *Plan, connect Connect) (*Bound, error) {
 		b.sequence()
 	}
 	if len(b.problems) > 0 {
+		slices.SortStableFunc(b.problems, func(p, q configs.Problem) int { return cmp.Compare(p.Line, q.Line) })
 		return nil, b.problems
 	}
 	return b.out, nil

@@ -41,8 +41,11 @@ func (b *binder) importStep(i int, s PlanStep, bound *BoundStep) error {
 		in.Path, in.Server = s.Source.Path, s.Source.Server
 		b.headerKnown(s, "guard.header", in)
 	} else if in.By = b.filledBy(i, part.File); in.By < 0 {
-		b.wrong(s, "import", `write source = "path"; or source = "server" to load what the model holds`,
-			"import %q reads server file %q, which gets no bytes in this run", found.name, in.File.Name)
+		why, instead := b.unfilled(i, part.File)
+		if instead == "" {
+			instead = `write source = "path"; or source = "server" to load what the model holds`
+		}
+		b.wrong(s, "import", instead, "import %q reads server file %q, which gets no bytes in this run%s", found.name, in.File.Name, why)
 	} else {
 		b.headerKnown(s, "guard.header", in)
 		b.guardUpload(in)
@@ -134,6 +137,21 @@ func (b *binder) filledBy(i int, file string) int {
 	return -1
 }
 
+// unfilled says of an upload step that fills a server file why it does not for step i, and
+// what to do about that; nothing if there is none.
+func (b *binder) unfilled(i int, file string) (why, instead string) {
+	for j, s := range b.plan.Steps {
+		if s.Verb != configs.Upload || b.out.Steps[j].Object.ID != file || b.out.Steps[j].Model != b.out.Steps[i].Model || s.Skip {
+			continue
+		}
+		if b.user(j) != b.user(i) {
+			return fmt.Sprintf(": step %q uploads it with another login, and uploads are private", s.Name), "upload and import with one connection"
+		}
+		return fmt.Sprintf(": step %q uploads it, and this step does not wait for that", s.Name), fmt.Sprintf("write needs = [%q]", s.Name)
+	}
+	return "", ""
+}
+
 // user is the id of the login of a step.
 func (b *binder) user(i int) string { return b.out.Users[b.out.Steps[i].Connection].ID }
 
@@ -197,9 +215,13 @@ func (b *binder) processFile(i int, s PlanStep, bound *BoundStep, part ImportPar
 	if f, ok := sources[part.File]; ok {
 		in.Path, in.Server, in.Guard = f.Source.Path, f.Source.Server, guardOf(f.Guard)
 		b.headerKnown(s, "files."+configs.QuoteKey(label(f.File))+".guard.header", in)
-	} else if in.By = b.filledBy(i, part.File); in.By < 0 {
-		b.wrong(s, "process", fmt.Sprintf(`write files = { %q = "path" }; or "server" in place of the path to load what the model holds`, in.File.Name),
-			"import %q in process %q reads server file %q, which gets no bytes in this run", part.Object.Name, bound.Object.Name, in.File.Name)
+	} else if in.By = b.filledBy(i, part.File); in.By < 0 && len(sources) == len(s.Files) { // else one is misspelt
+		why, instead := b.unfilled(i, part.File)
+		if instead == "" {
+			instead = fmt.Sprintf(`write files = { %q = "path" }; or "server" in place of the path to load what the model holds`, in.File.Name)
+		}
+		b.wrong(s, "process", instead, "import %q in process %q reads server file %q, which gets no bytes in this run%s",
+			part.Object.Name, bound.Object.Name, in.File.Name, why)
 	}
 	bound.Reads = append(bound.Reads, in)
 	return nil
@@ -230,6 +252,7 @@ func (b *binder) sources(s PlanStep, bound *BoundStep, d anaplan.ProcessDetail) 
 	if err != nil {
 		return nil // reported where it is needed
 	}
+	files = slices.DeleteFunc(slices.Clone(files), func(n item) bool { return !isSource(n.id) })
 	all := map[string]configs.StepFile{}
 	for _, f := range s.Files {
 		key := "files." + configs.QuoteKey(label(f.File))
@@ -262,6 +285,9 @@ func (b *binder) serverFile(s PlanStep, bound *BoundStep) (item, bool, error) {
 	if err != nil {
 		return item{}, false, b.access(s, bound, err)
 	}
+	if s.Verb == configs.Upload && !slices.ContainsFunc(files, func(n item) bool { return n.id == s.Object.ID || n.name == s.Object.Name }) {
+		files = slices.DeleteFunc(slices.Clone(files), func(n item) bool { return !isSource(n.id) }) // what to write instead
+	}
 	found, ok := b.find(s, string(s.Verb), s.Object, files, fmt.Sprintf("among the server files of model %q", bound.Model.Name))
 	if ok {
 		bound.Object = ledger.ObjectRef{ID: found.id, Name: found.name}
@@ -269,12 +295,15 @@ func (b *binder) serverFile(s PlanStep, bound *BoundStep) (item, bool, error) {
 	return found, ok, nil
 }
 
+// isSource says whether a server file can be uploaded to (anaplan-api.md 1.2).
+func isSource(id string) bool { return strings.HasPrefix(id, "113") }
+
 func (b *binder) uploadStep(s PlanStep, bound *BoundStep) error {
 	found, ok, err := b.serverFile(s, bound)
 	if err != nil || !ok {
 		return err
 	}
-	if !strings.HasPrefix(found.id, "113") { // anything else would become a new file (anaplan-api.md 9.3)
+	if !isSource(found.id) { // anything else would become a new file (anaplan-api.md 9.3)
 		b.wrong(s, "upload", "name a file that an import reads", "%q (%s) is the output of an export", found.name, found.id)
 		return nil
 	}

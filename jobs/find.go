@@ -89,19 +89,19 @@ func unique(items []item) []item {
 	return all
 }
 
-// mostCandidates is how many names an error lists.
-const mostCandidates = 5
+func choices(items []item) string { return listed(items, 5) }
 
-func choices(items []item) string {
+// listed names so many of some things.
+func listed(items []item, most int) string {
 	var all []string
-	for _, n := range items[:min(len(items), mostCandidates)] {
+	for _, n := range items[:min(len(items), most)] {
 		all = append(all, fmt.Sprintf("%q (%s)", n.name, n.id))
 	}
 	switch {
 	case len(items) == 0:
 		return "nothing: there is none"
-	case len(items) > mostCandidates:
-		all = append(all, fmt.Sprintf("or one of %d more", len(items)-mostCandidates))
+	case len(items) > most:
+		all = append(all, fmt.Sprintf("or one of %d more", len(items)-most))
 	}
 	return strings.Join(all, ", ")
 }
@@ -109,8 +109,17 @@ func choices(items []item) string {
 // candidates lists the things whose names are nearest to one that is not there.
 func candidates(wanted string, items []item) string {
 	near := slices.Clone(items)
-	slices.SortStableFunc(near, func(a, b item) int { return distance(wanted, a.name) - distance(wanted, b.name) })
-	return choices(near)
+	slices.SortStableFunc(near, func(a, b item) int { return far(wanted, a.name) - far(wanted, b.name) })
+	return listed(near, 3)
+}
+
+// far is how far a name is from the wanted one: what begins with it, as whoever shortens a
+// name means, is as near as one letter.
+func far(wanted, name string) int {
+	if len(wanted) >= 3 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(wanted)) {
+		return min(1, distance(wanted, name))
+	}
+	return distance(wanted, name)
 }
 
 // distance is how many letters two names are apart; case and blanks count little.

@@ -44,7 +44,13 @@ type night struct {
 // say against us, and every fault must have fired.
 func newNight(t *testing.T, o simulator.Options) *night {
 	t.Helper()
-	n := &night{t: t, sim: simulator.New(sample.Company(), o), ledger: &memory.Ledger{}, dir: t.TempDir()}
+	return newNightOf(t, sample.Company(), o)
+}
+
+// newNightOf is newNight at another company, whose users include the sample's.
+func newNightOf(t *testing.T, c *simulator.Company, o simulator.Options) *night {
+	t.Helper()
+	n := &night{t: t, sim: simulator.New(c, o), ledger: &memory.Ledger{}, dir: t.TempDir()}
 	if err := fs.WalkDir(sample.Data(), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
