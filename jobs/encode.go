@@ -23,7 +23,7 @@ type encodedJob struct {
 func EncodeJob(job *configs.Job) (json.RawMessage, error) {
 	kept := *job
 	kept.Positions, kept.Warnings = nil, nil
-	kept.Defaults = configs.Step{Wait: job.Defaults.Wait} // the steps have taken theirs
+	kept.Defaults = configs.Step{Wait: job.Defaults.Wait, Retry: job.Defaults.Retry} // the steps have taken theirs
 	if job.Inline != nil {
 		inline := *job.Inline
 		inline.Positions = nil

@@ -77,6 +77,37 @@ func newNightOf(t *testing.T, c *simulator.Company, o simulator.Options) *night 
 	return n
 }
 
+// newLeanNight is a night with little data, for tests of many nights.
+func newLeanNight(t *testing.T, o simulator.Options) *night {
+	t.Helper()
+	c := sample.Company()
+	for i := range c.Workspaces {
+		for j := range c.Workspaces[i].Models {
+			for k := range c.Workspaces[i].Models[j].Modules {
+				m := &c.Workspaces[i].Models[j].Modules[k]
+				m.Cells = firstLines(m.Cells, 20)
+			}
+		}
+	}
+	n := newNightOf(t, c, o)
+	for _, name := range []string{"sales.csv", "rates.csv", "expired.csv"} {
+		path := filepath.Join(n.dir, name)
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(path, []byte(firstLines(string(data), 25)), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+func firstLines(text string, most int) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[:min(len(lines), most)], "")
+}
+
 func (n *night) close() {
 	n.t.Helper()
 	_ = n.source.Logout(context.Background()) // nothing hangs on it

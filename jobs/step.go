@@ -55,7 +55,7 @@ func (s *step) do(ctx context.Context) *ending {
 // again repeats what did not happen, as often and with the waits that the job says.
 // What a task did has happened: it is not repeated from here.
 func (s *step) again(ctx context.Context, f func(context.Context) *ending) *ending {
-	tries, wait := s.retry()
+	tries, wait := retry(s.plan.Retry)
 	for try := 1; ; try++ {
 		end := f(ctx)
 		if end == nil || !end.Again || try >= tries {
@@ -67,21 +67,6 @@ func (s *step) again(ctx context.Context, f func(context.Context) *ending) *endi
 		wait = longer(wait)
 	}
 }
-
-// retry is how often what did not happen is tried in all, and the first wait.
-func (s *step) retry() (tries int, wait time.Duration) {
-	tries, wait = s.plan.Retry.Tries, s.plan.Retry.Wait
-	if tries == 0 {
-		tries = 3
-	}
-	if wait == 0 {
-		wait = 30 * time.Second
-	}
-	return tries, wait
-}
-
-// longer is the wait after one that did not help.
-func longer(wait time.Duration) time.Duration { return min(2*wait, max(wait, 10*time.Minute)) }
 
 // try makes one attempt at the step.
 func (s *step) try(ctx context.Context) *ending {

@@ -136,9 +136,13 @@ func (s *step) patient(ctx context.Context, f func() error) error {
 // retry says. It is for what only reads: what a task left must not be lost for a moment's
 // outage.
 func (s *step) insist(ctx context.Context, f func() error) error {
-	tries, wait := s.retry()
+	return insist(ctx, s.plan.Retry, func() error { return s.patient(ctx, f) })
+}
+
+func insist(ctx context.Context, r configs.Retry, f func() error) error {
+	tries, wait := retry(r)
 	for try := 1; ; try++ {
-		err := s.patient(ctx, f)
+		err := f()
 		if err == nil || ctx.Err() != nil || try >= tries || !explain(err).Again {
 			return err
 		}
@@ -148,6 +152,21 @@ func (s *step) insist(ctx context.Context, f func() error) error {
 		wait = longer(wait)
 	}
 }
+
+// retry is how often what did not happen is tried in all, and the first wait.
+func retry(r configs.Retry) (tries int, wait time.Duration) {
+	tries, wait = r.Tries, r.Wait
+	if tries == 0 {
+		tries = 3
+	}
+	if wait == 0 {
+		wait = 30 * time.Second
+	}
+	return tries, wait
+}
+
+// longer is the wait after one that did not help.
+func longer(wait time.Duration) time.Duration { return min(2*wait, max(wait, 10*time.Minute)) }
 
 // why is the reason that an error tells, or that the model's status tells of a call that
 // hung.
@@ -184,13 +203,17 @@ func (s *step) status(ctx context.Context) (anaplan.ModelStatus, error) {
 	return s.client.Status(short, s.model())
 }
 
-// resolve binds the plan, and waits while Anaplan or a model is away: nothing was started.
+// resolve binds the plan. It waits while Anaplan or a model is away, and repeats what had
+// no answer, as the job's defaults say: nothing was started.
 func (r *run) resolve(ctx context.Context) (b *Bound, err error) {
-	err = waits(ctx, r.req.Plan.Job.Defaults.Wait, func() error {
+	defaults := r.req.Plan.Job.Defaults
+	bind := func() error {
 		b, err = Bind(ctx, r.req.Plan, r.Connect)
 		return err
-	}, refusal, func(why reason, err error) error {
+	}
+	tell := func(why reason, err error) error {
 		return r.record(ctx, "", ledger.Warned{Text: fmt.Sprintf("waits: %s: %v", why, err)})
-	})
+	}
+	err = insist(ctx, defaults.Retry, func() error { return waits(ctx, defaults.Wait, bind, refusal, tell) })
 	return b, err
 }

@@ -1,0 +1,149 @@
+package jobs
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+var every = flag.Bool("every", false, "disturb every request in every way, not each in one")
+
+// disturbances are what happens to one request of a night. onStart is the verdict of a
+// step whose start it hits; every other request is repeated, and the night is ok.
+var disturbances = []struct {
+	name    string
+	fault   simulator.Fault
+	onStart ledger.Verdict
+}{
+	{"429", simulator.Fault{Status: 429, RetryAfter: "7"}, ledger.OK},
+	{"429 page", simulator.Fault{Status: 429, Body: "html"}, ledger.OK},
+	{"500", simulator.Fault{Status: 500}, ledger.Unsure},
+	{"500 after it took effect", simulator.Fault{Status: 500, Took: true}, ledger.Unsure},
+	{"502 page", simulator.Fault{Status: 502, Body: "html"}, ledger.Unsure},
+	{"502 page after it took effect", simulator.Fault{Status: 502, Body: "html", Took: true}, ledger.Unsure},
+	{"503 page", simulator.Fault{Status: 503, Body: "html"}, ledger.Unsure},
+	{"reset before it took effect", simulator.Fault{Drop: "before"}, ledger.Unsure},
+	{"reset after it took effect", simulator.Fault{Drop: "after"}, ledger.Unsure},
+	{"half an answer", simulator.Fault{Truncate: true}, ledger.Unsure},
+	{"slow", simulator.Fault{Delay: 40 * time.Second}, ledger.OK},
+	{"no answer for six minutes", simulator.Fault{Delay: 6 * time.Minute}, ledger.Unsure},
+	{"dead token", simulator.Fault{ExpireToken: true}, ledger.OK},
+	{"401", simulator.Fault{Status: 401, Body: "empty"}, ledger.OK},
+}
+
+func isStart(r simulator.Request) bool {
+	return r.Method == "POST" && strings.HasSuffix(r.Path, "/tasks")
+}
+
+// TestOneDisturbedRequest disturbs every request of a job with every verb in turn. A
+// start whose answer is lost ends as unsure, and nothing is started again; everything
+// else ends as if nothing had happened.
+func TestOneDisturbedRequest(t *testing.T) {
+	requests, undisturbed, tasks := 0, []byte(nil), 0
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		s := n.run(t.Context(), sampleNight(n)...)
+		requests, undisturbed, tasks = len(n.sim.Requests()), n.sim.Snapshot(), len(n.sim.Tasks())
+		if s.End.Code != 0 {
+			t.Fatal(messages(s))
+		}
+	})
+	t.Logf("%d requests", requests)
+	for nth := 1; nth <= requests; nth++ {
+		for i, d := range disturbances {
+			if !*every && (nth+i)%len(disturbances) != 0 {
+				continue
+			}
+			t.Run(fmt.Sprintf("%d/%s", nth, d.name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					fault := d.fault
+					fault.Nth = nth
+					n := newLeanNight(t, simulator.Options{Faults: []simulator.Fault{fault}})
+					defer n.close()
+					s := n.run(t.Context(), sampleNight(n)...)
+					n.judgeDisturbed(s, d.onStart, undisturbed, tasks)
+				})
+			})
+		}
+	}
+}
+
+// judgeDisturbed holds a disturbed night against what must be true of it.
+func (n *night) judgeDisturbed(s ledger.State, onStart ledger.Verdict, undisturbed []byte, tasks int) {
+	n.t.Helper()
+	all := n.sim.Requests()
+	i := slices.IndexFunc(all, func(r simulator.Request) bool { return r.Faulted })
+	if i < 0 {
+		n.t.Fatal("nothing was disturbed")
+	}
+	hit := all[i]
+	n.onceEach(s)
+	if hit.Status == 401 && hit.Path == "/token/authenticate" { // a refused login is final
+		if s.End.Code != ledger.CodePermission || len(n.sim.Tasks()) > 0 {
+			n.t.Errorf("the login was refused: code %d\n%s", s.End.Code, messages(s))
+		}
+		return
+	}
+	if !isStart(hit) || onStart == ledger.OK {
+		if s.End.Code != 0 || !s.Closed() || len(n.sim.Tasks()) != tasks {
+			n.t.Errorf("%s %s was disturbed: code %d, %d tasks\n%s", hit.Method, hit.Path, s.End.Code, len(n.sim.Tasks()), messages(s))
+		} else if !bytes.Equal(n.sim.Snapshot(), undisturbed) {
+			n.t.Errorf("%s %s was disturbed: the models hold something else", hit.Method, hit.Path)
+		}
+		return
+	}
+	if s.End.Code != ledger.CodeUnsure || s.End.Verdict != ledger.Unsure || s.End.Next == "" || s.Closed() {
+		n.t.Errorf("%s was disturbed: code %d\n%s", hit.Path, s.End.Code, messages(s))
+	}
+	unsure := 0
+	for _, st := range s.Steps {
+		if st.End == nil {
+			n.t.Errorf("step %q has no end", st.Plan.Name)
+			continue
+		}
+		if st.End.Verdict == ledger.Unsure {
+			unsure++
+			if in := st.Intents[len(st.Intents)-1]; in.Outcome != ledger.IntentOpen || st.End.Cause != ledger.CauseStartUnknown {
+				n.t.Errorf("the intent is %s, the cause %s", in.Outcome, st.End.Cause)
+			}
+		}
+	}
+	if unsure != 1 {
+		n.t.Errorf("%d steps are unsure", unsure)
+	}
+}
+
+// onceEach checks, by the simulator's record, that no step's object was started more
+// often than the step's intents say, and not more than once for each step.
+func (n *night) onceEach(s ledger.State) {
+	n.t.Helper()
+	started := map[string]int{}
+	for _, task := range n.sim.Tasks() {
+		started[task.Model+"/"+task.ObjectID]++
+	}
+	allowed := map[string]int{}
+	for _, st := range s.Steps {
+		for _, in := range st.Intents {
+			if in.Outcome == ledger.IntentStarted || in.Outcome == ledger.IntentOpen || in.Outcome == ledger.IntentPending {
+				allowed[st.Model.Name+"/"+st.Object.ID]++
+			}
+		}
+		if live := slices.DeleteFunc(slices.Clone(st.Intents), func(in ledger.IntentState) bool { return in.Outcome == ledger.IntentRefused }); len(live) > 1 {
+			n.t.Errorf("step %q has %d intents that may have started a task", st.Plan.Name, len(live))
+		}
+	}
+	for object, count := range started {
+		if count > allowed[object] {
+			n.t.Errorf("%s was started %d times, recorded are %d", object, count, allowed[object])
+		}
+	}
+}
