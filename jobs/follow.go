@@ -78,10 +78,9 @@ type watching struct {
 	canceled time.Time // when we asked for a cancel
 }
 
-// follow polls a task until it has ended. ok is false if its end is not known; then the
-// ending says why, or is nil because the run was stopped. A ledger that fails keeps nobody
-// from watching.
-func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task, late *overdue, ok bool, end *ending) {
+// follow polls a task until it has ended. An ending says why its end is not known. A
+// ledger that fails keeps nobody from watching.
+func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task, late *overdue, end *ending) {
 	w := &watching{task: task, since: time.Now()}
 	for {
 		t, err := s.poll(ctx, task.ID)
@@ -89,20 +88,20 @@ func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task
 		case err == nil:
 			w.outage, w.gone = time.Time{}, time.Time{}
 			if s.seen(w, t) {
-				return t, w.overdue, true, nil
+				return t, w.overdue, nil
 			}
 		case ctx.Err() != nil: // below
 		default:
 			if end := s.pollFailed(w, err); end != nil {
-				return t, nil, false, end
+				return t, nil, end
 			}
 		}
 		if ctx.Err() != nil {
 			s.leave(ctx, w)
-			return t, nil, false, nil
+			return t, nil, stopEnding()
 		}
 		if end := s.limits(ctx, w); end != nil {
-			return t, nil, false, end
+			return t, nil, end
 		}
 		sleep(ctx, min(s.run.pollEvery(time.Since(w.since)), max(time.Second, s.left(w))))
 	}

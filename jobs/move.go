@@ -87,7 +87,7 @@ func (s *step) fetch(ctx context.Context) *ending {
 		if len(out.Targets) == 0 {
 			continue
 		}
-		if end := s.download(ctx, out); end == nil || end.Verdict != ledger.OK {
+		if end := s.download(ctx, out); end.stopped || end.Verdict != ledger.OK {
 			return end
 		}
 	}

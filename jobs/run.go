@@ -38,7 +38,7 @@ type recordRequest struct {
 
 type stepEnd struct {
 	step int
-	end  *ending // nil: it did not end, the run was stopped
+	end  *ending
 }
 
 func newRun(r *Runner, req Request) *run {
@@ -111,7 +111,7 @@ func (r *run) steps(ctx context.Context, b *Bound) (ledger.State, error) {
 			q.reply <- r.record(ctx, q.step, q.bodies...)
 		case e := <-r.ends:
 			running--
-			if e.end == nil {
+			if e.end.stopped {
 				// It is not recorded as ended: it can be continued.
 				st[e.step] = standing{end: &ledger.StepEnded{Verdict: ledger.Blocked}}
 				continue

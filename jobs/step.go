@@ -26,14 +26,20 @@ type ending struct {
 	ledger.StepEnded
 	Again bool // it did not happen, and trying again may help
 	Runs  bool // its task may still run: nothing else may start on its model
+
+	// stopped: the run was stopped before the step's end was known. It is not recorded as
+	// ended, so that it can be continued.
+	stopped bool
 }
+
+// stopEnding is the ending of a step that was stopped.
+func stopEnding() *ending { return &ending{stopped: true} }
 
 func newStep(r *run, i int) *step {
 	return &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i]}
 }
 
-// do runs the step with its tries. Nil means that the run was stopped before the step's
-// end was known.
+// do runs the step with its tries.
 func (s *step) do(ctx context.Context) *ending {
 	try := 0
 	return s.again(ctx, func(ctx context.Context) *ending {
@@ -58,11 +64,11 @@ func (s *step) again(ctx context.Context, f func(context.Context) *ending) *endi
 	tries, wait := retry(s.plan.Retry)
 	for try := 1; ; try++ {
 		end := f(ctx)
-		if end == nil || !end.Again || try >= tries {
+		if end.stopped || !end.Again || try >= tries {
 			return end
 		}
 		if !sleep(ctx, wait) {
-			return nil
+			return stopEnding()
 		}
 		wait = longer(wait)
 	}
@@ -99,8 +105,8 @@ func (s *step) try(ctx context.Context) *ending {
 
 // attend watches a started task to its end and collects what it left.
 func (s *step) attend(ctx context.Context, task anaplan.Task) *ending {
-	last, late, ok, end := s.follow(ctx, task)
-	if !ok {
+	last, late, end := s.follow(ctx, task)
+	if end != nil {
 		return end
 	}
 	// The task has ended: what it left is fetched even if the run was stopped meanwhile,
@@ -109,15 +115,13 @@ func (s *step) attend(ctx context.Context, task anaplan.Task) *ending {
 	defer cancel()
 	found := s.collect(ctx, last)
 	if ctx.Err() != nil {
-		return nil
+		return stopEnding()
 	}
 	s.note(found.events...)
 	verdict := late.apply(judge(s.judged(last, found)))
 	if verdict.Verdict == ledger.OK && s.plan.Verb == configs.Export {
-		if end := s.again(ctx, s.fetch); end == nil || end.Verdict != ledger.OK {
-			if end != nil {
-				end.Again = false // the export ran
-			}
+		if end := s.again(ctx, s.fetch); end.stopped || end.Verdict != ledger.OK {
+			end.Again = false // the export ran
 			return end
 		}
 	}
@@ -139,11 +143,11 @@ func (s *step) record(bodies ...ledger.Body) error {
 	return <-reply
 }
 
-// failed explains an error of this step. An error that only says that the run was
-// stopped gives nil: the step did not end.
+// failed explains an error of this step. One that only says that the run was stopped is
+// no end of the step.
 func (s *step) failed(ctx context.Context, doing string, err error) *ending {
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
-		return nil
+		return stopEnding()
 	}
 	e := explain(err)
 	e.Message = fmt.Sprintf("%s: %s: %s", s.describe(), doing, e.Message)

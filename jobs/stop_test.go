@@ -1,0 +1,174 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// slowed are delays that let a stop meet requests on their way.
+var slowed = []simulator.Fault{
+	{Method: "POST", Path: `/tasks$`, Delay: 3 * time.Second, Count: -1},
+	{Path: `/chunks`, Delay: 700 * time.Millisecond, Count: -1},
+	{Method: "GET", Path: `/(imports|users)`, Delay: 300 * time.Millisecond, Count: -1},
+}
+
+// TestStopAtAnyMoment stops a night at many moments, by each signal.
+func TestStopAtAnyMoment(t *testing.T) {
+	var whole time.Duration
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{Faults: slowed})
+		defer n.close()
+		began := time.Now()
+		if s := n.run(t.Context(), sampleNight(n)...); s.End.Code != 0 {
+			t.Fatal(messages(s))
+		}
+		whole = time.Since(began)
+	})
+	moments := 36
+	if *every {
+		moments = 400
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range moments {
+		at := time.Duration((float64(i) + rng.Float64()) / float64(moments) * float64(whole))
+		signal := []string{"SIGINT", "SIGTERM", "SIGHUP"}[i%3]
+		t.Run(fmt.Sprintf("%s at %s", signal, at.Round(time.Millisecond)), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { stopAt(t, signal, at) })
+		})
+	}
+}
+
+func stopAt(t *testing.T, signal string, at time.Duration) {
+	n := newLeanNight(t, simulator.Options{Faults: slowed})
+	n.mayNotFire = true
+	defer n.close()
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	var stopped time.Time
+	timer := time.AfterFunc(at, func() {
+		stopped = time.Now()
+		stop(&Stopped{Signal: signal})
+	})
+	defer timer.Stop()
+	s := n.run(ctx, sampleNight(n)...)
+	if stopped.IsZero() {
+		t.Fatal("the run ended before it was stopped")
+	}
+	if took := time.Since(stopped); took > 4*time.Second {
+		t.Errorf("it took %s to end", took)
+	}
+	n.onceEach(s)
+	unsure := slices.ContainsFunc(s.Steps, func(st ledger.StepState) bool { return st.End != nil && st.End.Verdict == ledger.Unsure })
+	want := map[string]int{"SIGINT": ledger.CodeInterrupt, "SIGTERM": ledger.CodeTerminate, "SIGHUP": ledger.CodeTerminate}[signal]
+	if unsure {
+		want = ledger.CodeUnsure
+	}
+	if s.End == nil || s.End.Code != want || s.Stop == nil || s.Stop.Signal != signal || s.Closed() {
+		t.Errorf("it ended with %+v, want code %d; stop %+v", s.End, want, s.Stop)
+	}
+	for _, r := range n.sim.Requests() {
+		if r.At.After(stopped) && isStart(r) {
+			t.Errorf("a task was started %s after the stop", r.At.Sub(stopped))
+		}
+	}
+	for _, st := range s.Steps {
+		n.knowsNoMore(st, signal)
+	}
+}
+
+// knowsNoMore checks what is recorded of a stopped step against the simulator's record.
+func (n *night) knowsNoMore(st ledger.StepState, signal string) {
+	n.t.Helper()
+	deletes := map[string]int{}
+	for _, r := range n.sim.Requests() {
+		if r.Method == "DELETE" {
+			deletes[r.Path[strings.LastIndex(r.Path, "/")+1:]]++
+		}
+	}
+	for _, in := range st.Intents {
+		if in.Outcome == ledger.IntentPending {
+			n.t.Errorf("step %q: intent %d is pending", st.Plan.Name, in.Number)
+		}
+		if in.Outcome != ledger.IntentStarted {
+			continue
+		}
+		tasks := n.sim.Tasks()
+		task := tasks[slices.IndexFunc(tasks, func(r simulator.TaskRecord) bool { return r.ID == in.Task })]
+		if !in.Ended.IsZero() {
+			if task.Ended.IsZero() || in.Ended.Before(task.Ended) || in.State != task.State {
+				n.t.Errorf("step %q: task recorded as %s, it is %s", st.Plan.Name, in.State, task.State)
+			}
+			continue
+		}
+		if st.End != nil {
+			n.t.Errorf("step %q ended %s, and its task is not known to have", st.Plan.Name, st.End.Verdict)
+		}
+		if asked := deletes[in.Task] > 0; asked != (signal == "SIGINT") {
+			n.t.Errorf("step %q: a cancel was asked for: %v, after %s", st.Plan.Name, asked, signal)
+		}
+		if len(st.Warnings) == 0 {
+			n.t.Errorf("step %q: nothing is said of its task", st.Plan.Name)
+		}
+	}
+	if st.End != nil && st.End.Verdict == ledger.OK && st.Plan.Verb != "upload" && st.Plan.Verb != "download" && (len(st.Intents) == 0 || st.Intents[len(st.Intents)-1].Ended.IsZero()) {
+		n.t.Errorf("step %q is ok without a task that ended", st.Plan.Name)
+	}
+	if st.End != nil && st.End.Verdict == ledger.OK && (st.Plan.Verb == "upload" && len(st.Uploads) == 0 || (st.Plan.Verb == "download" || st.Plan.Verb == "export") && len(st.Targets) == 0) {
+		n.t.Errorf("step %q is ok and moved no file", st.Plan.Name)
+	}
+	if st.End != nil && (st.End.Cause == ledger.CauseInternal || st.End.Verdict == ledger.Partial || st.End.Verdict == ledger.Failed) {
+		n.t.Errorf("step %q ended %s (%s): %s", st.Plan.Name, st.End.Verdict, st.End.Cause, st.End.Message)
+	}
+}
+
+// TestOnStopDecides is the step's own word on what a stop does with its task.
+func TestOnStopDecides(t *testing.T) {
+	for _, tc := range []struct {
+		signal, onStop string
+		cancels        bool
+	}{{"SIGINT", "", true}, {"SIGTERM", "", false}, {"SIGINT", "detach", false}, {"SIGTERM", "cancel", true}} {
+		t.Run(tc.signal+" "+tc.onStop, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newLeanNight(t, slowTasks())
+				defer n.close()
+				ctx, stop := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Minute, func() { stop(&Stopped{Signal: tc.signal}) })
+				step := loadSales(n, 1000)
+				step.OnStop = tc.onStop
+				s := n.run(ctx, step)
+				asked := len(s.Steps[0].Cancelled) == 1
+				if asked != tc.cancels || s.Steps[0].End != nil || len(s.Steps[0].Intents) != 1 {
+					t.Errorf("a cancel was asked for: %v, want %v; %+v", asked, tc.cancels, s.Steps[0])
+				}
+				time.Sleep(time.Hour)
+				state := n.sim.Tasks()[0].State
+				if want := map[bool]string{true: "CANCELLED", false: "COMPLETE"}[tc.cancels]; state != want {
+					t.Errorf("an hour later the task is %s, want %s", state, want)
+				}
+			})
+		})
+	}
+}
+
+// TestStopWhileNamesAreResolved stops before anything of the job's own has begun.
+func TestStopWhileNamesAreResolved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{Faults: []simulator.Fault{{Path: "/workspaces$", Delay: time.Minute}}})
+		defer n.close()
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { stop(&Stopped{Signal: "SIGTERM"}) })
+		s := n.run(ctx, sampleNight(n)...)
+		if s.End.Code != ledger.CodeTerminate || s.Stop == nil || len(n.sim.Tasks()) > 0 {
+			t.Errorf("%+v, %d tasks", s.End, len(n.sim.Tasks()))
+		}
+	})
+}
