@@ -40,17 +40,21 @@ func (j *Job) Expand(v Values) (*Job, error) {
 		c.Command = slices.Clone(c.Command)
 		out.OnEnd = &c
 	}
-	jobTexts(&out, func(key string, path bool, text *string) {
-		*text = e.expand(j.Positions, "", key, *text, path, nil)
+	jobTexts(&out, func(key string, kind textKind, text *string) {
+		*text = e.expand(j.Positions, "", key, *text, kind, nil)
 	})
+
+	e.settle(j.Positions, "", "anaplan.workspace", j.Workspace, &out.Workspace, workspaceID.read)
+	e.settle(j.Positions, "", "anaplan.model", j.Model, &out.Model, modelID.read)
 
 	out.Steps = make([]Step, 0, len(j.Steps))
 	first := map[string]Step{}
 	for i := range j.Steps {
 		for _, s := range e.unfold(j.Steps[i]) {
-			stepTexts(&s, func(key string, path bool, text *string) {
-				*text = e.expand(s.Positions, s.prefix(), key, *text, path, s.Each)
+			stepTexts(&s, func(key string, kind textKind, text *string) {
+				*text = e.expand(s.Positions, s.prefix(), key, *text, kind, s.Each)
 			})
+			e.settleStep(&j.Steps[i], &s)
 			if other, taken := first[s.Name]; taken {
 				e.problem(s.Positions, s.prefix(), "name", fault{fmt.Sprintf("the name %q is given twice, also in line %d", s.Name, other.Positions.Near("name").Line), "step names are unique in a job"})
 				continue
@@ -63,6 +67,30 @@ func (j *Job) Expand(v Values) (*Job, error) {
 		return nil, err
 	}
 	return &out, nil
+}
+
+// settleStep looks at what the decoder left alone because of a ${…}.
+func (e *expander) settleStep(was, now *Step) {
+	e.settle(now.Positions, now.prefix(), string(now.Verb), was.Object, &now.Object, func(r Ref) (Ref, *fault) { return readObject(now.Verb, r, true) })
+	e.settle(now.Positions, now.prefix(), "workspace", was.Workspace, &now.Workspace, workspaceID.read)
+	e.settle(now.Positions, now.prefix(), "model", was.Model, &now.Model, modelID.read)
+	if hasValue(was.Locale) && now.Locale != was.Locale {
+		if f := checkLocale(now.Locale); f != nil {
+			e.problem(now.Positions, now.prefix(), "locale", *f)
+		}
+	}
+}
+
+// settle tells ids from names where the decoder saw a ${…}.
+func (e *expander) settle(at Positions, prefix, key string, was Ref, now *Ref, read func(Ref) (Ref, *fault)) {
+	if !hasValue(was.ID) && !hasValue(was.Name) || *now == was {
+		return
+	}
+	ref, f := read(*now)
+	if f != nil {
+		e.problem(at, prefix, key, *f)
+	}
+	*now = ref
 }
 
 // An expander replaces ${…} and collects what is wrong.
@@ -89,7 +117,7 @@ func (e *expander) resolveParams() {
 			continue
 		}
 		key := "params." + QuoteKey(p.Name) + ".default"
-		v := e.expand(e.job.Positions, "", key, p.Default, false, nil)
+		v := e.expand(e.job.Positions, "", key, p.Default, plainText, nil)
 		e.params[p.Name] = v
 		if f := checkParam(p, v); f != nil {
 			e.problem(e.job.Positions, "", key, *f)
@@ -137,7 +165,7 @@ func (e *expander) unfold(s Step) []Step {
 
 // expand replaces what text holds, and makes a path absolute. What is wrong is noted
 // under key.
-func (e *expander) expand(at Positions, prefix, key, text string, path bool, each map[string]string) string {
+func (e *expander) expand(at Positions, prefix, key, text string, kind textKind, each map[string]string) string {
 	parts, faults := parseValue(text)
 	for _, f := range faults {
 		e.problem(at, prefix, key, f)
@@ -162,7 +190,7 @@ func (e *expander) expand(at Positions, prefix, key, text string, path bool, eac
 			continue
 		}
 		mask.WriteString("x")
-		if path && unsafeInPath(value) {
+		if kind != plainText && unsafeInPath(value) {
 			e.unsafe(at, prefix, key, p, value)
 			whole = false
 		}
@@ -175,12 +203,15 @@ func (e *expander) expand(at Positions, prefix, key, text string, path bool, eac
 		e.problem(at, prefix, key, fault{text + " is empty here", "give it a value"})
 		return text
 	}
-	if !path || text == "" {
+	if kind == plainText || text == "" {
 		return out
 	}
 	if climbs(out, mask.String()) {
 		e.problem(at, prefix, key, fault{fmt.Sprintf("%s becomes the path %s, which leaves its folder", text, out), "use values without dots and colons"})
 		return text
+	}
+	if kind == keyText {
+		return out
 	}
 	out, f := absolute(e.job.Dir, text, out)
 	if f != nil {

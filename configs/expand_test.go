@@ -102,6 +102,36 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+func TestExpandTellsIDsFromNames(t *testing.T) {
+	job := testJob()
+	job.Workspace.Name, job.Steps[0].Object.Name, job.Steps[0].Model.Name = "${params.file}", "${params.note}", "${params.env}"
+	got, err := job.Expand(testValues(map[string]string{"file": "0123456789abcdef0123456789abcdef", "note": "112000000001", "env": "prod"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := got.Steps[0]
+	if got.Workspace != (Ref{ID: "0123456789abcdef0123456789abcdef"}) || s.Object != (Ref{ID: "112000000001"}) || s.Model != (Ref{Name: "prod"}) {
+		t.Errorf("workspace %+v, import %+v, model %+v", got.Workspace, s.Object, s.Model)
+	}
+}
+
+func TestExpandLeavesSecretReferences(t *testing.T) {
+	job := &Job{File: "job.toml", Dir: "/jobs", Inline: &Connection{Region: "us1", Certificate: "${env.DATA}/c.pem", PrivateKey: "keys/${run.date}.pem", Passphrase: "env:P"}}
+	got, err := job.Expand(testValues(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := got.ConnectionFor(Step{}, nil)
+	if err != nil || c.Certificate != "/data/in/c.pem" || c.PrivateKey != "/jobs/keys/2026-11-25.pem" || c.Passphrase != "env:P" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	job.Inline.PrivateKey = "file:${env.DATA}/k.pem"
+	want := "job.toml: auth.private_key: a reference to a secret holds no ${…}; write it as it is, or the path of the file"
+	if p := job.checkValues(); p.Error() != want {
+		t.Errorf("%v", p)
+	}
+}
+
 func TestExpandSaysEverythingAtOnce(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -155,6 +185,15 @@ func TestExpandSaysEverythingAtOnce(t *testing.T) {
 		}, nil, `job.toml:20: step "spokes": for_each: gives more than 1000 steps; write fewer values`},
 		{"the year 10000", func(j *Job) { j.Steps[0].Prompts[0].Item = "${run.date+99999m}" }, nil,
 			`job.toml:13: step "load": prompts.Version: ${run.date+99999m} is in the year 10360; use a smaller shift`},
+		{"an id of another kind", func(j *Job) { j.Steps[0].Object.Name = "${params.file}" }, map[string]string{"file": "118000000001"},
+			`job.toml:11: step "load": import: 118000000001 is not the id of an import: these begin with 112; write process = "118000000001"`},
+		{"an id in another case", func(j *Job) { j.Model.Name = "${params.file}" }, map[string]string{"file": "abcdef0123456789abcdef0123456789"},
+			`job.toml:1: anaplan.model: the letters in the id of a model have another case; write "ABCDEF0123456789ABCDEF0123456789"`},
+		{"a locale", func(j *Job) { j.Steps[0].Locale = "${params.file}" }, map[string]string{"file": "german"},
+			`job.toml:10: step "load": locale: "german" is not a locale; write a language and a country, as in "en_US"`},
+		{"a certificate's folder", func(j *Job) { j.Connection, j.Inline = "", &Connection{Certificate: "certs/${params.file}.pem"} }, map[string]string{"file": "../x"},
+			`--param file: "../x" holds / or \ or .., and goes into a path (auth.certificate); give a plain name` + "\n" +
+				`--param file: "../x" holds / or \ or .., and goes into a path (step "load": source); give a plain name`},
 		{"both kinds", func(j *Job) { j.Steps[0].Source.Path = "${env.NO}/${params.file}" }, map[string]string{"file": "a/b"},
 			"job.toml:12: step \"load\": source: ${env.NO}: the environment has no variable NO; set it where the runner is started\n" +
 				`--param file: "a/b" holds / or \ or .., and goes into a path (step "load": source); give a plain name`},

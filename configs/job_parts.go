@@ -28,19 +28,27 @@ func refKey[T any](name string, form idForm, field func(*T) *Ref) key[T] {
 		if !ok {
 			return
 		}
-		if ref.ID == "" && form.wrong.MatchString(ref.Name) {
-			ref = Ref{ID: ref.Name}
-		}
-		if ref.ID != "" && !strings.Contains(ref.ID, "${") && !form.right.MatchString(ref.ID) {
-			if form.wrong.MatchString(ref.ID) {
-				s.wrong(e.at, e.name, fmt.Sprintf("the letters in the id of a %s have another case", form.what), fmt.Sprintf("write %q", form.fix(ref.ID)))
-			} else {
-				s.wrong(e.at, e.name, fmt.Sprintf("%q is not the id of a %s: these have 32 digits and letters from A to F", ref.ID, form.what), "copy the id again, or write the name")
-			}
+		ref, f := form.read(ref)
+		if f != nil {
+			s.wrong(e.at, e.name, f.what, f.instead)
 			return
 		}
 		*field(into) = ref
 	}}
+}
+
+// read tells an id from a name. One that still holds a ${…} stays as it is.
+func (form idForm) read(ref Ref) (Ref, *fault) {
+	if ref.ID == "" && form.wrong.MatchString(ref.Name) {
+		ref = Ref{ID: ref.Name}
+	}
+	switch {
+	case ref.ID == "" || hasValue(ref.ID) || form.right.MatchString(ref.ID):
+		return ref, nil
+	case form.wrong.MatchString(ref.ID):
+		return ref, &fault{fmt.Sprintf("the letters in the id of a %s have another case", form.what), fmt.Sprintf("write %q", form.fix(ref.ID))}
+	}
+	return ref, &fault{fmt.Sprintf("%q is not the id of a %s: these have 32 digits and letters from A to F", ref.ID, form.what), "copy the id again, or write the name"}
 }
 
 // ref is a name, or a table { id, name }.
@@ -83,27 +91,30 @@ func verbKey(verb Verb) key[Step] {
 			return
 		}
 		_, bare := e.value.(string)
-		id := ref.ID
-		if bare && objectID.MatchString(ref.Name) {
-			id = ref.Name
-		}
-		if id == "" || strings.Contains(id, "${") {
-			st.Object = ref
-			return
-		}
-		if !objectID.MatchString(id) {
-			s.wrong(e.at, e.name, fmt.Sprintf("%q is not an id: these have 12 digits", id), "copy the id again, or write the name")
-			return
-		}
-		if !slices.Contains(prefixes[verb], id[:3]) {
-			s.wrong(e.at, e.name, fmt.Sprintf("%s is not the id of %s: these begin with %s", id, ofVerb[verb], strings.Join(prefixes[verb], " or ")), otherVerb(id))
+		ref, f := readObject(verb, ref, bare)
+		if f != nil {
+			s.wrong(e.at, e.name, f.what, f.instead)
 			return
 		}
 		st.Object = ref
-		if bare {
-			st.Object = Ref{ID: id}
-		}
 	}}
+}
+
+// readObject tells an id from a name; bare is what was not written as { id, name }. One
+// that still holds a ${…} stays as it is.
+func readObject(verb Verb, ref Ref, bare bool) (Ref, *fault) {
+	if bare && ref.ID == "" && objectID.MatchString(ref.Name) {
+		ref = Ref{ID: ref.Name}
+	}
+	switch id := ref.ID; {
+	case id == "" || hasValue(id):
+		return ref, nil
+	case !objectID.MatchString(id):
+		return ref, &fault{fmt.Sprintf("%q is not an id: these have 12 digits", id), "copy the id again, or write the name"}
+	case !slices.Contains(prefixes[verb], id[:3]):
+		return ref, &fault{fmt.Sprintf("%s is not the id of %s: these begin with %s", id, ofVerb[verb], strings.Join(prefixes[verb], " or ")), otherVerb(id)}
+	}
+	return ref, nil
 }
 
 var ofVerb = map[Verb]string{Import: "an import", Export: "an export", Process: "a process", Action: "an action", Upload: "a file to upload to", Download: "a file to download"}
@@ -179,13 +190,20 @@ func (s scope) prompts(e entry) []Prompt {
 
 var localeForm = regexp.MustCompile(`^[a-z]{2,3}_[A-Z]{2}$`)
 
+func checkLocale(v string) *fault {
+	if localeForm.MatchString(v) {
+		return nil
+	}
+	return &fault{fmt.Sprintf("%q is not a locale", v), `write a language and a country, as in "en_US"`}
+}
+
 func setLocale(s scope, st *Step, e entry) {
 	v, ok := s.text(e)
 	if !ok {
 		return
 	}
-	if !localeForm.MatchString(v) && !strings.Contains(v, "${") {
-		s.wrong(e.at, e.name, fmt.Sprintf("%q is not a locale", v), `write a language and a country, as in "en_US"`)
+	if f := checkLocale(v); f != nil && !hasValue(v) {
+		s.wrong(e.at, e.name, f.what, f.instead)
 		return
 	}
 	st.Locale = v

@@ -6,44 +6,58 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+)
+
+// textKind says what a string is for.
+type textKind int
+
+const (
+	plainText textKind = iota
+	pathText           // of a source or target, which Expand makes absolute
+	keyText            // a path too, of a login's file: guarded like one, made absolute by [Connection.finish]
 )
 
 // jobTexts calls f for each string of j, outside its steps, in which ${…} is replaced.
 // The key is that of the problem and of the position. Not among them are names,
 // references to secrets, what has a fixed set of values, the timezone (run.date needs it)
 // and [defaults] (its values were taken by the steps).
-func jobTexts(j *Job, f func(key string, path bool, text *string)) {
-	f("connection", false, &j.Connection)
+func jobTexts(j *Job, f func(key string, kind textKind, text *string)) {
+	f("connection", plainText, &j.Connection)
 	refTexts("anaplan.workspace", &j.Workspace, f)
 	refTexts("anaplan.model", &j.Model, f)
 	if c := j.Inline; c != nil {
-		f("anaplan.region", false, &c.Region)
-		f("anaplan.urls.api", false, &c.APIURL)
-		f("anaplan.urls.auth", false, &c.AuthURL)
-		f("auth.certificate", false, &c.Certificate)
-		f("auth.user", false, &c.User)
-		f("anaplan.proxy", false, &c.Proxy)
-		f("anaplan.ca", false, &c.CA)
-		f("anaplan.ledger", false, &c.Ledger)
+		f("anaplan.region", plainText, &c.Region)
+		f("anaplan.urls.api", plainText, &c.APIURL)
+		f("anaplan.urls.auth", plainText, &c.AuthURL)
+		f("auth.certificate", keyText, &c.Certificate)
+		if _, err := secret.ParseRef(c.PrivateKey); err != nil {
+			f("auth.private_key", keyText, &c.PrivateKey)
+		}
+		f("auth.user", plainText, &c.User)
+		f("anaplan.proxy", plainText, &c.Proxy)
+		f("anaplan.ca", keyText, &c.CA)
+		f("anaplan.ledger", keyText, &c.Ledger)
 	}
 	if j.OnEnd != nil {
 		for i := range j.OnEnd.Command {
-			f("on_end.command", false, &j.OnEnd.Command[i])
+			f("on_end.command", plainText, &j.OnEnd.Command[i])
 		}
 	}
 }
 
 // stepTexts does for a step what jobTexts does for the job.
-func stepTexts(s *Step, f func(key string, path bool, text *string)) {
+func stepTexts(s *Step, f func(key string, kind textKind, text *string)) {
 	refTexts(string(s.Verb), &s.Object, f)
-	f("connection", false, &s.Connection)
+	f("connection", plainText, &s.Connection)
 	refTexts("workspace", &s.Workspace, f)
 	refTexts("model", &s.Model, f)
 	if s.Source != nil {
 		sourceTexts("source", s.Source, f)
 	}
 	for i := range s.Targets {
-		f("target", true, &s.Targets[i].Path)
+		f("target", pathText, &s.Targets[i].Path)
 	}
 	promptTexts("prompts", s.Prompts, f)
 	for i := range s.Files {
@@ -52,23 +66,23 @@ func stepTexts(s *Step, f func(key string, path bool, text *string)) {
 	for i := range s.Actions {
 		promptTexts("actions."+QuoteKey(s.Actions[i].Action.label())+".prompts", s.Actions[i].Prompts, f)
 	}
-	f("locale", false, &s.Locale)
+	f("locale", plainText, &s.Locale)
 }
 
-func refTexts(key string, r *Ref, f func(string, bool, *string)) {
-	f(key, false, &r.ID)
-	f(key, false, &r.Name)
+func refTexts(key string, r *Ref, f func(string, textKind, *string)) {
+	f(key, plainText, &r.ID)
+	f(key, plainText, &r.Name)
 }
 
-func sourceTexts(key string, s *Source, f func(string, bool, *string)) {
+func sourceTexts(key string, s *Source, f func(string, textKind, *string)) {
 	if !s.Server {
-		f(key, true, &s.Path)
+		f(key, pathText, &s.Path)
 	}
 }
 
-func promptTexts(key string, prompts []Prompt, f func(string, bool, *string)) {
+func promptTexts(key string, prompts []Prompt, f func(string, textKind, *string)) {
 	for i := range prompts {
-		f(key+"."+QuoteKey(prompts[i].Dimension), false, &prompts[i].Item)
+		f(key+"."+QuoteKey(prompts[i].Dimension), plainText, &prompts[i].Item)
 	}
 }
 
@@ -131,8 +145,8 @@ func (j *Job) checkValues() Problems {
 		}
 	}
 	k := known{params: paramNames(j.Params)}
-	check := func(at Positions, prefix string, k known) func(string, bool, *string) {
-		return func(key string, _ bool, text *string) { add(at, prefix, key, checkValue(*text, k)...) }
+	check := func(at Positions, prefix string, k known) func(string, textKind, *string) {
+		return func(key string, _ textKind, text *string) { add(at, prefix, key, checkValue(*text, k)...) }
 	}
 	asIs := func(at Positions, prefix string) func(key, text string) {
 		return func(key, text string) {
@@ -147,6 +161,11 @@ func (j *Job) checkValues() Problems {
 		add(j.Positions, "", key, checkDefault(p)...)
 	}
 	jobTexts(j, check(j.Positions, "", k))
+	if j.Inline != nil && hasValue(j.Inline.PrivateKey) {
+		if _, err := secret.ParseRef(j.Inline.PrivateKey); err == nil {
+			add(j.Positions, "", "auth.private_key", fault{"a reference to a secret holds no ${…}", "write it as it is, or the path of the file"})
+		}
+	}
 	for i := range j.Steps {
 		s := &j.Steps[i]
 		names(s, asIs(s.Positions, s.prefix()))

@@ -16,10 +16,10 @@ type use struct {
 // uses finds where each parameter stands.
 func (v validator) uses() map[string][]use {
 	uses := map[string][]use{}
-	note := func(step string) func(string, bool, *string) {
-		return func(key string, path bool, text *string) {
+	note := func(step string) func(string, textKind, *string) {
+		return func(key string, kind textKind, text *string) {
 			for _, name := range named(*text, paramValue) {
-				uses[name] = append(uses[name], use{step, key, path})
+				uses[name] = append(uses[name], use{step, key, kind != plainText})
 			}
 		}
 	}
@@ -56,7 +56,11 @@ func (v validator) paths(uses map[string][]use) {
 		for _, value := range append([]string{p.Default}, p.Choices...) {
 			if unsafeInPath(value) && !hasValue(value) {
 				name := "params." + p.Name
-				v.wrong(v.job.Positions.Near(name+".default"), name, fmt.Sprintf("%q holds / or \\ or .., and goes into a path: %s of step %q", value, u.key, u.step),
+				where := u.key
+				if u.step != "" {
+					where += fmt.Sprintf(" of step %q", u.step)
+				}
+				v.wrong(v.job.Positions.Near(name+".default"), name, fmt.Sprintf("%q holds / or \\ or .., and goes into a path: %s", value, where),
 					"give a plain name, and write folders where the path is")
 			}
 		}
@@ -81,7 +85,7 @@ func (v validator) unused(uses map[string][]use) Problems {
 			continue
 		}
 		var used []string
-		stepTexts(s, func(_ string, _ bool, text *string) { used = append(used, named(*text, eachValue)...) })
+		stepTexts(s, func(_ string, _ textKind, text *string) { used = append(used, named(*text, eachValue)...) })
 		for _, axis := range s.ForEach {
 			if len(axis.Values) > 1 && !slices.Contains(used, axis.Name) {
 				key := "for_each." + axis.Name
