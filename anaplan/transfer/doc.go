@@ -1,10 +1,37 @@
 // Package transfer moves server files: uploads in chunks, several at a time, and
 // downloads that are complete and in place, or not there.
 //
-// Memory is bounded by chunk size times parallel chunks, whatever the size of the file.
-// A chunk is repeated by itself: Anaplan takes the same number again, and gives any
-// chunk again (anaplan-api.md 9.4, 9.8). Whoever calls sees to it that nobody else
-// writes the same server file, and that no import reads it meanwhile (8.3).
+// [Send] uploads a source, [Receive] downloads to a path or a writer, [Place] puts any
+// file in place in the same way.
+//
+// # Memory
+//
+// Memory is bounded whatever the size of the file: by about two and a half times chunk
+// size times parallel chunks for an upload (the bytes and their compressed form), and by
+// one chunk for each parallel chunk of a download but the first, whose bytes go straight
+// on.
+//
+// # What is repeated
+//
+// Each chunk is repeated by itself: Anaplan takes the same number again, and gives any
+// chunk again (anaplan-api.md 9.4, 9.8). Requests are repeated by the wrappers of package
+// anaplan; a chunk whose bytes break off on the way down is asked for again here. There
+// is no limit for a transfer as a whole, only for standing still.
+//
+// # What is promised
+//
+// A server file holds exactly the source's bytes when Send returns without an error.
+// Before its last chunk is sent (or, when the length is unknown, before the upload is
+// completed) the source has been read to its end and found to be as long as it was said
+// to be, and to have the digest that was asked for; so a source that changes meanwhile
+// leaves an upload that is not finished. After an error the content of the server file
+// is undefined: it must be uploaded again before an import reads it.
+//
+// A file is complete and in place when Receive returns without an error; else a previous
+// one is untouched and no temporary file is left, unless the process was killed.
+//
+// Whoever calls sees to it that nobody else writes the same server file, and that no
+// import reads it meanwhile: Anaplan does not (anaplan-api.md 8.3).
 package transfer
 
 import "errors"

@@ -1,18 +1,21 @@
 package transfer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
-	"sync"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
 )
 
 // Download says what to download where to. Zero fields take their defaults.
@@ -20,7 +23,8 @@ type Download struct {
 	Model    anaplan.ModelRef
 	File     string                  // id of the server file; an export's output has the export's id
 	Path     string                  // put in place by a rename when complete; an old file stays until then
-	Writer   io.Writer               // instead of Path: gets the bytes in order
+	Also     []string                // further paths, which get the same bytes when Path does
+	Writer   io.Writer               // instead of Path: gets the bytes in order; after an error it has a part of them
 	Parallel int                     // chunks on their way at a time; default 4
 	Tries    int                     // of each chunk whose bytes broke off; default 4
 	Check    func(temp string) error // optional, with Path: an error keeps the file from being put in place
@@ -34,12 +38,12 @@ type Downloaded struct {
 	Digest string // XXH3 128, hex
 }
 
-// Receive downloads a server file. With a path the file is complete and in place when it
-// returns without an error; else the path is untouched and nothing is left behind. A
-// file without content is anaplan.ErrNoContent.
+// Receive downloads a server file; the package documentation says what it promises.
+// A file without content is anaplan.ErrNoContent. Folders are not made.
 //
-// Chunks are about 10 MB (anaplan-api.md 9.8); at most Parallel of them are in memory.
-func Receive(ctx context.Context, c *anaplan.Client, d Download) (Downloaded, error) {
+// Errors: those of Chunks and GetChunk; a *ChunksError for a list of chunks with a gap; ErrChanged for a chunk that got shorter; what writing returned (see Place); what
+// Check returned.
+func Receive(ctx context.Context, c *anaplan.Client, d Download) (down Downloaded, err error) {
 	if d.Parallel <= 0 {
 		d.Parallel = 4
 	}
@@ -49,31 +53,32 @@ func Receive(ctx context.Context, c *anaplan.Client, d Download) (Downloaded, er
 	if d.Writer != nil {
 		return d.write(ctx, c, d.Writer)
 	}
-	return d.file(ctx, c)
-}
-
-func (d Download) file(ctx context.Context, c *anaplan.Client) (down Downloaded, err error) {
-	err = Place(d.Path, 0o666, func(tmp *os.File) error {
+	err = PlaceAll(slices.Concat([]string{d.Path}, d.Also), 0o666, func(tmp *os.File) error {
 		if down, err = d.write(ctx, c, tmp); err != nil || d.Check == nil {
 			return err
 		}
 		return d.Check(tmp.Name())
 	})
-	return down, err
+	if err != nil {
+		return Downloaded{}, err
+	}
+	return down, nil
 }
 
 // write fetches chunks in parallel and writes them in order.
 func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Downloaded, error) {
 	chunks, err := c.Chunks(ctx, d.Model, d.File)
+	if err == nil {
+		err = inIDOrder(chunks)
+	}
 	if err != nil {
-		return Downloaded{}, err
+		return Downloaded{}, fmt.Errorf("server file %s: %w", d.File, err)
 	}
 	if len(chunks) == 0 {
 		return Downloaded{}, fmt.Errorf("server file %s: %w", d.File, anaplan.ErrNoContent)
 	}
 	digest := xxh3.New()
-	to := &inOrder{w: io.MultiWriter(w, digest), progress: d.Progress}
-	to.turn = sync.NewCond(&to.mu)
+	to := newSequence(io.MultiWriter(w, digest), d.Progress)
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(d.Parallel)
 	for i, chunk := range chunks {
@@ -81,79 +86,80 @@ func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Do
 			break
 		}
 		group.Go(func() error {
-			data, err := d.fetch(gctx, c, chunk.ID)
+			p := to.part(i)
+			err := d.fetch(gctx, c, chunk.ID, p)
 			if err != nil {
 				err = fmt.Errorf("chunk %s: %w", chunk.ID, err)
 			}
-			return to.put(i, data, err)
+			return p.end(err)
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return Downloaded{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return Downloaded{}, err
+	if ctx.Err() != nil {
+		return Downloaded{}, context.Cause(ctx)
 	}
-	sum := digest.Sum128().Bytes()
-	return Downloaded{Bytes: to.bytes, Chunks: len(chunks), Digest: fmt.Sprintf("%x", sum[:])}, nil
+	return Downloaded{Bytes: to.bytes, Chunks: len(chunks), Digest: sum(digest)}, nil
 }
 
-// fetch reads one chunk whole. One that breaks off is asked for again from its start.
-func (d Download) fetch(ctx context.Context, c *anaplan.Client, chunk string) ([]byte, error) {
-	var err error
-	for range d.Tries {
-		var body io.ReadCloser
-		if body, err = c.GetChunk(ctx, d.Model, d.File, chunk); err != nil {
-			return nil, err // the client's wrappers have repeated it
+// inIDOrder sorts chunks by their ids, which are numbers from 0 (anaplan-api.md 9.7). A
+// gap would be a hole in the file.
+func inIDOrder(chunks []anaplan.Chunk) error {
+	number := func(c anaplan.Chunk) int {
+		n, err := strconv.Atoi(c.ID)
+		if err != nil {
+			return -1
 		}
-		var b bytes.Buffer
-		_, err = io.Copy(&b, body)
+		return n
+	}
+	slices.SortStableFunc(chunks, func(a, b anaplan.Chunk) int { return number(a) - number(b) })
+	for i, c := range chunks {
+		if number(c) != i {
+			return &ChunksError{Want: strconv.Itoa(i), Got: c.ID}
+		}
+	}
+	return nil
+}
+
+// ChunksError says that the list of a file's chunks is not 0, 1, 2 and so on.
+type ChunksError struct{ Want, Got string }
+
+func (e *ChunksError) Error() string {
+	return fmt.Sprintf("Anaplan's list of its chunks has %q where %s should be", e.Got, e.Want)
+}
+
+// fetch reads one chunk into its part. One that breaks off is asked for again, and what
+// the part has of it already is skipped.
+func (d Download) fetch(ctx context.Context, c *anaplan.Client, chunk string, p *part) error {
+	for try := 1; ; try++ {
+		body, err := c.GetChunk(ctx, d.Model, d.File, chunk)
+		if err != nil {
+			return err // the client's wrappers have repeated it
+		}
+		err = p.fill(body)
 		body.Close()
-		if err == nil {
-			return b.Bytes(), nil
+		switch {
+		case err == nil || p.failed() || errors.Is(err, ErrChanged):
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case try >= d.Tries:
+			return fmt.Errorf("%w: %w", anaplan.ErrBrokenOff, err)
 		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+		if err := pause(ctx, retry.Policy{}.Delay(try, 0, rand.Float64())); err != nil {
+			return err
 		}
 	}
-	return nil, err
 }
 
-// inOrder lets chunks that come in any order through in theirs.
-type inOrder struct {
-	mu       sync.Mutex
-	turn     *sync.Cond
-	next     int
-	failed   error
-	w        io.Writer
-	bytes    int64
-	progress func(int64)
-}
-
-// put waits for chunk i's turn and writes it. After an error nothing is written.
-func (o *inOrder) put(i int, data []byte, err error) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if err != nil {
-		o.failed = errors.Join(o.failed, err)
-		o.turn.Broadcast()
-		return err
+func pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	for o.next != i && o.failed == nil {
-		o.turn.Wait()
-	}
-	if o.failed != nil {
-		return o.failed
-	}
-	n, err := o.w.Write(data)
-	o.bytes += int64(n)
-	if err != nil {
-		o.failed = err
-	}
-	o.next++
-	o.turn.Broadcast()
-	if o.progress != nil && err == nil {
-		o.progress(o.bytes)
-	}
-	return err
 }

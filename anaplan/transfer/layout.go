@@ -4,10 +4,10 @@ import (
 	"fmt"
 )
 
-// The limits of an upload (anaplan-api.md 9.4).
+// The limits of an upload, before compression (anaplan-api.md 9.4).
 const (
 	DefaultChunk = 10 << 20
-	MaxChunk     = 50 << 20
+	MaxChunk     = 50_000_000
 	MaxChunks    = 1000
 )
 
@@ -18,22 +18,36 @@ type piece struct {
 	size   int64
 }
 
+// chunkSize is the size that was asked for, inside its limits.
+func chunkSize(asked int64) int64 {
+	if asked <= 0 {
+		return DefaultChunk
+	}
+	return min(asked, MaxChunk)
+}
+
 // layout cuts size bytes into chunks of at most chunk bytes. If that would be more
 // chunks than Anaplan allows, the chunks grow; what is too large even then is an error.
 func layout(size, chunk int64) ([]piece, error) {
-	if chunk <= 0 {
-		chunk = DefaultChunk
-	}
-	chunk = min(chunk, MaxChunk)
+	chunk = chunkSize(chunk)
 	if least := (size + MaxChunks - 1) / MaxChunks; least > chunk {
 		chunk = least
 	}
 	if chunk > MaxChunk {
-		return nil, fmt.Errorf("%w: %d bytes; Anaplan takes at most %d chunks of %d MB", ErrTooLarge, size, MaxChunks, MaxChunk>>20)
+		return nil, fmt.Errorf("%w: %d bytes; Anaplan takes at most %d chunks of %d MB", ErrTooLarge, size, MaxChunks, MaxChunk/1_000_000)
 	}
 	var pieces []piece
 	for at := int64(0); at < size; at += chunk {
 		pieces = append(pieces, piece{n: len(pieces), offset: at, size: min(chunk, size-at)})
 	}
 	return pieces, nil
+}
+
+// growing is the size of the n-th chunk when the length is unknown: as asked for, but
+// from the middle on as large as it may be, so that a long stream fits too.
+func growing(n int, chunk int64) int64 {
+	if n < MaxChunks/2 {
+		return chunkSize(chunk)
+	}
+	return MaxChunk
 }

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 
@@ -20,11 +18,13 @@ import (
 type Upload struct {
 	Model     anaplan.ModelRef
 	File      string      // id of the server file, 113…
-	Source    io.Reader   // read once, from where it stands
-	Size      int64       // of Source in bytes; negative: unknown
-	ChunkSize int64       // default 10 MiB, at most 50 MiB; more if needed to stay below 1,000 chunks
+	Source    io.Reader   // read once, from where it stands to its end
+	At        io.ReaderAt // instead of Source: Size bytes from its beginning; the same Upload may be sent again
+	Size      int64       // of the source in bytes; negative: unknown
+	ChunkSize int64       // default 10 MiB, at most 50 MB; more if needed to stay below 1,000 chunks
 	Parallel  int         // chunks on their way at a time; default 4
 	Plain     bool        // do not compress
+	Digest    string      // optional: the digest that the source must have, as in Uploaded
 	Progress  func(int64) // optional: bytes of the source that Anaplan has; from several goroutines, one at a time
 }
 
@@ -35,173 +35,206 @@ type Uploaded struct {
 	Digest string // XXH3 128 of the plain bytes, hex: to notice change, not for security
 }
 
-// Send uploads a source. The server file holds exactly these bytes when it returns
-// without an error; else its content is undefined, and it must be uploaded again before
-// an import reads it.
+// Send uploads a source; the package documentation says what it promises.
 //
 // With a known size the chunk count is announced. With an unknown one the source is
-// uploaded as chunks of unknown number and completed, unless it fits one chunk. A source
-// that is shorter or longer than its size is ErrChanged. Errors while nothing was sent
-// yet are ErrEmpty and ErrTooLarge, and those of SetChunkCount.
+// uploaded as chunks of unknown number and completed, unless it fits one chunk.
+//
+// Errors: ErrEmpty, ErrTooLarge, those of SetChunkCount, and a source that cannot be
+// read at its beginning, before anything was sent; ErrChanged for a source that is
+// shorter or longer than its size or has another digest; what reading it returned; those
+// of PutChunk and Complete. A cancel of ctx ends it as soon as a read of the source that
+// is under way returns.
 func Send(ctx context.Context, c *anaplan.Client, u Upload) (Uploaded, error) {
-	s := &sender{c: c, u: u, chunk: u.ChunkSize}
-	if s.chunk <= 0 {
-		s.chunk = DefaultChunk
-	}
-	s.chunk = min(s.chunk, MaxChunk)
 	if u.Parallel <= 0 {
-		s.u.Parallel = 4
+		u.Parallel = 4
 	}
-	if u.Size == 0 {
+	source := u.Source
+	if u.At != nil {
+		if u.Size < 0 {
+			return Uploaded{}, errors.New("upload: an io.ReaderAt needs a size")
+		}
+		source = io.NewSectionReader(u.At, 0, u.Size+1) // one more: a source that grew
+	}
+	s := &sender{c: c, Upload: u, source: source, digest: xxh3.New(),
+		size: func(n int) int64 { return growing(n, u.ChunkSize) }}
+	switch {
+	case u.Size == 0:
 		return Uploaded{}, ErrEmpty
-	}
-	if u.Size > 0 {
+	case u.Size > 0:
 		return s.known(ctx)
 	}
 	return s.unknown(ctx)
 }
 
+// sender is one upload. Its fields belong to the goroutine that reads the source, but
+// for those below mu.
 type sender struct {
-	c     *anaplan.Client
-	u     Upload
-	chunk int64
+	Upload
+	c      *anaplan.Client
+	source io.Reader
+	size   func(n int) int64 // of the n-th chunk, when the length is unknown
+	digest *xxh3.Hasher
+	up     Uploaded
 
-	mu   sync.Mutex // guards Progress
-	sent atomic.Int64
+	mu   sync.Mutex
+	sent int64
 }
 
+// known uploads Size bytes.
 func (s *sender) known(ctx context.Context) (Uploaded, error) {
-	pieces, err := layout(s.u.Size, s.chunk)
+	pieces, err := layout(s.Size, s.ChunkSize)
 	if err != nil {
 		return Uploaded{}, err
 	}
-	s.chunk = pieces[0].size
-	if err := s.c.SetChunkCount(ctx, s.u.Model, s.u.File, len(pieces)); err != nil {
+	if err := s.c.SetChunkCount(ctx, s.Model, s.File, len(pieces)); err != nil {
 		return Uploaded{}, err
 	}
-	up, err := s.send(ctx, s.u.Source, len(pieces))
-	if err != nil {
-		return up, err
-	}
-	if up.Bytes != s.u.Size {
-		return up, fmt.Errorf("%w: it had %d bytes, now %d", ErrChanged, s.u.Size, up.Bytes)
-	}
-	// One byte more would be a source that grew.
-	if n, _ := io.ReadFull(s.u.Source, make([]byte, 1)); n > 0 {
-		return up, fmt.Errorf("%w: it had %d bytes, and has more now", ErrChanged, s.u.Size)
-	}
-	return up, nil
+	return s.send(ctx, pieces[0].size, func(buf []byte) ([]byte, error) {
+		if s.up.Chunks == len(pieces) {
+			return nil, io.EOF
+		}
+		p := pieces[s.up.Chunks]
+		data, err := s.read(buf, p.size)
+		if errors.Is(err, io.EOF) || err == nil && int64(len(data)) < p.size {
+			return nil, fmt.Errorf("%w: it had %d bytes, now %d", ErrChanged, s.Size, s.up.Bytes)
+		}
+		if err == nil && p.n == len(pieces)-1 {
+			err = s.ended()
+		}
+		return data, err
+	})
 }
 
-func (s *sender) unknown(ctx context.Context) (Uploaded, error) {
-	first := make([]byte, s.chunk+1)
-	n, err := io.ReadFull(s.u.Source, first)
-	switch {
-	case errors.Is(err, io.EOF):
-		return Uploaded{}, ErrEmpty
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		s.u.Size, s.u.Source = int64(n), bytes.NewReader(first[:n])
-		return s.known(ctx)
-	case err != nil:
-		return Uploaded{}, fmt.Errorf("read the source: %w", err)
+// ended checks a source of known size before its last chunk is sent.
+func (s *sender) ended() error {
+	switch n, err := io.ReadFull(s.source, make([]byte, 1)); {
+	case n > 0:
+		return fmt.Errorf("%w: it had %d bytes, and has more now", ErrChanged, s.Size)
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("read the source: %w", err)
 	}
-	if err := s.c.SetChunkCount(ctx, s.u.Model, s.u.File, anaplan.UnknownLength); err != nil {
-		return Uploaded{}, err
-	}
-	up, err := s.send(ctx, io.MultiReader(bytes.NewReader(first), s.u.Source), MaxChunks)
-	if err != nil {
-		return up, err
-	}
-	if n, _ := io.ReadFull(s.u.Source, make([]byte, 1)); n > 0 {
-		return up, fmt.Errorf("%w: of unknown length, and more than %d chunks of %d bytes", ErrTooLarge, MaxChunks, s.chunk)
-	}
-	return up, s.c.Complete(ctx, s.u.Model, s.u.File)
+	return s.asExpected()
 }
 
-// send reads chunks one after another and uploads several at a time. A buffer is taken
-// before its chunk is read, so no more than Parallel+1 are in memory.
-func (s *sender) send(ctx context.Context, source io.Reader, most int) (Uploaded, error) {
-	var up Uploaded
-	digest := xxh3.New()
-	free := make(chan []byte, s.u.Parallel+1)
-	for range cap(free) {
-		free <- nil // made when first used
-	}
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.u.Parallel)
-	var readErr error
-	for up.Chunks < most && gctx.Err() == nil {
-		buf := <-free
-		if buf == nil {
-			buf = make([]byte, s.chunk)
-		}
-		n, err := io.ReadFull(source, buf[:s.chunk])
-		if n == 0 && errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			readErr = fmt.Errorf("read the source: %w", err)
-			break
-		}
-		_, _ = digest.Write(buf[:n]) // never fails
-		up.Bytes += int64(n)
-		number := up.Chunks
-		up.Chunks++
-		group.Go(func() error {
-			defer func() { free <- buf }()
-			return s.put(gctx, number, buf[:n])
-		})
-		if err != nil {
-			break // the last one was short
-		}
-	}
-	err := group.Wait()
-	if err == nil {
-		err = readErr
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	sum := digest.Sum128().Bytes()
-	up.Digest = fmt.Sprintf("%x", sum[:])
-	return up, err
-}
-
-// put uploads one chunk, as its own complete gzip member (anaplan-api.md 9.4). The
-// client's wrappers repeat it by itself.
-func (s *sender) put(ctx context.Context, n int, plain []byte) error {
-	data := plain
-	if !s.u.Plain {
-		var err error
-		if data, err = compressed(plain); err != nil {
-			return err
-		}
-	}
-	body := anaplan.Body{Size: int64(len(data)), Gzip: !s.u.Plain,
-		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
-	if err := s.c.PutChunk(ctx, s.u.Model, s.u.File, n, body); err != nil {
-		return fmt.Errorf("chunk %d: %w", n, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if sent := s.sent.Add(int64(len(plain))); s.u.Progress != nil {
-		s.u.Progress(sent)
+func (s *sender) asExpected() error {
+	s.up.Digest = sum(s.digest)
+	if s.Digest != "" && s.Digest != s.up.Digest {
+		return fmt.Errorf("%w: its digest was %s, now %s", ErrChanged, s.Digest, s.up.Digest)
 	}
 	return nil
 }
 
-func compressed(plain []byte) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(len(plain)/3 + 1024)
-	w, err := gzip.NewWriterLevel(&b, 2)
+// unknown uploads to the end of the source. One that fits the first chunk has a known
+// size after all.
+func (s *sender) unknown(ctx context.Context) (Uploaded, error) {
+	first := make([]byte, s.size(0)+1)
+	n, err := io.ReadFull(s.source, first)
+	s.source = io.MultiReader(bytes.NewReader(first[:n]), s.source)
+	switch {
+	case errors.Is(err, io.EOF):
+		return Uploaded{}, ErrEmpty
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		s.Size = int64(n)
+		return s.known(ctx)
+	case err != nil:
+		return Uploaded{}, fmt.Errorf("read the source: %w", err)
+	}
+	if err := s.c.SetChunkCount(ctx, s.Model, s.File, anaplan.UnknownLength); err != nil {
+		return Uploaded{}, err
+	}
+	up, err := s.send(ctx, s.size(0), func(buf []byte) ([]byte, error) {
+		if s.up.Chunks < MaxChunks {
+			return s.read(buf, s.size(s.up.Chunks))
+		}
+		if n, _ := io.ReadFull(s.source, make([]byte, 1)); n > 0 {
+			return nil, fmt.Errorf("%w: of unknown length, and more than %d bytes in %d chunks; give its size, or larger chunks", ErrTooLarge, s.up.Bytes, MaxChunks)
+		}
+		return nil, io.EOF
+	})
+	if err == nil {
+		err = s.asExpected()
+	}
 	if err != nil {
-		return nil, err
+		return up, err
 	}
-	if _, err := w.Write(plain); err != nil {
-		return nil, err
+	return s.up, s.c.Complete(ctx, s.Model, s.File)
+}
+
+// read reads up to size bytes, fewer only at the end. At the end it is io.EOF.
+func (s *sender) read(buf []byte, size int64) ([]byte, error) {
+	if int64(cap(buf)) < size {
+		buf = make([]byte, size)
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
+	n, err := io.ReadFull(s.source, buf[:size])
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) {
+			return nil, io.EOF
+		}
+		return nil, fmt.Errorf("read the source: %w", err)
 	}
-	return b.Bytes(), nil
+	_, _ = s.digest.Write(buf[:n]) // never fails
+	s.up.Bytes += int64(n)
+	return buf[:n], nil
+}
+
+// send takes chunks from next, one after another, and uploads several at a time. A
+// buffer is taken before its chunk is read, so no more than Parallel+1 are in memory.
+func (s *sender) send(ctx context.Context, chunk int64, next func([]byte) ([]byte, error)) (Uploaded, error) {
+	free := make(chan *buffer, s.Parallel+1)
+	for range cap(free) {
+		free <- &buffer{}
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.Parallel)
+	var readErr error
+	for gctx.Err() == nil {
+		b := <-free
+		if b.plain == nil {
+			b.plain = make([]byte, chunk)
+		}
+		data, err := next(b.plain)
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				readErr = err
+			}
+			break
+		}
+		b.plain = data
+		number := s.up.Chunks
+		s.up.Chunks++
+		group.Go(func() error {
+			err := s.put(gctx, number, b)
+			free <- b.again()
+			return err
+		})
+	}
+	err := errors.Join(group.Wait(), readErr)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return s.up, err
+}
+
+// put uploads one chunk. The client's wrappers repeat it by itself.
+func (s *sender) put(ctx context.Context, n int, b *buffer) error {
+	body, err := b.body(!s.Plain)
+	if err != nil {
+		return fmt.Errorf("chunk %d: %w", n, err)
+	}
+	if err := s.c.PutChunk(ctx, s.Model, s.File, n, body); err != nil {
+		return fmt.Errorf("chunk %d: %w", n, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent += int64(len(b.plain))
+	if s.Progress != nil {
+		s.Progress(s.sent)
+	}
+	return nil
+}
+
+func sum(h *xxh3.Hasher) string {
+	b := h.Sum128().Bytes()
+	return fmt.Sprintf("%x", b[:])
 }

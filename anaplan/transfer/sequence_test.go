@@ -1,0 +1,132 @@
+package transfer
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Parts that come at any time, and may keep only so much, end up in order.
+func TestSequence(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		type script struct {
+			data  []byte
+			pause []int
+		}
+		var parts []script
+		var want []byte
+		for range rapid.IntRange(1, 6).Draw(rt, "parts") {
+			s := script{data: rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(rt, "data")}
+			for i := 0; i*7 < len(s.data); i++ {
+				s.pause = append(s.pause, rapid.IntRange(0, 9).Draw(rt, "pause"))
+			}
+			parts = append(parts, s)
+			want = append(want, s.data...)
+		}
+		ahead := rapid.IntRange(1, 50).Draw(rt, "ahead")
+		fails := rapid.IntRange(-1, len(parts)-1).Draw(rt, "fails")
+		broken := errors.New("broken")
+		// rapid's Fatal must not be called inside a bubble.
+		var problem string
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			seq := newSequence(&out, nil)
+			seq.ahead = ahead
+			var all sync.WaitGroup
+			errs := make([]error, len(parts))
+			for i, s := range parts {
+				all.Go(func() {
+					p := seq.part(i)
+					err := p.fill(&pausing{data: s.data, pause: s.pause})
+					if err == nil && i == fails {
+						err = broken
+					}
+					errs[i] = p.end(err)
+				})
+			}
+			all.Wait()
+			err := errors.Join(errs...)
+			switch {
+			case fails < 0 && (err != nil || !bytes.Equal(out.Bytes(), want)):
+				problem = "got " + out.String()
+			case fails >= 0 && (!errors.Is(err, broken) || !bytes.HasPrefix(want, out.Bytes())):
+				problem = "after a failure: " + out.String()
+			}
+		})
+		if problem != "" {
+			rt.Fatal(problem)
+		}
+	})
+}
+
+// pausing gives seven bytes at a time.
+type pausing struct {
+	data  []byte
+	pause []int
+}
+
+func (r *pausing) Read(p []byte) (int, error) {
+	if len(r.data) == 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(time.Duration(r.pause[0]) * time.Second)
+	r.pause = r.pause[1:]
+	n := copy(p, r.data[:min(7, len(r.data))])
+	r.data = r.data[n:]
+	return n, nil
+}
+
+// A part that may not keep more waits for its turn: memory has a bound whatever the size
+// of a chunk.
+func TestAPartKeepsOnlySoMuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		seq := newSequence(&out, nil)
+		seq.ahead = 20
+		first, second := seq.part(0), seq.part(1)
+		var all sync.WaitGroup
+		all.Go(func() {
+			if err := errors.Join(second.fill(&pausing{data: []byte(strings.Repeat("b", 70)), pause: make([]int, 10)}), second.end(nil)); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		if second.ahead.Len() != 14 {
+			t.Errorf("keeps %d bytes", second.ahead.Len())
+		}
+		if err := errors.Join(first.fill(strings.NewReader("a")), first.end(nil)); err != nil {
+			t.Error(err)
+		}
+		all.Wait()
+		if out.String() != "a"+strings.Repeat("b", 70) {
+			t.Errorf("got %q", out.String())
+		}
+	})
+}
+
+type stingy struct{ writes int }
+
+func (s *stingy) Write(p []byte) (int, error) {
+	s.writes++
+	return 0, errors.New("full")
+}
+
+func TestNothingIsWrittenAfterAFailure(t *testing.T) {
+	w := &stingy{}
+	seq := newSequence(w, func(int64) { t.Error("progress without a byte") })
+	p := seq.part(0)
+	p.ahead.WriteString("kept")
+	if err := p.end(p.fill(strings.NewReader("more"))); err == nil || w.writes != 1 {
+		t.Errorf("%d writes, %v", w.writes, err)
+	}
+	if err := seq.part(1).fill(strings.NewReader("x")); err == nil || w.writes != 1 {
+		t.Errorf("%d writes, %v", w.writes, err)
+	}
+}
