@@ -122,12 +122,15 @@ func inIDOrder(chunks []anaplan.Chunk) error {
 	return nil
 }
 
-// ChunksError says that the list of a file's chunks is not 0, 1, 2 and so on.
+// ChunksError says that the list of a file's chunks is not 0, 1, 2 and so on. It is an
+// anaplan.ErrUnavailable.
 type ChunksError struct{ Want, Got string }
 
 func (e *ChunksError) Error() string {
 	return fmt.Sprintf("Anaplan's list of its chunks has %q where %s should be", e.Got, e.Want)
 }
+
+func (e *ChunksError) Unwrap() error { return anaplan.ErrUnavailable }
 
 // fetch reads one chunk into its part. One that breaks off is asked for again, and what
 // the part has of it already is skipped.

@@ -16,8 +16,8 @@ import (
 // file, before the umask; a file that is replaced hands its own on. A link is followed.
 // What is there and is no regular file is not replaced. write must not close the file.
 //
-// Errors of the file system are *fs.PathError or *os.LinkError, those of write as they
-// are.
+// Errors of the file system are *fs.PathError with the path that was asked for, those of
+// write as they are.
 func Place(path string, perm os.FileMode, write func(*os.File) error) error {
 	return PlaceAll([]string{path}, perm, write)
 }
@@ -46,12 +46,12 @@ func PlaceAll(paths []string, perm os.FileMode, write func(*os.File) error) (err
 			err = t.copy(temps[0])
 		}
 		if err != nil {
-			return err
+			return t.named(err)
 		}
 	}
 	for _, t := range temps {
 		if err := t.finish(); err != nil {
-			return err
+			return t.named(err)
 		}
 	}
 	for i, t := range temps {
@@ -94,10 +94,22 @@ func newTemporary(path string, perm os.FileMode) (*temporary, error) {
 	name := filepath.Join(filepath.Dir(t.path), ".anaplan-runner-"+rand.Text()[:12]+".tmp")
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = &fs.PathError{Op: "write", Path: path, Err: e.Err}
+		}
 		return nil, err
 	}
 	t.File = f
 	return t, nil
+}
+
+// named is an error about the temporary file as one about the path: nobody looks for the
+// name of a file that is gone.
+func (t *temporary) named(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok && e.Path == t.Name() {
+		e.Path = t.path
+	}
+	return err
 }
 
 func (t *temporary) copy(from *temporary) error {
@@ -122,6 +134,9 @@ func (t *temporary) finish() error {
 
 func (t *temporary) place() error {
 	if err := os.Rename(t.Name(), t.path); err != nil {
+		if e, ok := errors.AsType[*os.LinkError](err); ok {
+			err = &fs.PathError{Op: "replace", Path: t.path, Err: e.Err}
+		}
 		return err
 	}
 	t.placed = true

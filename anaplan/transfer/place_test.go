@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -121,10 +122,26 @@ func TestPlaceThatFails(t *testing.T) {
 	if err := os.Mkdir(sub, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := Place(filepath.Join(sub, "b.csv"), 0o600, func(*os.File) error { return os.RemoveAll(sub) }); err == nil {
-		t.Error("a file was put into a folder that is gone")
+	err := Place(filepath.Join(sub, "b.csv"), 0o600, func(*os.File) error { return os.RemoveAll(sub) })
+	if e, ok := errors.AsType[*fs.PathError](err); !ok || e.Path != filepath.Join(sub, "b.csv") {
+		t.Errorf("a file was put into a folder that is gone: %v", err)
 	}
 	untouched(t, dir)
+}
+
+// Errors name the path that was asked for, not a temporary file that is gone.
+func TestPlaceNamesThePath(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "no", "a.csv")
+	err := Place(path, 0o600, write("x"))
+	if want := "write " + path + ": " + syscall.ENOENT.Error(); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	path = filepath.Join(dir, "a.csv")
+	err = Place(path, 0o600, func(f *os.File) error { return &fs.PathError{Op: "write", Path: f.Name(), Err: syscall.ENOSPC} })
+	if want := "write " + path + ": " + syscall.ENOSPC.Error(); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
 }
 
 // Several files take their places together, after all are complete.
