@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
+	"os"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
@@ -58,7 +59,7 @@ func explain(err error) *ending {
 	case errors.Is(err, transfer.ErrTooLarge):
 		return end(ledger.CauseInput, false, "split the file")
 	case errors.Is(err, anaplan.ErrNoContent):
-		return end(ledger.CauseInput, false, "Anaplan keeps what an export wrote for 48 hours, and only for the user who ran it; run the export again")
+		return end(ledger.CauseInput, false, "Anaplan keeps what was uploaded or exported for 48 hours, and for that user alone; upload it, or run the export again")
 	case errors.Is(err, anaplan.ErrUnauthorized):
 		return end(ledger.CauseLogin, false, "Anaplan refused a new token; check the user's access")
 	case errors.Is(err, anaplan.ErrForbidden):
@@ -76,7 +77,9 @@ func explain(err error) *ending {
 		return end(ledger.CauseConfig, false, "Anaplan refused the request as it is; see its text")
 	}
 	// Before the network: the system's error numbers are net.Errors.
-	if _, ok := errors.AsType[*fs.PathError](err); ok {
+	_, path := errors.AsType[*fs.PathError](err)
+	_, link := errors.AsType[*os.LinkError](err) // of a rename
+	if path || link {
 		return end(ledger.CauseInput, false, "check that the path can be read and written, and that the disk is not full")
 	}
 	if networkError(err) {

@@ -18,6 +18,8 @@ func (p *Program) commands() []*cli.Command {
 		p.planCommand(),
 		p.execCommand(),
 		p.runsCommand(),
+		p.uploadCommand(),
+		p.downloadCommand(),
 		p.listCommand(),
 		p.tasksCommand(),
 		p.authCommand(),

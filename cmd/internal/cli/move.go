@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+func (p *Program) uploadCommand() *cli.Command {
+	return &cli.Command{
+		Name: "upload", Usage: "fills one server file", ArgsUsage: "SERVERFILE",
+		Description: "Sends a file, or what comes on stdin, to a server file of the model. No import is run.\n\n" +
+			"   " + name + " upload sales.csv --source data/sales.csv --connection prod\n" +
+			"   zcat sales.csv.gz | " + name + " upload sales.csv --source - --connection prod\n\n" +
+			"What is uploaded is seen by this user alone, and Anaplan forgets it 48 hours after its last use: an import\n" +
+			"that is run later reads the file's default, without a word. If an upload fails the server file's content\n" +
+			"is undefined: upload again before anything reads it. A job file, or exec, does both in one go.",
+		Flags: flags([]cli.Flag{
+			&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Usage: "`FILE` to upload; - is stdin", Category: "Data:", TakesFile: true},
+		}, placeFlags(), loginFlags(), outputFlags(), logFlags()),
+		Action: p.upload,
+	}
+}
+
+func (p *Program) downloadCommand() *cli.Command {
+	return &cli.Command{
+		Name: "download", Usage: "fetches one server file", ArgsUsage: "SERVERFILE",
+		Description: "Fetches what a server file holds: what this user uploaded, or an export's last output. No export is run.\n\n" +
+			"   " + name + " download \"Forecast Output\" --target out/forecast.csv --connection prod\n" +
+			"   " + name + " download \"Forecast Output\" --target - --connection prod | head\n\n" +
+			"A target file is complete and in place, or not touched. What goes to stdout goes there as it comes: only\n" +
+			"exit code 0 says that it was all.",
+		Flags: flags([]cli.Flag{
+			&cli.StringFlag{Name: "target", Aliases: []string{"t"}, Usage: "`FILE` to write; - is stdout", Category: "Data:", TakesFile: true},
+		}, placeFlags(), loginFlags(), outputFlags(), logFlags()),
+		Action: p.download,
+	}
+}
+
+// moved is the result of upload and download.
+type moved struct {
+	Schema  int              `json:"schema"`
+	Verb    configs.Verb     `json:"verb"`
+	Verdict ledger.Verdict   `json:"verdict"`
+	File    ledger.ObjectRef `json:"file"`
+	Model   ledger.ModelRef  `json:"model"`
+	Path    string           `json:"path"`
+	Bytes   int64            `json:"bytes"`
+	Chunks  int              `json:"chunks"`
+	Digest  string           `json:"digest"` // XXH3 128, hex: to notice change
+	Seconds float64          `json:"seconds"`
+}
+
+func (m moved) text(w io.Writer) error {
+	said := "uploaded %s to server file %q (%s): %d bytes, %s\n"
+	if m.Verb == configs.Download {
+		said = "downloaded to %s from server file %q (%s): %d bytes, %s\n"
+	}
+	_, err := fmt.Fprintf(w, said, m.Path, printable(m.File.Name), m.File.ID, m.Bytes, plural(m.Chunks, "chunk"))
+	return err
+}
+
+func (p *Program) upload(c *cli.Context) error {
+	p.startLog(c)
+	args, err := arguments(c, "SERVERFILE")
+	if err != nil {
+		return err
+	}
+	path := c.String("source")
+	if path == "" {
+		return usage("write --source FILE, or --source - for stdin", "no --source is given")
+	}
+	source, size, err := p.source(path)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	return p.move(c, configs.Upload, args[0], path, func(ctx context.Context, client *anaplan.Client, m *moved) error {
+		if strings.HasPrefix(m.File.ID, anaplan.KindExport.Prefix()) {
+			return &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("server file %q (%s) is the output of an export", m.File.Name, m.File.ID),
+				next: "name the file of an import: its id begins with 113; see " + name + " list imports"}
+		}
+		up, err := transfer.Send(ctx, client, transfer.Upload{Model: modelOf(m.Model), File: m.File.ID, Source: source, Size: size,
+			Progress: p.progress("uploaded", m.File.Name, size)})
+		m.Bytes, m.Chunks, m.Digest = up.Bytes, up.Chunks, up.Digest
+		return err
+	})
+}
+
+// source opens what is uploaded. A negative size is unknown.
+func (p *Program) source(path string) (io.ReadCloser, int64, error) {
+	if path == "-" {
+		return io.NopCloser(p.In), -1, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, 0, errors.Join(err, f.Close())
+	case info.IsDir():
+		_ = f.Close()
+		return nil, 0, &failure{code: ledger.CodeInput, cause: ledger.CauseInput, what: path + " is a folder", next: "name a file"}
+	case !info.Mode().IsRegular():
+		return f, -1, nil // a named pipe, say
+	}
+	return f, info.Size(), nil
+}
+
+func (p *Program) download(c *cli.Context) error {
+	p.startLog(c)
+	args, err := arguments(c, "SERVERFILE")
+	if err != nil {
+		return err
+	}
+	path := c.String("target")
+	switch {
+	case path == "":
+		return usage("write --target FILE, or --target - for stdout", "no --target is given")
+	case path == "-" && c.String("output") == "json":
+		return usage("write --result-file FILE for the result", "--target - and --output json both want stdout")
+	}
+	return p.move(c, configs.Download, args[0], path, func(ctx context.Context, client *anaplan.Client, m *moved) error {
+		d := transfer.Download{Model: modelOf(m.Model), File: m.File.ID, Progress: p.progress("downloaded", m.File.Name, -1)}
+		if path == "-" {
+			d.Writer = p.Out
+		} else {
+			d.Path = path
+			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+				return err
+			}
+		}
+		down, err := transfer.Receive(ctx, client, d)
+		m.Bytes, m.Chunks, m.Digest = down.Bytes, down.Chunks, down.Digest
+		return err
+	})
+}
+
+// move logs in, finds the server file, lets do move its bytes, and writes the result.
+func (p *Program) move(c *cli.Context, verb configs.Verb, file, path string, do func(context.Context, *anaplan.Client, *moved) error) error {
+	conn, err := p.login(c)
+	if err != nil {
+		return err
+	}
+	return p.interruptible(c, func(ctx context.Context) error {
+		t := p.tenantsAt(conn)
+		defer t.Close()
+		one, err := t.tenant("")
+		if err != nil {
+			return err
+		}
+		m := moved{Schema: 1, Verb: verb, Verdict: ledger.OK, Path: path}
+		if m.Model, err = p.locate(ctx, c, conn, t); err != nil {
+			return err
+		}
+		if m.File, err = locateFile(ctx, t, m.Model, verb, file); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := do(ctx, one.Client, &m); err != nil {
+			return fmt.Errorf("%s %q (%s): %w", verb, m.File.Name, m.File.ID, err)
+		}
+		m.Seconds = float64(time.Since(began).Milliseconds()) / 1000
+		if verb == configs.Download && path == "-" {
+			return p.finish(c, m, func(io.Writer) error { return m.text(p.Err) })
+		}
+		return p.finish(c, m, m.text)
+	})
+}
+
+// locateFile finds a server file, for a download also by the name of the export whose
+// output it is.
+func locateFile(ctx context.Context, t *tenants, m ledger.ModelRef, verb configs.Verb, file string) (ledger.ObjectRef, error) {
+	found, err := jobs.LocateObject(ctx, t.Connect, m, verb, configs.Ref{Name: file})
+	if err != nil && verb == configs.Download && problemsOf(err) != nil {
+		if export, exportErr := jobs.LocateObject(ctx, t.Connect, m, configs.Export, configs.Ref{Name: file}); exportErr == nil {
+			return export, nil
+		}
+	}
+	return found, err
+}
+
+func modelOf(m ledger.ModelRef) anaplan.ModelRef {
+	return anaplan.ModelRef{Workspace: m.Workspace, Model: m.ID}
+}
+
+// progressEvery is how often a line tells of a transfer.
+const progressEvery = 10 * time.Second
+
+// progress tells how far a transfer is, now and then.
+func (p *Program) progress(done, file string, total int64) func(int64) {
+	last := time.Now()
+	return func(n int64) {
+		if time.Since(last) < progressEvery {
+			return
+		}
+		last = time.Now()
+		of := ""
+		if total > 0 {
+			of = fmt.Sprintf(" of %d", total)
+		}
+		p.log.Infof("%s: %d%s bytes %s", file, n, of, done)
+	}
+}
