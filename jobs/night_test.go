@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
@@ -130,8 +132,8 @@ func (n *night) close() {
 	}
 }
 
-// run runs a job.
-func (n *night) run(ctx context.Context, steps ...configs.Step) ledger.State {
+// request is a run of a job of these steps.
+func (n *night) request(id ledger.ID, steps ...configs.Step) Request {
 	n.t.Helper()
 	job := &configs.Job{Name: "nightly", Workspace: configs.Ref{Name: "Finance"}, Model: configs.Ref{Name: "Sales Hub"}, Steps: steps}
 	for i := range job.Steps {
@@ -145,18 +147,24 @@ func (n *night) run(ctx context.Context, steps ...configs.Step) ledger.State {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	id := rand.Text()
-	state, err := n.runner.Run(ctx, Request{ID: ledger.ID{Job: "nightly", Run: id}, Plan: plan, Date: time.Now()})
+	return Request{ID: id, Plan: plan, Date: time.Now()}
+}
+
+// run runs a job, and checks that its state is what the ledger holds.
+func (n *night) run(ctx context.Context, steps ...configs.Step) ledger.State {
+	n.t.Helper()
+	id := ledger.ID{Job: "nightly", Run: rand.Text()}
+	state, err := n.runner.Run(ctx, n.request(id, steps...))
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	events, err := n.ledger.Events(context.Background(), ledger.ID{Job: "nightly", Run: id}, 0)
+	events, err := n.ledger.Events(context.Background(), id, 0)
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	again, err := ledger.Fold(events)
-	if err != nil || again.Seq != state.Seq {
-		n.t.Fatalf("the ledger's events do not fold to the run's state: %v", err)
+	if diff := cmp.Diff(again, state); err != nil || diff != "" {
+		n.t.Fatalf("the ledger's events do not fold to the run's state: %v\n%s", err, diff)
 	}
 	return state
 }

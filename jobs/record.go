@@ -75,8 +75,17 @@ func (r *run) flush(ctx context.Context) error {
 			time.Sleep(100 * time.Millisecond << (try - 1))
 		}
 		// An append that failed may have been made all the same.
-		if r.doubt && r.arrived(ctx) {
-			return r.trouble
+		if r.doubt {
+			if failed := r.look(ctx); failed != nil {
+				err = failed
+				if errors.Is(failed, ledger.ErrConflict) {
+					return r.close(failed)
+				}
+				continue
+			}
+			if len(r.pending) == 0 {
+				return r.trouble
+			}
 		}
 		var seq int64
 		if seq, err = r.Ledger.Append(ctx, r.req.ID, r.recorded, 0, r.pending...); err == nil {
@@ -84,11 +93,16 @@ func (r *run) flush(ctx context.Context) error {
 			return r.trouble
 		}
 		if errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrClosed) {
-			r.closed = true
-			break
+			return r.close(err)
 		}
 		r.doubt = true
 	}
+	return r.fail(err)
+}
+
+// close gives the ledger up: another runner writes, or it was closed.
+func (r *run) close(err error) error {
+	r.closed = true
 	return r.fail(err)
 }
 
@@ -101,24 +115,32 @@ func (r *run) fail(err error) error {
 	return r.trouble
 }
 
-// arrived looks whether the ledger holds what seemed to fail, and says whether nothing is
-// left to append.
-func (r *run) arrived(ctx context.Context) bool {
+// look takes from what is pending what the ledger holds already. Events of somebody else
+// are ErrConflict.
+func (r *run) look(ctx context.Context) error {
 	there, err := r.Ledger.Events(ctx, r.req.ID, r.recorded)
-	if err != nil || len(there) > len(r.pending) {
-		return false
+	switch {
+	case errors.Is(err, ledger.ErrNoRun):
+		return nil
+	case err != nil:
+		return err
+	case len(there) > len(r.pending):
+		return ledger.ErrConflict
 	}
 	for i := range there {
 		mine, err := ledger.Encode(r.pending[i])
 		if err != nil {
-			return false
+			return err
 		}
 		theirs, err := ledger.Encode(there[i])
-		if err != nil || !bytes.Equal(mine, theirs) {
-			return false // somebody else's: the append will conflict
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(mine, theirs) {
+			return ledger.ErrConflict
 		}
 	}
 	r.recorded += int64(len(there))
 	r.pending = r.pending[len(there):]
-	return len(r.pending) == 0
+	return nil
 }

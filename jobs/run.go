@@ -79,10 +79,16 @@ func (r *run) refuse(ctx context.Context, why error) (ledger.State, error) {
 // finish records the end of the run. The error says that not everything is recorded.
 func (r *run) finish(ctx context.Context, end ledger.RunEnded) (ledger.State, error) {
 	err := r.record(ctx, "", end)
-	if len(r.pending) > 0 {
-		return r.state, err
+	for range 2 { // the last chance
+		if len(r.pending) == 0 {
+			return r.state, nil
+		}
+		err = r.flush(ctx)
 	}
-	return r.state, nil
+	if len(r.pending) == 0 {
+		return r.state, nil
+	}
+	return r.state, err
 }
 
 // steps runs the steps of a bound plan to the end.
