@@ -11,7 +11,8 @@ import (
 // first argument, and `run job.toml --dry-run` must never be a real run. Flags that stand
 // before the command's name move behind it. The order of flags among themselves and of
 // arguments among themselves stays. A "--" and what follows it are arguments. Flags that
-// no command has stay flags, so that they are refused. "-" is an argument.
+// no command has stay flags, so that they are refused. "-" is an argument. With --help the
+// arguments are left out: the library takes the first one for what to tell about.
 func permute(app *cli.App, args []string) []string {
 	if len(args) > 0 && args[len(args)-1] == completionFlag {
 		return args
@@ -39,6 +40,7 @@ func permute(app *cli.App, args []string) []string {
 		return args
 	}
 	var last, rest []string
+	help := false
 	given := append(before, args[i:]...)
 	for j := 0; j < len(given); {
 		switch a := given[j]; {
@@ -47,6 +49,7 @@ func permute(app *cli.App, args []string) []string {
 			j = len(given)
 		case isFlag(a):
 			n := spanOf(below(flags, commands), given[j:])
+			help = help || n == 1 && slices.Contains([]string{"h", "help"}, strings.TrimLeft(a, "-"))
 			last = append(last, given[j:j+n]...)
 			j += n
 		case len(rest) == 0 && len(commands) > 0 && find(commands, a) != nil:
@@ -61,7 +64,7 @@ func permute(app *cli.App, args []string) []string {
 		}
 	}
 	out := append(names, last...)
-	if len(rest) > 0 {
+	if len(rest) > 0 && !help {
 		out = append(append(out, "--"), rest...)
 	}
 	return out

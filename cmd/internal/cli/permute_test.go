@@ -34,6 +34,9 @@ func TestFlagsStandAnywhere(t *testing.T) {
 		{"", ""},
 		{"--help", "--help"},
 		{"run --help", "run --help"},
+		{"run job.toml --help --dry-run", "run --help --dry-run"},
+		{"run job.toml -h", "run -h"},
+		{"run job.toml --report --help", "run --report --help -- job.toml"},
 		{"nothing --dry-run", "nothing --dry-run"},
 		{"run job.toml --generate-bash-completion", "run job.toml --generate-bash-completion"},
 	} {
