@@ -117,7 +117,7 @@ func (p *Program) connectionsToCheck(c *cli.Context) ([]configs.Connection, erro
 		}
 		return []configs.Connection{conn}, err
 	}
-	saved, err := configs.LoadConnections(c.String("connections"), "", p.env)
+	saved, err := p.connectionsHere(c)
 	if err != nil {
 		return nil, err
 	}

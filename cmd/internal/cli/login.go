@@ -140,8 +140,7 @@ func (p *Program) secretSetting(c *cli.Context, flag string, to *string) error {
 // savedConnection is the connection of the file that the caller names, or the only one;
 // one without a login if there is no file.
 func (p *Program) savedConnection(c *cli.Context) (configs.Connection, error) {
-	// Beside a job means here, where there is no job.
-	saved, err := configs.LoadConnections(c.String("connections"), "."+string(filepath.Separator)+name, p.env)
+	saved, err := p.connectionsHere(c)
 	if err != nil {
 		return configs.Connection{}, err
 	}
@@ -156,6 +155,11 @@ func (p *Program) savedConnection(c *cli.Context) (configs.Connection, error) {
 	}
 	dir, err := filepath.Abs(".")
 	return configs.Connection{Name: "command line", Dir: dir}, err
+}
+
+// connectionsHere are those of a command without a job file: beside a job means here then.
+func (p *Program) connectionsHere(c *cli.Context) (*configs.Connections, error) {
+	return configs.LoadConnections(c.String("connections"), "."+string(filepath.Separator)+name, p.env)
 }
 
 // complete says what is missing for a login.
