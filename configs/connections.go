@@ -34,8 +34,9 @@ type savedConnection struct {
 // here, but in [Connections.Get]. What is wrong with the file comes back at once, as
 // [Problems].
 //
-// The working folder is not looked at: such a file may name commands to be run, and a
-// folder is entered more easily than a job file is named.
+// The working folder is not looked at unless the caller names a job file in it: such a
+// file may name commands to be run, and a folder is entered more easily than a file is
+// named.
 func LoadConnections(explicit, jobFile string, getenv func(string) string) (*Connections, error) {
 	var looked []string
 	for _, file := range connectionFiles(runtime.GOOS, explicit, jobFile, getenv) {

@@ -152,6 +152,8 @@ func TestExpandSaysEverythingAtOnce(t *testing.T) {
 			`--param file: "../secret" holds / or \ or .., and goes into a path (step "load": source); give a plain name`},
 		{"a param with a backslash", nil, map[string]string{"file": `a\b`},
 			`--param file: "a\\b" holds / or \ or .., and goes into a path (step "load": source); give a plain name`},
+		{"a param with two dots", nil, map[string]string{"file": "a..b"},
+			`--param file: "a..b" holds / or \ or .., and goes into a path (step "load": source); give a plain name`},
 		{"a default climbs", func(j *Job) { j.Params[2].Default = "a/b" }, nil,
 			`job.toml:12: step "load": source: the default "a/b" of params.file holds / or \ or .., and goes into a path; give it a plain name, and write folders where the path is`},
 		{"two dots from two params", func(j *Job) { j.Steps[0].Source.Path = "a/${params.file}${params.file}/b" }, map[string]string{"file": "."},
