@@ -190,7 +190,8 @@ func jsonBody(v any) (func() (io.ReadCloser, error), int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode request: %w", err)
 	}
-	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }, int64(len(data)), nil
+	b := BytesBody(data)
+	return b.Open, b.Size, nil
 }
 
 // errNoSuchKey marks an answer without the object that it is about.

@@ -1,6 +1,7 @@
 package anaplan
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,6 +78,11 @@ type Body struct {
 	Open func() (io.ReadCloser, error) // called for each attempt; the last one's Close may come after the call has returned
 	Size int64                         // of what Open gives
 	Gzip bool                          // it is one complete gzip stream
+}
+
+// BytesBody is a Body of bytes, which must not change while it is sent.
+func BytesBody(data []byte) Body {
+	return Body{Size: int64(len(data)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
 }
 
 // PutChunk uploads chunk n, from 0. The same number is overwritten, so it may be

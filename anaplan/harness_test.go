@@ -257,9 +257,7 @@ func (n *tenant) file() string {
 	return ""
 }
 
-func text(s string) anaplan.Body {
-	return anaplan.Body{Size: int64(len(s)), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil }}
-}
+func text(s string) anaplan.Body { return anaplan.BytesBody([]byte(s)) }
 
 func (n *tenant) upload() string {
 	n.Helper()
