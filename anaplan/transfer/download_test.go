@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -285,12 +286,15 @@ func TestAChunkThatAlwaysBreaksOff(t *testing.T) {
 
 // chunked serves chunks as f says, by a stub: it does what the simulator never would.
 func chunked(ids string, f func(chunk string, try int) *http.Response) *anaplan.Client {
+	var mu sync.Mutex
 	tries := map[string]int{}
 	return anaplan.New(&http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(req.URL.Path, "/chunks") {
 			return respond(ids), nil
 		}
 		_, chunk, _ := strings.Cut(req.URL.Path, "/chunks/")
+		mu.Lock()
+		defer mu.Unlock()
 		tries[chunk]++
 		return f(chunk, tries[chunk]), nil
 	})}, "https://x")
