@@ -234,13 +234,13 @@ func TestAnUploadIsStopped(t *testing.T) {
 
 // A chunk that is refused ends the upload; what else is on its way is not waited for.
 func TestAChunkThatIsRefused(t *testing.T) {
-	faults := []simulator.Fault{{Method: "PUT", Path: "/chunks/3$", Status: 403}, {Method: "PUT", Path: "/chunks/[1245]$", Delay: time.Hour, Count: -1}}
+	faults := []simulator.Fault{{Method: "PUT", Path: "/chunks/3$", Delay: time.Second, Status: 403}, {Method: "PUT", Path: "/chunks/[1245]$", Delay: time.Hour, Count: -1}}
 	inBubble(t, simulator.Options{Faults: faults}, func(t *testing.T, n *tenant) {
 		u := n.upload(pattern(5000))
 		u.ChunkSize = 100
 		began := time.Now()
 		_, err := Send(t.Context(), n.client, u)
-		if !errors.Is(err, anaplan.ErrForbidden) || !strings.Contains(err.Error(), "chunk 3: ") || time.Since(began) != 0 {
+		if !errors.Is(err, anaplan.ErrForbidden) || !strings.Contains(err.Error(), "chunk 3: ") || time.Since(began) != time.Second {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 	})
