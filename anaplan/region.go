@@ -1,6 +1,10 @@
 package anaplan
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Hosts are the addresses of a region's services.
 type Hosts struct {
@@ -29,3 +33,6 @@ func Region(code string) (Hosts, bool) {
 	h, ok := regions[strings.ToLower(code)]
 	return h, ok
 }
+
+// Regions lists the codes of all regions.
+func Regions() []string { return slices.Sorted(maps.Keys(regions)) }

@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	name           = "anaplan-runner"
-	completionFlag = "--generate-bash-completion"
+	name = "anaplan-runner"
 )
 
 // Main runs the command with its arguments, without the program's name, and returns the
@@ -29,10 +28,15 @@ func (p *Program) Main(args []string) (code int) {
 	}()
 	p.log = newLog(p.Err)
 	app := p.app()
+	if len(args) > 0 && args[0] == completionCall {
+		p.suggest(app, args[1:])
+		return ledger.CodeOK
+	}
 	err := app.RunContext(context.Background(), append([]string{name}, permute(app, args)...))
 	if err == nil {
 		return ledger.CodeOK
 	}
+	p.endScreen()
 	if e, ok := errors.AsType[exitCode](err); ok {
 		return int(e)
 	}
@@ -63,7 +67,6 @@ func (p *Program) app() *cli.App {
 		Reader:                 p.In,
 		Writer:                 p.Out,
 		ErrWriter:              p.Err,
-		EnableBashCompletion:   true,
 		HideHelpCommand:        true,
 		Action:                 p.noCommand,
 		OnUsageError:           usageError,

@@ -25,6 +25,7 @@ func (p *Program) commands() []*cli.Command {
 		p.authCommand(),
 		p.simulateCommand(),
 		p.schemaCommand(),
+		p.completionCommand(),
 		p.versionCommand(),
 	}
 }

@@ -29,9 +29,7 @@ func outputFlags() []cli.Flag {
 // finish writes the result: to stdout as text or JSON, and to the result file. It is the
 // last thing that a command writes.
 func (p *Program) finish(c *cli.Context, result any, text func(w io.Writer) error) error {
-	if p.screen != nil {
-		p.screen.close()
-	}
+	p.endScreen()
 	if path := c.String("result-file"); path != "" {
 		if err := writeResultFile(path, result); err != nil {
 			return &failure{code: ledger.CodeInput, cause: ledger.CauseInput, what: fmt.Sprintf("--result-file %s: %v", path, err),

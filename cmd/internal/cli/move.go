@@ -94,7 +94,7 @@ func (p *Program) upload(c *cli.Context) error {
 				next: "name the file of an import: its id begins with 113; see " + name + " list imports"}
 		}
 		up, err := transfer.Send(ctx, client, transfer.Upload{Model: modelOf(m.Model), File: m.File.ID, Source: source, Size: size,
-			Progress: p.progress("uploaded", m.File.Name, size)})
+			Progress: p.progress(c, m.Verb, m.File.Name, size)})
 		m.Bytes, m.Chunks, m.Digest = up.Bytes, up.Chunks, up.Digest
 		return err
 	})
@@ -136,7 +136,7 @@ func (p *Program) download(c *cli.Context) error {
 		return usage("write --result-file FILE for the result", "--target - and --output json both want stdout")
 	}
 	return p.move(c, configs.Download, args[0], path, func(ctx context.Context, client *anaplan.Client, m *moved) error {
-		d := transfer.Download{Model: modelOf(m.Model), File: m.File.ID, Progress: p.progress("downloaded", m.File.Name, -1)}
+		d := transfer.Download{Model: modelOf(m.Model), File: m.File.ID, Progress: p.progress(c, m.Verb, m.File.Name, -1)}
 		if path == "-" {
 			d.Writer = p.Out
 		} else {
@@ -199,21 +199,34 @@ func modelOf(m ledger.ModelRef) anaplan.ModelRef {
 	return anaplan.ModelRef{Workspace: m.Workspace, Model: m.ID}
 }
 
-// progressEvery is how often a line tells of a transfer.
+// progressEvery is how often a line tells of a transfer where there is no bar.
 const progressEvery = 10 * time.Second
 
-// progress tells how far a transfer is, now and then.
-func (p *Program) progress(done, file string, total int64) func(int64) {
-	last := time.Now()
+// progress tells how far a transfer is: as a bar on a terminal, else in a line now and then.
+func (p *Program) progress(c *cli.Context, verb configs.Verb, file string, total int64) func(int64) {
+	phase := jobs.PhaseUpload
+	if verb == configs.Download {
+		phase = jobs.PhaseDownload
+	}
+	show := p.watch(c)
+	last := p.Now()
 	return func(n int64) {
-		if time.Since(last) < progressEvery {
+		if show != nil {
+			share := -1.0
+			if total > 0 {
+				share = float64(n) / float64(total)
+			}
+			show(jobs.Progress{Step: file, Phase: phase, Done: share, Bytes: n, Total: total})
 			return
 		}
-		last = time.Now()
+		if p.Now().Sub(last) < progressEvery {
+			return
+		}
+		last = p.Now()
 		of := ""
 		if total > 0 {
 			of = fmt.Sprintf(" of %d", total)
 		}
-		p.log.Infof("%s: %d%s bytes %s", file, n, of, done)
+		p.log.Infof("%s %q: %d%s bytes", phase, file, n, of)
 	}
 }

@@ -14,9 +14,6 @@ import (
 // no command has stay flags, so that they are refused. "-" is an argument. With --help the
 // arguments are left out: the library takes the first one for what to tell about.
 func permute(app *cli.App, args []string) []string {
-	if len(args) > 0 && args[len(args)-1] == completionFlag {
-		return args
-	}
 	var before []string // flags in front of the command's name
 	i := 0
 	for i < len(args) && isFlag(args[i]) && args[i] != "--" {

@@ -115,6 +115,16 @@ func (s *screen) ended(p jobs.Progress, bar *stepBar) {
 	fmt.Fprintln(s.bars, line)
 }
 
+// endScreen ends the progress bars, if there are any.
+func (p *Program) endScreen() {
+	if p.screen == nil {
+		return
+	}
+	p.screen.close()
+	p.screen = nil
+	p.log.SetOutput(p.Err)
+}
+
 // close ends the bars; what is written to stdout afterwards stays below them.
 func (s *screen) close() {
 	for _, b := range s.steps {

@@ -175,7 +175,12 @@ func normal(key string, v any, places *strings.Replacer) any {
 		v = filepath.ToSlash(places.Replace(v))
 		v = address.ReplaceAllString(timestamp.ReplaceAllString(v, "TIME"), "ADDRESS")
 		v = dumpFile.ReplaceAllString(day.ReplaceAllString(v, "DAY"), "_rejected_TASK")
-		return base64s.ReplaceAllString(v, "BASE64")
+		return base64s.ReplaceAllStringFunc(v, func(s string) string {
+			if strings.Contains(s, "/workspaces/") {
+				return s // a path
+			}
+			return "BASE64"
+		})
 	case json.Number:
 		if to, ok := volatile[key]; ok {
 			return to
