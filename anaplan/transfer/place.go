@@ -123,11 +123,10 @@ func (t *temporary) copy(from *temporary) error {
 
 // finish makes the bytes durable.
 func (t *temporary) finish() error {
-	var err error
 	if t.mode != 0 {
-		err = t.Chmod(t.mode)
+		_ = t.Chmod(t.mode) // some file systems refuse; then the mode is narrower by the umask
 	}
-	err = errors.Join(err, t.Sync())
+	err := t.Sync()
 	t.closed = true
 	return errors.Join(err, t.Close())
 }
