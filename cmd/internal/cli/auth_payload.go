@@ -146,12 +146,13 @@ func (p *Program) writePayload(form, out string, r payloadResult) error {
 // placeSecret writes a file that only its owner can read, whole or not at all, also where
 // there was one that others could read.
 func placeSecret(path string, write func(io.Writer) error) error {
-	return transfer.Place(path, 0o600, func(f *os.File) error {
-		if err := f.Chmod(0o600); err != nil {
+	// A file that is replaced hands its mode on.
+	if old, err := os.Stat(path); err == nil && old.Mode().IsRegular() {
+		if err := os.Chmod(path, 0o600); err != nil {
 			return err
 		}
-		return write(f)
-	})
+	}
+	return transfer.Place(path, 0o600, func(f *os.File) error { return write(f) })
 }
 
 // text has each value on a line of its own, to be copied.
