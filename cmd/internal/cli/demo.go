@@ -120,18 +120,20 @@ func (p *Program) afterDemo(dir string, renewals int) {
 	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
 		call = "go run ./cmd/" + name
 	}
+	page, job, out := filepath.Join(dir, "report.html"), filepath.Join(dir, "nightly.toml"), filepath.Join(dir, "out")
+	width := max(len(page), len(job), len(out))
 	fmt.Fprintf(p.Out, `
 Tokens renewed on the way: %d (here one lives %s, in Anaplan 35 minutes).
 
 Look at
-  %s   this night as a page
-  %s   the job that ran
-  %s   what was exported
+  %-*s   this night as a page
+  %-*s   the job that ran
+  %-*s   what was exported
 
 Try
   %s runs --ledger %s
   %s simulate --dir %s      and in another window
   %s run %s
-`, renewals, demoTokenLife, filepath.Join(dir, "report.html"), filepath.Join(dir, "nightly.toml"), filepath.Join(dir, "out"),
-		call, filepath.Join(dir, "ledger.db"), call, dir, call, filepath.Join(dir, "nightly.toml"))
+`, renewals, demoTokenLife, width, page, width, job, width, out,
+		call, filepath.Join(dir, "ledger.db"), call, dir, call, job)
 }

@@ -170,7 +170,9 @@ type execStep struct {
 func jobText(c *cli.Context, verb configs.Verb, object, connection string, workspace, model configs.Ref, source string) ([]byte, error) {
 	// "$" is plain in arguments, and begins a value in a job file.
 	plain := func(s string) string { return strings.ReplaceAll(s, "${", "$${") }
-	step := execStep{Name: object, Delete: c.Bool("delete"), Source: plain(source), Guard: map[string]any{}}
+	// A step's name has no values, and brackets only for for_each.
+	name := strings.NewReplacer("${", "{", "[", "(", "]", ")").Replace(object)
+	step := execStep{Name: name, Delete: c.Bool("delete"), Source: plain(source), Guard: map[string]any{}}
 	switch verb {
 	case configs.Import:
 		step.Import = plain(object)
@@ -203,7 +205,7 @@ func jobText(c *cli.Context, verb configs.Verb, object, connection string, works
 	if step.Accept, err = accepted(c.StringSlice("accept")); err != nil {
 		return nil, err
 	}
-	job := execJob{Name: "exec " + string(verb) + " " + object, Connection: connection,
+	job := execJob{Name: "exec " + string(verb) + " " + name, Connection: connection,
 		Anaplan: execPlace{Workspace: written(workspace), Model: written(model)}}
 	switch targets := c.StringSlice("target"); len(targets) {
 	case 0:

@@ -60,9 +60,23 @@ func (p *Program) openLedger(c *cli.Context, ofConnection string) (*book, error)
 	return &book{l, sqlite.Dir(l.Where())}, nil
 }
 
-// readLedger opens the ledger to look into it; it makes none.
+// recordPlaceFlags say which ledger to look into: by itself, or by a connection.
+func recordPlaceFlags() []cli.Flag {
+	return []cli.Flag{
+		ledgerFlag(),
+		&cli.StringFlag{Name: "connection", Usage: "the ledger of the connection `NAME` [$ANAPLAN_CONNECTION]; default: of the only one", Category: "Record:"},
+		&cli.StringFlag{Name: "connections", Usage: "`FILE` with the connections; default: connections.toml here, then the machine's", Category: "Record:", TakesFile: true},
+	}
+}
+
+// readLedger opens the ledger to look into it; it makes none. Without a --connection, one
+// that cannot be read names no ledger.
 func (p *Program) readLedger(c *cli.Context) (*book, error) {
-	path, err := p.ledgerPath(c, "")
+	conn, err := p.savedConnection(c)
+	if err != nil && (c.IsSet("connection") || c.IsSet("connections")) {
+		return nil, err
+	}
+	path, err := p.ledgerPath(c, conn.Ledger)
 	if err != nil {
 		return nil, err
 	}

@@ -45,9 +45,10 @@ func permute(app *cli.App, args []string) []string {
 			rest = append(rest, given[j+1:]...)
 			j = len(given)
 		case isFlag(a):
-			n := spanOf(below(flags, commands), given[j:])
+			known := below(flags, commands)
+			n := spanOf(known, given[j:])
 			help = help || n == 1 && slices.Contains([]string{"h", "help"}, strings.TrimLeft(a, "-"))
-			last = append(last, given[j:j+n]...)
+			last = append(append(last, canonical(known, a)), given[j+1:j+n]...)
 			j += n
 		case len(rest) == 0 && len(commands) > 0 && find(commands, a) != nil:
 			// A flag stood between the command and its subcommand.
@@ -94,6 +95,20 @@ func spanOf(flags []cli.Flag, args []string) int {
 		}
 	}
 	return 1
+}
+
+// canonical is a flag by its first name: the library refuses two forms of one flag.
+func canonical(flags []cli.Flag, word string) string {
+	name, value, assigned := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	for _, f := range flags {
+		if slices.Contains(f.Names(), name) {
+			if assigned {
+				return "--" + f.Names()[0] + "=" + value
+			}
+			return "--" + f.Names()[0]
+		}
+	}
+	return word
 }
 
 // below are flags and those of the commands, at every depth.

@@ -21,7 +21,7 @@ func TestFlagsStandAnywhere(t *testing.T) {
 		{"run --dry-run job.toml", "run --dry-run -- job.toml"},
 		{"--dry-run run job.toml", "run --dry-run -- job.toml"},
 		{"--report x.html run job.toml", "run --report x.html -- job.toml"},
-		{"run job.toml --report x.html -n --param a=1 --param b=2", "run --report x.html -n --param a=1 --param b=2 -- job.toml"},
+		{"run job.toml --report x.html -n --param a=1 --param b=2", "run --report x.html --dry-run --param a=1 --param b=2 -- job.toml"},
 		{"run job.toml --report=x.html more", "run --report=x.html -- job.toml more"},
 		{"run job.toml -- --dry-run", "run -- job.toml --dry-run"},
 		{"run - --dry-run", "run --dry-run -- -"},

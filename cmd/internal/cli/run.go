@@ -135,8 +135,7 @@ func (p *Program) conclude(c *cli.Context, t *tonight, book *book, page string, 
 		return err
 	}
 	if t.job.OnEnd != nil {
-		// A stopped run tells its end too, but it has little time.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context), time.Minute)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context), onEndLimit(r))
 		defer cancel()
 		if started, err := jobs.RunOnEnd(ctx, t.job.OnEnd, r.Verdict, result.Bytes(), t.job.Dir, p.Err); err != nil {
 			p.log.Error(err)
@@ -148,6 +147,15 @@ func (p *Program) conclude(c *cli.Context, t *tonight, book *book, page string, 
 		return err
 	}
 	return exit(code)
+}
+
+// onEndLimit is how long the program that is told of a run's end may take: a stopped run
+// has to be gone soon.
+func onEndLimit(r report.Report) time.Duration {
+	if r.Stopped != "" {
+		return time.Second
+	}
+	return time.Minute
 }
 
 // tell is the result of a run: text or JSON.

@@ -18,8 +18,7 @@ import (
 func (p *Program) runsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "runs", Usage: "tells what happened: lists runs, shows one, finds its failure dumps",
-		Flags: flags([]cli.Flag{
-			ledgerFlag(),
+		Flags: flags(recordPlaceFlags(), []cli.Flag{
 			&cli.StringFlag{Name: "job", Usage: "only runs of the job `NAME`", Category: "Record:"},
 			spanFlag("since", 0, "only runs begun within `TIME`, such as 7d or 48h", "Record:"),
 			&cli.BoolFlag{Name: "open", Usage: "only runs in which something is left to do", Category: "Record:"},
@@ -34,8 +33,8 @@ func (p *Program) runsCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "show", Usage: "shows the report of a run", ArgsUsage: "RUN",
-				Flags: flags([]cli.Flag{
-					ledgerFlag(), jobOfRunFlag(),
+				Flags: flags(recordPlaceFlags(), []cli.Flag{
+					jobOfRunFlag(),
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "tell each event until the run has ended", Category: "Record:"},
 					&cli.StringFlag{Name: "output", Value: "text", Usage: "form of the report on stdout: text, json or html", Category: "Output:"},
 					&cli.StringFlag{Name: "result-file", Usage: "also write the report as JSON to `FILE`", Category: "Output:", TakesFile: true},
@@ -44,8 +43,8 @@ func (p *Program) runsCommand() *cli.Command {
 			},
 			{
 				Name: "dumps", Usage: "lists the failure dumps of a run: the rows that Anaplan rejected", ArgsUsage: "RUN",
-				Flags: flags([]cli.Flag{
-					ledgerFlag(), jobOfRunFlag(),
+				Flags: flags(recordPlaceFlags(), []cli.Flag{
+					jobOfRunFlag(),
 					&cli.StringFlag{Name: "step", Usage: "only those of the step `NAME`", Category: "Record:"},
 					&cli.StringFlag{Name: "copy-to", Usage: "copy them into the folder `DIR`", Category: "Record:"},
 				}, outputFlags(), logFlags()),
