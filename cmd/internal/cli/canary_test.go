@@ -3,145 +3,182 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
 )
 
-// wiretap is a simulator that writes down every secret that passes.
-type wiretap struct {
-	sim *simulator.Simulator
+// The canaries: one in every secret's place, and one in the rows that Anaplan rejects.
+const (
+	canaryPassphrase = keyPassphrase
+	canaryRow        = "canary-in-the-rows"
+)
 
-	mu      sync.Mutex
-	secrets map[string]string // by value: what it is
+// secretive is a tenant that remembers every secret that passed it.
+type secretive struct {
+	sim  *simulator.Simulator
+	mu   sync.Mutex
+	seen map[string]string // the secret, and what it is
 }
 
-func (w *wiretap) note(what, value string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(value) > 8 {
-		w.secrets[value] = what
-	}
-}
-
-// ServeHTTP implements [http.Handler].
-func (w *wiretap) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (s *secretive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if scheme != "CACertificate" { // a certificate is public
-		w.note(scheme, value)
+	s.remember(value, scheme)
+	if r.URL.Path == "/token/authenticate" {
+		body, _ := io.ReadAll(r.Body)
+		var pair map[string]string
+		_ = json.Unmarshal(body, &pair)
+		s.remember(pair["encodedData"], "encodedData")
+		s.remember(pair["encodedSignedData"], "encodedSignedData")
+		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	answer := httptest.NewRecorder()
-	w.sim.ServeHTTP(answer, r)
-	if strings.HasPrefix(r.URL.Path, "/token/") {
-		var asked, said map[string]any
-		_ = json.Unmarshal(body, &asked)
-		_ = json.Unmarshal(answer.Body.Bytes(), &said)
-		for _, key := range []string{"encodedData", "encodedSignedData"} {
-			if s, ok := asked[key].(string); ok {
-				w.note(key, s)
-			}
-		}
-		if info, ok := said["tokenInfo"].(map[string]any); ok {
-			if s, ok := info["tokenValue"].(string); ok {
-				w.note("tokenValue", s)
-			}
-		}
-	}
-	for key, values := range answer.Header() {
-		rw.Header()[key] = values
-	}
-	rw.WriteHeader(answer.Code)
-	_, _ = rw.Write(answer.Body.Bytes())
+	s.sim.ServeHTTP(w, r)
 }
 
-// TestSecretsAreNowhere runs every command without a job, also in vain, with everything
-// told that can be told, and looks for each secret in each stream and result file.
-func TestSecretsAreNowhere(t *testing.T) {
+func (s *secretive) remember(secret, what string) {
+	if len(secret) < 16 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[secret] = what
+}
+
+// TestNothingSecretIsShown runs a whole job with a certificate whose key is encrypted,
+// then with a password, telling as much as can be told, and looks for every secret in
+// everything that was written: output, log, ledger, reports, result file. The rows that
+// Anaplan rejects are only in the failure dump, which only its owner can read.
+func TestNothingSecretIsShown(t *testing.T) {
+	tenant := &secretive{sim: simulator.New(sample.Company(), simulator.Options{Speed: scriptSpeed, TokenLife: 3 * time.Second}), seen: map[string]string{}}
+	defer tenant.sim.Close()
+	server := httptest.NewServer(tenant)
+	defer server.Close()
+	dir := canaryFolder(t, server.URL)
+	secrets := map[string]string{canaryPassphrase: "passphrase", sample.Password: "password"}
+	env := []string{"ANAPLAN_SIMULATOR_SPEED", fmt.Sprint(scriptSpeed), "SECRET_PASS", canaryPassphrase, "SECRET_WORD", sample.Password}
+	var said strings.Builder
+	for _, connection := range []string{"certificate", "basic", "wrong"} {
+		for _, more := range [][]string{{"--log-format", "json", "--output", "json"}, {"--output", "text"}} {
+			args := append([]string{"run", filepath.Join(dir, connection+".toml"), "--debug", "--ledger", filepath.Join(dir, "ledger.db"),
+				"--report", filepath.Join(dir, connection+".html"), "--result-file", filepath.Join(dir, connection+".json")}, more...)
+			got := call(env, args...)
+			if want := map[string]int{"certificate": 3, "basic": 3, "wrong": 77}[connection]; got.code != want {
+				t.Fatalf("%v: code %d\n%s", args, got.code, got.err)
+			}
+			said.WriteString(got.out + got.err)
+		}
+	}
+	for _, args := range [][]string{{"runs"}, {"auth", "check", "--all", "--connections", filepath.Join(dir, "connections.toml")},
+		{"check", filepath.Join(dir, "certificate.toml"), "--debug"}, {"plan", filepath.Join(dir, "certificate.toml"), "--debug"}} {
+		got := call(append(env, "ANAPLAN_LEDGER", filepath.Join(dir, "ledger.db")), args...)
+		said.WriteString(got.out + got.err)
+	}
+	tenant.mu.Lock()
+	defer tenant.mu.Unlock()
+	if len(tenant.seen) < 10 {
+		t.Errorf("only %d secrets passed by: the test sees too little", len(tenant.seen))
+	}
+	for s, what := range tenant.seen {
+		secrets[s] = what
+	}
+	own := map[string]bool{"data/sales.csv": true, "cert.pem": true, "key.pem": true}
+	files, dumps := 0, 0
+	search := func(where, text string) {
+		for s, what := range secrets {
+			if strings.Contains(text, s) {
+				t.Errorf("%s holds a %s", where, what)
+			}
+		}
+	}
+	search("what was printed", said.String())
+	if strings.Contains(said.String(), canaryRow) {
+		t.Error("a rejected row was printed")
+	}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, _ := filepath.Rel(dir, path)
+		data, err := os.ReadFile(path)
+		if err != nil || own[filepath.ToSlash(name)] {
+			return err
+		}
+		files++
+		search(name, string(data))
+		if strings.Contains(name, "_rejected_") {
+			dumps++
+			if info, err := d.Info(); err != nil || info.Mode().Perm() != 0o600 || !bytes.Contains(data, []byte(canaryRow)) {
+				t.Errorf("%s: it is to hold the rejected rows for its owner only: %v, %v", name, info.Mode(), err)
+			}
+			return nil
+		}
+		if bytes.Contains(data, []byte(canaryRow)) {
+			t.Errorf("%s holds a rejected row", name)
+		}
+		return nil
+	})
+	if err != nil || files < 10 || dumps != 4 {
+		t.Errorf("%d files, %d dumps: %v", files, dumps, err)
+	}
+}
+
+// canaryFolder holds jobs, connections and data with the canaries in their places.
+func canaryFolder(t *testing.T, url string) string {
+	t.Helper()
 	files, err := identityOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
+	key, err := encryptedKey(files["key.pem"])
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
-	for name, data := range map[string][]byte{"cert.pem": files["cert.pem"], "key.pem": files["encrypted.pem"], "pass": []byte(keyPassphrase),
-		"wrong": []byte("canary-wrong-passphrase"), "data.csv": []byte("a,b\n1,2\n")} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+	login := fmt.Sprintf("urls = { api = \"%s/2/0\", auth = %q }\n", url, url)
+	sales := string(files["data/sales.csv"]) + strings.Repeat(canaryRow+","+canaryRow+","+canaryRow+",1,1\n", 3)
+	job := "name = \"%[1]s\"\nconnection = \"%[1]s\"\nanaplan = { workspace = \"Finance\", model = \"Sales Hub\" }\n[[step]]\nname = \"sales\"\n" +
+		"import = \"Load Sales\"\nsource = \"data/sales.csv\"\nprompts = { Version = \"Actual\" }\n"
+	for name, text := range map[string]string{
+		"cert.pem": string(files["cert.pem"]), "key.pem": string(key), "data/sales.csv": sales,
+		"connections.toml": "[connection.certificate]\n" + login + "certificate = \"cert.pem\"\nprivate_key = \"key.pem\"\npassphrase = \"env:SECRET_PASS\"\n" +
+			"[connection.basic]\n" + login + "method = \"basic\"\nuser = \"" + sample.Email + "\"\npassword = \"env:SECRET_WORD\"\n" +
+			"[connection.wrong]\n" + login + "method = \"basic\"\nuser = \"" + sample.Email + "\"\npassword = \"env:SECRET_PASS\"\n",
+		"certificate.toml": fmt.Sprintf(job, "certificate"), "basic.toml": fmt.Sprintf(job, "basic"), "wrong.toml": fmt.Sprintf(job, "wrong"),
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	in := func(name string) string { return filepath.Join(dir, name) }
-	certificate := []string{"--certificate", in("cert.pem"), "--private-key", in("key.pem"), "--passphrase", "file:" + in("pass")}
-	place := []string{"-w", "Finance", "-m", "Sales Hub"}
-	join := func(groups ...[]string) []string { return slices.Concat(groups...) }
-	const wrongPassword = "canary-wrong-password"
-	for _, tc := range []struct {
-		name string
-		env  []string
-		args []string
-		code int
-		log  bool // logs in
-	}{
-		{"token", nil, join([]string{"auth", "token"}, certificate), 0, true},
-		{"token, basic", []string{"ANAPLAN_PASSWORD", sample.Password}, []string{"auth", "token", "--user", sample.Email}, 0, true},
-		{"token, wrong password", []string{"ANAPLAN_PASSWORD", wrongPassword}, []string{"auth", "token", "--user", sample.Email}, 77, true},
-		{"token, the passphrase as an argument", nil, []string{"auth", "token", "--certificate", in("cert.pem"), "--private-key", in("key.pem"), "--passphrase", keyPassphrase}, 64, false},
-		{"token, wrong passphrase", nil, []string{"auth", "token", "--certificate", in("cert.pem"), "--private-key", in("key.pem"), "--passphrase", "file:" + in("wrong")}, 77, false},
-		{"check", nil, join([]string{"auth", "check"}, certificate), 0, false},
-		{"check, wrong passphrase", []string{"ANAPLAN_PASSPHRASE", "canary-wrong-passphrase"}, []string{"auth", "check", "--certificate", in("cert.pem"), "--private-key", in("key.pem")}, 77, false},
-		{"list", nil, join([]string{"list", "imports"}, place, certificate), 0, true},
-		{"list, no such model", nil, join([]string{"list", "imports", "-w", "Finance", "-m", "nothing"}, certificate), 78, true},
-		{"tasks", nil, join([]string{"tasks", "import", "Load Sales"}, place, certificate), 0, true},
-		{"upload", nil, join([]string{"upload", "sales.csv", "--source", in("data.csv")}, place, certificate), 0, true},
-		{"upload, no such file", nil, join([]string{"upload", "nothing.csv", "--source", in("data.csv")}, place, certificate), 78, true},
-		{"download", nil, join([]string{"download", "sales.csv", "--target", in("out.csv")}, place, certificate), 0, true},
-		{"payload to a file", nil, join([]string{"auth", "payload", "--out", in("payload")}, certificate), 0, false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			tap := &wiretap{sim: simulator.New(sample.Company(), simulator.Options{}), secrets: map[string]string{}}
-			defer tap.sim.Close()
-			server := httptest.NewServer(tap)
-			defer server.Close()
-			for _, s := range []string{keyPassphrase, sample.Password, wrongPassword, "canary-wrong-passphrase"} {
-				tap.note("a passphrase or password", s)
-			}
-			for line := range strings.Lines(string(files["key.pem"])) {
-				tap.note("a line of the private key", strings.TrimSpace(line))
-			}
-			delete(tap.secrets, "-----BEGIN PRIVATE KEY-----")
-			delete(tap.secrets, "-----END PRIVATE KEY-----")
-			before := len(tap.secrets)
-			result := in("result.json")
-			args := append(tc.args, "--debug", "--log-format", "json")
-			if tc.args[1] != "payload" {
-				args = append(args, "--output", "json", "--result-file", result)
-			}
-			env := append([]string{"ANAPLAN_AUTH_URL", server.URL, "ANAPLAN_API_URL", server.URL}, tc.env...)
-			got := call(env, args...)
-			if got.code != tc.code {
-				t.Fatalf("code %d, want %d: %s", got.code, tc.code, got.err)
-			}
-			if seen := len(tap.secrets) > before; seen != tc.log {
-				t.Errorf("something secret was on the wire: %v, want %v", seen, tc.log)
-			}
-			kept, _ := os.ReadFile(result)
-			_ = os.Remove(result)
-			for where, text := range map[string]string{"stdout": got.out, "stderr": got.err, "the result file": string(kept)} {
-				for secret, what := range tap.secrets {
-					if strings.Contains(text, secret) {
-						t.Errorf("%s stands on %s: %s", what, where, text)
-					}
-				}
-			}
-		})
+	return dir
+}
+
+// TestPanicShowsNoValue: what a panic carries may be anything.
+func TestPanicShowsNoValue(t *testing.T) {
+	var errs bytes.Buffer
+	p := &Program{In: strings.NewReader(""), Out: panicking{}, Err: &errs, Now: time.Now, Getenv: func(string) (string, bool) { return "", false }}
+	if code := p.Main([]string{"version"}); code != 70 {
+		t.Errorf("code %d", code)
+	}
+	if text := errs.String(); strings.Contains(text, canaryPassphrase) || !strings.Contains(text, "internal error") {
+		t.Errorf("stderr: %s", text)
 	}
 }
+
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("with " + canaryPassphrase) }
