@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -339,7 +340,13 @@ func TestRegions(t *testing.T) {
 			t.Errorf("%q is a region: %+v", code, h)
 		}
 	}
-	if len(regions) != 19 {
-		t.Errorf("%d regions", len(regions))
+	all := Regions()
+	for _, code := range all {
+		if _, ok := Region(code); !ok {
+			t.Errorf("%s is listed, and is no region", code)
+		}
+	}
+	if len(all) != 19 || !slices.IsSorted(all) {
+		t.Errorf("regions are %v", all)
 	}
 }
