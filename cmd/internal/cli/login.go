@@ -13,7 +13,7 @@ import (
 
 // connectionsFlag names the file of connections.
 func connectionsFlag() cli.Flag {
-	return &cli.StringFlag{Name: "connections", Usage: "`FILE` with the connections; default: connections.toml beside the job, then the machine's", Category: "Login:", TakesFile: true}
+	return &cli.StringFlag{Name: "connections", Usage: "`FILE` with the connections; default: connections.toml beside the job, or here where there is no job, then the machine's", Category: "Login:", TakesFile: true}
 }
 
 // loginFlags say who logs in, and where, for commands without a job file. Each has a
