@@ -145,9 +145,12 @@ func (p *Program) savedConnection(c *cli.Context) (configs.Connection, error) {
 		return configs.Connection{}, err
 	}
 	chosen := p.setting(c, "connection")
-	if chosen == "" {
-		if names := saved.Names(); len(names) == 1 {
+	if names := saved.Names(); chosen == "" && len(names) > 0 {
+		switch {
+		case len(names) == 1:
 			chosen = names[0]
+		case p.setting(c, "certificate") == "" && p.setting(c, "user") == "":
+			return configs.Connection{}, usage("give --connection NAME, one of "+strings.Join(names, ", "), "%s holds several connections", saved.File)
 		}
 	}
 	if chosen != "" {
