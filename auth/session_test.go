@@ -14,11 +14,11 @@ import (
 func TestLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, 35*time.Minute)
-		s, rec := h.source(nil)
-		if err := s.Logout(context.Background()); err != nil || len(h.paths()) > 0 {
+		unused, _ := h.source(nil)
+		if err := unused.Logout(context.Background()); err != nil || len(h.paths()) > 0 {
 			t.Errorf("without a token: %v, %v", err, h.paths())
 		}
-		s, rec = h.source(nil)
+		s, rec := h.source(nil)
 		token(t, s)
 		if err := s.Logout(context.Background()); err != nil {
 			t.Error(err)

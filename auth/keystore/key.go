@@ -43,7 +43,8 @@ func (f file) privateKey(ask func() (secret.Value, error)) (crypto.Signer, []str
 	case key.Type == "ENCRYPTED PRIVATE KEY":
 		signer, err := f.encrypted(key, ask)
 		return signer, nil, err
-	case x509.IsEncryptedPEMBlock(key): //nolint:staticcheck // the format is old and weak, which is what the warning says
+	//lint:ignore SA1019 the format is old and weak, which is what the warning says
+	case x509.IsEncryptedPEMBlock(key):
 		signer, err := f.legacy(key, ask)
 		if err != nil {
 			return nil, nil, err
@@ -124,7 +125,8 @@ func (f file) legacy(b *pem.Block, ask func() (secret.Value, error)) (crypto.Sig
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.DecryptPEMBlock(b, pass.Reveal()) //nolint:staticcheck // see above
+	//lint:ignore SA1019 see above
+	der, err := x509.DecryptPEMBlock(b, pass.Reveal())
 	if err != nil {
 		if errors.Is(err, x509.IncorrectPasswordError) {
 			return nil, f.wrong()

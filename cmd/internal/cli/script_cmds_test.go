@@ -200,6 +200,7 @@ func encryptedKey(plain []byte) ([]byte, error) {
 		return nil, err
 	}
 	der := x509.MarshalPKCS1PrivateKey(key.(*rsa.PrivateKey))
+	//lint:ignore SA1019 the standard library encrypts keys in no other way, and such are met in the field
 	block, err = x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", der, []byte(keyPassphrase), x509.PEMCipherAES256)
 	if err != nil {
 		return nil, err
