@@ -59,6 +59,7 @@ func (o *overdue) apply(end ledger.StepEnded) ledger.StepEnded {
 	if end.Verdict == ledger.Cancelled {
 		end.Verdict, end.Cause = ledger.TimedOut, o.cause
 		end.Message += fmt.Sprintf("; it was cancelled because its limit of %s had passed", o.limit)
+		end.Next = "find out why it took so long, or raise its limit; what it had changed was rolled back"
 		return end
 	}
 	end.Message += fmt.Sprintf("; its limit of %s had passed, and the cancel came too late", o.limit)

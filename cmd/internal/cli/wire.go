@@ -114,7 +114,7 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 	}
 	api, err := url.Parse(hosts.API)
 	if err != nil {
-		return nil, connectionError(conn, "api_url", err)
+		return nil, connectionError(conn, "urls.api", err)
 	}
 	speed := p.simulatorSpeed(api.Host)
 	limit := conn.RequestsPerMinute
@@ -279,8 +279,11 @@ func connectionError(conn configs.Connection, key string, err error) error {
 		return err
 	}
 	where := or(conn.Name, conn.Certificate)
-	if conn.File != "" {
+	switch {
+	case conn.File != "" && conn.Name != "":
 		where = conn.File + ": [connection." + conn.Name + "]"
+	case conn.File != "":
+		where = conn.File // the login stands in the job file
 	}
 	f := &failure{code: ledger.CodePermission, cause: ledger.CauseLogin, what: fmt.Sprintf("%s: %s: %v", where, key, err),
 		next: "correct this key, then try `auth check`", err: err}
