@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -128,6 +131,75 @@ func (n *night) knowsNoMore(st ledger.StepState, signal string) {
 	if st.End != nil && (st.End.Cause == ledger.CauseInternal || st.End.Verdict == ledger.Partial || st.End.Verdict == ledger.Failed) {
 		n.t.Errorf("step %q ended %s (%s): %s", st.Plan.Name, st.End.Verdict, st.End.Cause, st.End.Message)
 	}
+}
+
+// TestStopInNarrowPlaces stops while one thing is under way that takes long.
+func TestStopInNarrowPlaces(t *testing.T) {
+	export := func(n *night) configs.Step {
+		return configs.Step{Name: "out", Verb: configs.Export, Object: configs.Ref{Name: "Store List"}, Targets: []configs.Target{{Path: filepath.Join(n.dir, "target.csv")}}}
+	}
+	sales := func(n *night) configs.Step { return loadSales(n, 1000) }
+	for _, tc := range []struct {
+		name   string
+		step   func(*night) configs.Step
+		fault  simulator.Fault
+		intent time.Duration // that recording an intent takes
+		at     time.Duration
+		tasks  int
+		cancel string // what is recorded of the cancel
+	}{
+		{name: "while the intent is recorded", step: sales, fault: simulator.Fault{Path: "/users/me", Delay: time.Second}, intent: 2 * time.Second, at: 2 * time.Second},
+		{name: "while the failure dump is fetched", step: sales, fault: simulator.Fault{Path: "/dump/chunks", Delay: time.Minute}, at: 20 * time.Second, tasks: 1},
+		{name: "while the output is fetched", step: export, fault: simulator.Fault{Path: "/chunks/0", Delay: time.Minute}, at: 20 * time.Second, tasks: 1},
+		{name: "while the cancel has no answer", step: sales, fault: simulator.Fault{Method: "DELETE", Delay: time.Minute}, at: 1500 * time.Millisecond, tasks: 1, cancel: "no answer"},
+		{name: "while a file is uploaded", step: sales, fault: simulator.Fault{Method: "PUT", Delay: time.Minute}, at: 20 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNight(t, simulator.Options{Faults: []simulator.Fault{tc.fault}})
+				defer n.close()
+				slow := &slowLedger{Ledger: n.ledger, intent: tc.intent}
+				n.runner.Ledger = slow
+				ctx, stop := context.WithCancelCause(t.Context())
+				var stopped time.Time
+				time.AfterFunc(tc.at, func() { stopped = time.Now(); stop(&Stopped{Signal: "SIGINT"}) })
+				s := n.run(ctx, tc.step(n))
+				if took := time.Since(stopped); stopped.IsZero() || took > 4*time.Second {
+					t.Errorf("stopped at %s, it took %s to end", stopped, took)
+				}
+				if len(n.sim.Tasks()) != tc.tasks {
+					t.Errorf("%d tasks", len(n.sim.Tasks()))
+				}
+				if s.Steps[0].End != nil || s.End.Code != ledger.CodeInterrupt {
+					t.Errorf("the step ended though nobody knows how: %s", messages(s))
+				}
+				if c := s.Steps[0].Cancelled; (len(c) > 0) != (tc.cancel != "") || len(c) > 0 && c[0].Error == "" {
+					t.Errorf("cancels %+v", c)
+				}
+				for _, in := range s.Steps[0].Intents {
+					if tc.tasks == 0 && in.Outcome != ledger.IntentRefused {
+						t.Errorf("intent %+v", in)
+					}
+				}
+				if _, err := os.Stat(filepath.Join(n.dir, "target.csv")); err == nil {
+					t.Error("a target was written")
+				}
+			})
+		})
+	}
+}
+
+// slowLedger takes its time for intents.
+type slowLedger struct {
+	ledger.Ledger
+	intent time.Duration
+}
+
+func (l *slowLedger) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
+	if events[0].Body.Kind() == "intent" {
+		time.Sleep(l.intent)
+	}
+	return l.Ledger.Append(ctx, run, after, epoch, events...)
 }
 
 // TestOnStopDecides is the step's own word on what a stop does with its task.
