@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -149,5 +150,67 @@ func (n *night) onceEach(s ledger.State) {
 		if count > allowed[object] {
 			n.t.Errorf("%s was started %d times, recorded are %d", object, count, allowed[object])
 		}
+	}
+}
+
+// TestSeveralDisturbances plays nights with several disturbances of random kinds. The
+// seed is in the name of the subtest.
+func TestSeveralDisturbances(t *testing.T) {
+	var undisturbed []byte
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.run(t.Context(), sampleNight(n)...)
+		undisturbed = n.sim.Snapshot()
+	})
+	nights := 40
+	if *every {
+		nights = 1000
+	}
+	codes := map[int]int{}
+	for seed := range nights {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(uint64(seed), 7))
+				var faults []simulator.Fault
+				for range 1 + rng.IntN(5) {
+					f := disturbances[rng.IntN(len(disturbances))].fault
+					f.Nth, f.Count = 1+rng.IntN(80), 1+rng.IntN(4)*rng.IntN(4)
+					if rng.IntN(3) == 0 { // mostly starts are left alone, or few nights get far
+						f.Method, f.Nth = "POST", 1+rng.IntN(20)
+					} else {
+						f.Method = "GET"
+					}
+					faults = append(faults, f)
+				}
+				n := newLeanNight(t, simulator.Options{Faults: faults})
+				n.mayNotFire = true // the night may end before
+				defer n.close()
+				s := n.run(t.Context(), sampleNight(n)...)
+				n.onceEach(s)
+				codes[s.End.Code]++
+				switch s.End.Code {
+				case ledger.CodeOK:
+					if !s.Closed() || !bytes.Equal(n.sim.Snapshot(), undisturbed) {
+						t.Errorf("all is said to be ok, and the models hold something else\n%+v", faults)
+					}
+				case ledger.CodeTemporary, ledger.CodeUnsure, ledger.CodePermission, ledger.CodeRows:
+					if s.Closed() || s.End.Next == "" {
+						t.Errorf("%+v", s.End)
+					}
+				default:
+					t.Errorf("code %d\n%s\n%+v", s.End.Code, messages(s), faults)
+				}
+				for _, st := range s.Steps {
+					if st.End != nil && (st.End.Cause == ledger.CauseInternal || st.End.Cause == ledger.CauseAction || st.End.Cause == ledger.CauseConfig) {
+						t.Errorf("step %q: %s: %s\n%+v", st.Plan.Name, st.End.Cause, st.End.Message, faults)
+					}
+				}
+			})
+		})
+	}
+	t.Logf("nights by code: %v", codes)
+	if codes[0] < nights/4 || codes[ledger.CodeUnsure] == 0 {
+		t.Errorf("the nights are too much alike: %v", codes)
 	}
 }
