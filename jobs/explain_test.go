@@ -1,44 +1,108 @@
 package jobs
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
-// TestExplain holds that errors of files are not the network's, although the system's error
-// numbers are net.Errors, and that a file without content is no lack of access, although
-// Anaplan answers it with 404.
+// TestExplain is the cause, the code and the advice of every kind of error that a run can
+// meet.
 func TestExplain(t *testing.T) {
-	absent := filepath.Join(t.TempDir(), "absent")
-	_, open := os.Open(absent)
-	_, dial := net.Dial("tcp", "127.0.0.1:1")
+	status := func(code int, json bool) error {
+		return &anaplan.Error{Method: "GET", Path: "/x", Status: code, Message: "Anaplan's text", JSON: json}
+	}
 	for _, tc := range []struct {
-		name string
-		err  error
-		want ledger.Cause
+		err   error
+		cause ledger.Cause
+		code  int
+		again bool
 	}{
-		{"no such file", open, ledger.CauseInput},
-		{"no such file to rename", os.Rename(absent, absent+"2"), ledger.CauseInput},
-		{"nobody listens", dial, ledger.CauseNetwork},
-		{"an answer that breaks off", io.ErrUnexpectedEOF, ledger.CauseNetwork},
-		{"an answer that is no JSON", &anaplan.FormatError{}, ledger.CauseNetwork},
-		{"empty source", transfer.ErrEmpty, ledger.CauseInput},
-		{"source changed", transfer.ErrChanged, ledger.CauseInput},
-		{"source too large", transfer.ErrTooLarge, ledger.CauseInput},
-		{"no content", anaplan.ErrNoContent, ledger.CauseInput},
-		{"another file", &anaplan.WrongFileError{Want: "113000000001", Got: "113000000002"}, ledger.CauseConfig},
-		{"refused", &anaplan.Error{Status: 404}, ledger.CausePermission},
+		{refusedLogin{true}, ledger.CauseLogin, 77, false},
+		{refusedLogin{false}, ledger.CauseNetwork, 75, true},
+		{configs.Problems{{What: "wrong"}}, ledger.CauseConfig, 78, false},
+		{&data.GuardError{Guard: "min_rows", What: "few", Next: "look"}, ledger.CauseGuard, 65, false},
+		{&data.InputError{Path: "a.csv", What: "gone", Next: "look"}, ledger.CauseInput, 65, false},
+		{transfer.ErrEmpty, ledger.CauseInput, 65, false},
+		{transfer.ErrChanged, ledger.CauseInput, 65, false},
+		{transfer.ErrTooLarge, ledger.CauseInput, 65, false},
+		{&fs.PathError{Op: "open", Path: "out.csv", Err: fs.ErrPermission}, ledger.CauseInput, 65, false},
+		{anaplan.ErrNoContent, ledger.CauseInput, 65, false},
+		{&anaplan.WrongFileError{Want: "113", Got: "114"}, ledger.CauseConfig, 78, false},
+		{status(400, true), ledger.CauseConfig, 78, false},
+		{status(401, true), ledger.CauseLogin, 77, false},
+		{status(403, true), ledger.CausePermission, 77, false},
+		{status(404, true), ledger.CausePermission, 77, false},
+		{status(408, false), ledger.CauseNetwork, 75, true},
+		{status(409, true), ledger.CauseBusy, 75, true},
+		{status(422, true), ledger.CauseConfig, 78, false},
+		{status(423, true), ledger.CauseBusy, 75, true},
+		{status(424, true), ledger.CauseBusy, 75, true},
+		{status(425, true), ledger.CauseConfig, 78, false},
+		{status(429, false), ledger.CauseBusy, 75, true},
+		{status(500, true), ledger.CauseNetwork, 75, true},
+		{status(502, false), ledger.CauseNetwork, 75, true},
+		{status(302, false), ledger.CauseNetwork, 75, true},
+		{&anaplan.FormatError{Method: "GET", Path: "/x", Body: "<html>", Err: errors.New("no JSON")}, ledger.CauseNetwork, 75, true},
+		{fmt.Errorf("GET /x: %w: %w", anaplan.ErrBrokenOff, io.ErrUnexpectedEOF), ledger.CauseNetwork, 75, true},
+		{anaplan.ErrStalled, ledger.CauseNetwork, 75, true},
+		{context.DeadlineExceeded, ledger.CauseNetwork, 75, true},
+		{&url.Error{Op: "Get", URL: "https://x", Err: errors.New("reset")}, ledger.CauseNetwork, 75, true},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, ledger.CauseNetwork, 75, true},
+		{&impatience{reasonBusy, 0, status(409, true)}, ledger.CauseBusy, 75, false},
+		{&ledgerError{"here", errors.New("full")}, ledger.CauseInternal, 70, false},
+		{errors.New("what nobody thought of"), ledger.CauseInternal, 70, false},
 	} {
-		if end := Explain(fmt.Errorf("move: %w", tc.err)); end.Cause != tc.want || end.Next == "" {
-			t.Errorf("%s: cause %q, want %q; next %q", tc.name, end.Cause, tc.want, end.Next)
+		for _, err := range []error{tc.err, fmt.Errorf("while doing this: %w", tc.err)} {
+			end := explain(err)
+			if end.Cause != tc.cause || end.Again != tc.again || end.Next == "" || !strings.Contains(end.Message, tc.err.Error()) {
+				t.Errorf("%v: %s, again %v, next %q", err, end.Cause, end.Again, end.Next)
+			}
+			if code := ledger.Code(end.Verdict, end.Cause); code != tc.code {
+				t.Errorf("%v: code %d, want %d", err, code, tc.code)
+			}
 		}
 	}
+}
+
+// refusedLogin is an error of the kind that the login gives.
+type refusedLogin struct{ final bool }
+
+func (e refusedLogin) Error() string  { return "no token" }
+func (e refusedLogin) NoEffect() bool { return true }
+func (e refusedLogin) Final() bool    { return e.final }
+func (e refusedLogin) Next() string   { return "look at the certificate" }
+
+func FuzzDecodeJob(f *testing.F) {
+	f.Add([]byte(`{"v":1,"job":{"Name":"x","Steps":[{"Name":"a"}]}}`))
+	f.Add([]byte(`{"v":1}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		job, err := DecodeJob(text)
+		if err != nil {
+			if job != nil {
+				t.Error("a job came with an error")
+			}
+			return
+		}
+		again, err := EncodeJob(job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeJob(again); err != nil {
+			t.Errorf("%s was read, %s is not: %v", text, again, err)
+		}
+	})
 }

@@ -113,7 +113,9 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 				facts, err = data.Inspect(ctx, temp, out.Format)
 				if _, odd := errors.AsType[*data.InputError](err); odd && out.Guard.Zero() {
 					// It is what Anaplan wrote, and nobody asks how many rows it has.
-					facts, err = data.Facts{Opaque: true}, nil
+					format := out.Format
+					format.Opaque = true
+					facts, err = data.Inspect(ctx, temp, format)
 				}
 				if err != nil {
 					return err

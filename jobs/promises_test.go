@@ -236,3 +236,71 @@ func TestLongNightWithShortTokens(t *testing.T) {
 		}
 	})
 }
+
+// TestOutputsOfAProcess are downloaded by later steps, and only by those.
+func TestOutputsOfAProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNight(t, simulator.Options{ChunkSize: 100})
+		defer n.close()
+		publish := process("Publish Month")
+		publish.Name = "publish"
+		path := filepath.Join(n.dir, "stores.out.csv")
+		s := n.run(t.Context(), publish, configs.Step{Name: "stores", Verb: configs.Download, Object: configs.Ref{Name: "Store List"}, Targets: []configs.Target{{Path: path}}})
+		if s.End.Code != 0 {
+			t.Fatal(messages(s))
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := s.Steps[1].Targets
+		if len(got) != 1 || got[0].Rows == nil || *got[0].Rows != int64(bytes.Count(data, []byte("\n")))-1 || got[0].Bytes != int64(len(data)) || got[0].Chunks < 2 {
+			t.Errorf("%+v of %d bytes", got, len(data))
+		}
+	})
+}
+
+// TestWhatTheModelHolds is used only when the job says so: with source = "server" nothing
+// is uploaded, and the default file is loaded.
+func TestWhatTheModelHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		step := loadSales(n, 1000)
+		step.Source = &configs.Source{Server: true}
+		s := n.run(t.Context(), step)
+		if s.End.Code != 0 || len(s.Steps[0].Uploads) > 0 {
+			t.Error(messages(s))
+		}
+		for _, r := range n.sim.Requests() {
+			if r.Method == "PUT" {
+				t.Errorf("%s %s", r.Method, r.Path)
+			}
+		}
+	})
+}
+
+// TestEmptyOutputReplacesNothing: a server file without content is missing input, and what
+// is no text is taken as it is.
+func TestEmptyOutputReplacesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := bindCompany()
+		n := newNightOf(t, c, simulator.Options{})
+		defer n.close()
+		target := filepath.Join(n.dir, "target.csv")
+		if err := os.WriteFile(target, []byte("as it was"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := n.run(t.Context(), configs.Step{Name: "old", Verb: configs.Download, Object: configs.Ref{Name: "Store List"}, Stale: true, OnFailure: configs.Continue, Targets: []configs.Target{{Path: target}}},
+			configs.Step{Name: "book", Verb: configs.Export, Object: configs.Ref{Name: "Store Book"}, Targets: []configs.Target{{Path: filepath.Join(n.dir, "book.xls")}}})
+		if got := verdicts(s); got != "old failed/input, book ok" || s.End.Code != ledger.CodeInput {
+			t.Errorf("%s\n%s", got, messages(s))
+		}
+		if data, err := os.ReadFile(target); err != nil || string(data) != "as it was" {
+			t.Errorf("%q, %v", data, err)
+		}
+		if got := s.Steps[1].Targets; len(got) != 1 || got[0].Rows != nil || got[0].Bytes == 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
