@@ -14,18 +14,18 @@ import (
 
 // What Anaplan refuses, compared with errors.Is (anaplan-api.md 6.2).
 var (
-	ErrBadRequest   = errors.New("bad request")                          // 400, 405, 406, 415
-	ErrUnauthorized = errors.New("not logged in")                        // 401
-	ErrForbidden    = errors.New("not allowed")                          // 403
-	ErrNotFound     = errors.New("not found, or no access")              // 404
-	ErrBusy         = errors.New("model or object is busy")              // 409
-	ErrMoved        = errors.New("model has moved")                      // 410
-	ErrArchived     = errors.New("model is archived")                    // 422
-	ErrLocked       = errors.New("model is locked")                      // 423
-	ErrOffline      = errors.New("model is offline")                     // 424
-	ErrDeployed     = errors.New("model is in deployed mode")            // 425
-	ErrRateLimited  = errors.New("too many requests")                    // 429
-	ErrUnavailable  = errors.New("Anaplan does not answer as it should") // 3xx, 408, 5xx
+	ErrBadRequest   = errors.New("bad request")                   // 400, 405, 406, 415
+	ErrUnauthorized = errors.New("not logged in")                 // 401
+	ErrForbidden    = errors.New("not allowed")                   // 403
+	ErrNotFound     = errors.New("not found, or no access")       // 404
+	ErrBusy         = errors.New("model or object is busy")       // 409
+	ErrMoved        = errors.New("model has moved")               // 410
+	ErrArchived     = errors.New("model is archived")             // 422
+	ErrLocked       = errors.New("model is locked")               // 423
+	ErrOffline      = errors.New("model is offline")              // 424
+	ErrDeployed     = errors.New("model is in deployed mode")     // 425
+	ErrRateLimited  = errors.New("too many requests")             // 429
+	ErrUnavailable  = errors.New("no proper answer from Anaplan") // 3xx, 408, 5xx
 	ErrBrokenOff    = errors.New("the answer broke off")
 	ErrNoDump       = errors.New("no failure dump")
 	ErrNoContent    = errors.New("the server file has no content")

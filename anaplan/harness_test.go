@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -298,6 +297,3 @@ func readAll(body io.ReadCloser, err error) (string, error) {
 	data, err := io.ReadAll(body)
 	return string(data), err
 }
-
-// below is a pattern of the paths below the API's address.
-func below(path string) string { return "^/2/0" + regexp.QuoteMeta(path) + "$" }

@@ -54,17 +54,18 @@ func (b *binder) wrong(s PlanStep, key, instead, format string, args ...any) {
 	b.problems = append(b.problems, problem(b.plan.Job, s.Step, key, fmt.Sprintf(format, args...), instead))
 }
 
-// shared moves the problems from n on to the key of the whole job that they are about, and
-// leaves one of those that several steps have.
+// shared moves the problem after the first n to the key of the whole job that it is about,
+// and leaves one of those that several steps have.
 func (b *binder) shared(n int, key string) {
-	for _, p := range b.problems[n:] {
-		at := b.plan.Job.Positions.Near(key)
-		p.Key, p.Line, p.Column = key, at.Line, at.Column
-		b.problems = b.problems[:n]
-		if !slices.Contains(b.problems, p) {
-			b.problems = append(b.problems, p)
-		}
-		return // find reports one
+	if len(b.problems) == n {
+		return
+	}
+	p := b.problems[n] // find reports one
+	at := b.plan.Job.Positions.Near(key)
+	p.Key, p.Line, p.Column = key, at.Line, at.Column
+	b.problems = b.problems[:n]
+	if !slices.Contains(b.problems, p) {
+		b.problems = append(b.problems, p)
 	}
 }
 

@@ -44,7 +44,6 @@ type model struct {
 	effects       []string
 	changes       int
 	lastFile      int
-	transactions  int
 	lastChangedBy *user
 }
 

@@ -69,7 +69,7 @@ func roundTrip(t *testing.T, data []byte, u Upload, kind string, down int, fault
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(got.Bytes(), data) || result != (Downloaded{Bytes: up.Bytes, Chunks: up.Chunks, Digest: up.Digest}) {
+	if !bytes.Equal(got.Bytes(), data) || result != Downloaded(up) {
 		return fmt.Errorf("%+v: got %q", result, got.Bytes())
 	}
 	if m := n.sim.Misuse(); len(m) > 0 {
