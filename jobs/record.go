@@ -110,7 +110,9 @@ func (r *run) close(err error) error {
 func (r *run) fail(err error) error {
 	if r.trouble == nil {
 		r.trouble = &ledgerError{r.Ledger.Where(), err}
-		r.logger().Errorf("%v: nothing more is started", r.trouble)
+		if r.recorded > 0 { // else there is no run, and Run says so
+			r.logger().Errorf("%v: nothing more is started", r.trouble)
+		}
 	}
 	return r.trouble
 }
