@@ -73,17 +73,17 @@ func explain(err error) *ending {
 	case errors.Is(err, anaplan.ErrRateLimited):
 		return end(ledger.CauseBusy, true, "the tenant's request budget is used up; run it again later")
 	}
-	if networkError(err) {
-		return end(ledger.CauseNetwork, true, "check the network and Anaplan's status page, then run it again")
-	}
-	if e, ok := errors.AsType[*anaplan.Error](err); ok && e.Status >= 400 && e.Status < 500 {
-		return end(ledger.CauseConfig, false, "Anaplan refused the request as it is; see its text")
-	}
 	// Before the network: the system's error numbers are net.Errors.
 	_, path := errors.AsType[*fs.PathError](err)
 	_, link := errors.AsType[*os.LinkError](err) // of a rename
 	if path || link {
 		return end(ledger.CauseInput, false, "check that the path can be read and written, and that the disk is not full")
+	}
+	if networkError(err) {
+		return end(ledger.CauseNetwork, true, "check the network and Anaplan's status page, then run it again")
+	}
+	if e, ok := errors.AsType[*anaplan.Error](err); ok && e.Status >= 400 && e.Status < 500 {
+		return end(ledger.CauseConfig, false, "Anaplan refused the request as it is; see its text")
 	}
 	return end(ledger.CauseInternal, false, "this should not happen; please report it with the log")
 }

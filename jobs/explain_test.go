@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
@@ -39,6 +41,10 @@ func TestExplain(t *testing.T) {
 		{transfer.ErrChanged, ledger.CauseInput, 65, false},
 		{transfer.ErrTooLarge, ledger.CauseInput, 65, false},
 		{&fs.PathError{Op: "open", Path: "out.csv", Err: fs.ErrPermission}, ledger.CauseInput, 65, false},
+		// As the system gives them: its error numbers are net.Errors.
+		{&fs.PathError{Op: "open", Path: "in.csv", Err: syscall.ENOENT}, ledger.CauseInput, 65, false},
+		{&os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EXDEV}, ledger.CauseInput, 65, false},
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, ledger.CauseNetwork, 75, true},
 		{anaplan.ErrNoContent, ledger.CauseInput, 65, false},
 		{&anaplan.WrongFileError{Want: "113", Got: "114"}, ledger.CauseConfig, 78, false},
 		{status(400, true), ledger.CauseConfig, 78, false},
