@@ -19,20 +19,23 @@ const (
 // Main runs the command with its arguments, without the program's name, and returns the
 // exit code. The result has been written when it returns.
 func (p *Program) Main(args []string) (code int) {
-	defer func() {
-		if r := recover(); r != nil {
-			// Not the value: it may hold anything. The stack has no values.
-			fmt.Fprintf(p.Err, "%s: internal error (%T); please report it with these lines\n%s", name, r, debug.Stack())
-			code = ledger.CodeInternal
-		}
-	}()
 	p.log = newLog(p.Err)
 	app := p.app()
+	words := permute(app, args)
+	defer func() {
+		if r := recover(); r != nil {
+			p.endScreen()
+			// Not the value: it may hold anything. The stack has no values.
+			fmt.Fprintf(p.Err, "%s", debug.Stack())
+			code = p.report(&failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: fmt.Sprintf("internal error (%T)", r),
+				next: "please report it with the lines above"}, words)
+		}
+	}()
 	if len(args) > 0 && args[0] == completionCall {
 		p.suggest(app, args[1:])
 		return ledger.CodeOK
 	}
-	err := app.RunContext(context.Background(), append([]string{name}, permute(app, args)...))
+	err := app.RunContext(context.Background(), append([]string{name}, words...))
 	if err == nil {
 		return ledger.CodeOK
 	}
@@ -40,7 +43,7 @@ func (p *Program) Main(args []string) (code int) {
 	if e, ok := errors.AsType[exitCode](err); ok {
 		return int(e)
 	}
-	return p.report(explain(err), wantsJSON(args))
+	return p.report(explain(err), words)
 }
 
 // exitCode is the error of a command that has printed its result already.

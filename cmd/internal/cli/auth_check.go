@@ -81,10 +81,7 @@ func (p *Program) authCheck(c *cli.Context) error {
 		}
 		r.Certificates = append(r.Certificates, one)
 	}
-	if err := p.finish(c, r, r.text); err != nil {
-		return err
-	}
-	return exit(r.ExitCode)
+	return p.finish(c, r.ExitCode, r, r.text)
 }
 
 // connectionsToCheck are the files given, else what is chosen, else all of connections.toml.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,8 @@ func (p *Program) payload(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
-	err := errors.Join(oneOf(c, "format", "", "v2", "v1"), oneOf(c, "header-form", "", "pem", "der"), oneOf(c, "output", "text", "json", "curl"))
+	err := errors.Join(oneOf("--format", c.String("format"), "v2", "v1"), oneOf("--header-form", c.String("header-form"), "pem", "der"),
+		oneOf("--output", c.String("output"), "text", "json", "curl"), p.knownRegion(c))
 	if err != nil {
 		return err
 	}
@@ -192,20 +194,14 @@ func (r payloadResult) curlConfig() string {
 	return b.String()
 }
 
-// oneOf refuses a flag's value that is none of those.
-func oneOf(c *cli.Context, flag string, values ...string) error {
-	var known []string
-	value := c.String(flag)
-	for _, v := range values {
-		if v == value {
-			return nil
-		}
-		if v != "" {
-			known = append(known, v)
-		}
+// oneOf refuses a value, of a flag or variable, that is none of those.
+func oneOf(flag, value string, known ...string) error {
+	if value == "" || slices.Contains(known, value) {
+		return nil
 	}
 	last := len(known) - 1
-	return usage("write --"+flag+" "+strings.Join(known[:last], ", ")+" or "+known[last], "--%s: %q is not one of them", flag, value)
+	text := strings.Join(known[:last], ", ") + " or " + known[last]
+	return usage("write "+flag+" "+text, "%s: %q is not %s", flag, value, text)
 }
 
 // or is the first text that is not empty.

@@ -91,9 +91,9 @@ func (p *Program) token(c *cli.Context) error {
 			if err := r.text(p.Err); err != nil {
 				return err
 			}
-			return p.finish(c, r, func(w io.Writer) error { _, err := fmt.Fprintln(w, r.Token); return err })
+			return p.finish(c, ledger.CodeOK, r, func(w io.Writer) error { _, err := fmt.Fprintln(w, r.Token); return err })
 		}
-		return p.finish(c, r, r.text)
+		return p.finish(c, ledger.CodeOK, r, r.text)
 	})
 }
 

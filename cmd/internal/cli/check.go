@@ -104,10 +104,7 @@ func (p *Program) doCheck(c *cli.Context) error {
 		return exit(signalCode(os.Interrupt))
 	}
 	r.conclude()
-	if err := p.finish(c, r, r.text); err != nil {
-		return err
-	}
-	return exit(r.ExitCode)
+	return p.finish(c, r.ExitCode, r, r.text)
 }
 
 // checkTenant looks at logins and names; nil if a run would not get past them.

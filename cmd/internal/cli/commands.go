@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
 // commands are all commands, in the order of the help.
@@ -41,7 +43,7 @@ func (p *Program) versionCommand() *cli.Command {
 			Go      string `json:"go"`
 			System  string `json:"system"`
 		}{1, Version(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
-		return p.finish(c, v, func(w io.Writer) error {
+		return p.finish(c, ledger.CodeOK, v, func(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "%s %s, %s, %s\n", name, v.Version, v.Go, v.System)
 			return err
 		})

@@ -87,7 +87,10 @@ func (p *Program) doExec(c *cli.Context, verb configs.Verb) error {
 		return err
 	}
 	source := c.String("source")
-	if source == "-" && !c.Bool("print-job") {
+	switch {
+	case source == "-" && c.Bool("print-job"):
+		return usage("write --source FILE", "--print-job with --source -: a job file cannot read stdin")
+	case source == "-":
 		spooled, err := p.spool()
 		if err != nil {
 			return err

@@ -3,8 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
@@ -92,27 +93,61 @@ type failed struct {
 	Problems []string       `json:"problems,omitempty"`
 }
 
-// report says what went wrong, and returns the code.
-func (p *Program) report(f *failure, asJSON bool) int {
-	for _, line := range f.problems {
-		fmt.Fprintln(p.Err, line)
+// report says what went wrong: on stderr, and where the words of the command line ask for
+// the result, which may be too wrong to be parsed. It returns the code.
+func (p *Program) report(f *failure, words []string) int {
+	p.say(f, asked(words, "log-format") == "json")
+	result := failed{Schema: 1, Verdict: ledger.Failed, Cause: f.cause, ExitCode: f.code, Message: f.what, Next: f.next, Problems: f.problems}
+	if path := asked(words, "result-file"); path != "" {
+		if err := writeResultFile(path, result); err != nil {
+			p.log.Errorf("--result-file %s: %v", path, err)
+		}
 	}
-	if len(f.problems) == 0 {
-		fmt.Fprintf(p.Err, "%s: %s\n", name, f.what)
-	}
-	if f.next != "" {
-		fmt.Fprintf(p.Err, "  → %s\n", f.next)
-	}
-	if asJSON {
-		_ = writeJSON(p.Out, failed{Schema: 1, Verdict: ledger.Failed, Cause: f.cause, ExitCode: f.code,
-			Message: f.what, Next: f.next, Problems: f.problems})
+	if asked(words, "output") == "json" {
+		_ = writeJSON(p.Out, result)
 	}
 	return f.code
 }
 
-// wantsJSON says whether the arguments ask for JSON; they may be too wrong to be parsed.
-func wantsJSON(args []string) bool {
-	i := slices.Index(args, "--output")
-	return i >= 0 && i+1 < len(args) && args[i+1] == "json" ||
-		slices.Contains(args, "--output=json")
+// say tells of a failure on stderr.
+func (p *Program) say(f *failure, asJSON bool) {
+	lines := f.problems
+	if len(lines) == 0 {
+		lines = []string{f.what}
+	}
+	if asJSON {
+		p.log.SetFormatter(jsonLines())
+		for _, line := range lines {
+			p.log.WithFields(logrus.Fields{"exit_code": f.code, "next": f.next}).Error(line)
+		}
+		return
+	}
+	for _, line := range lines {
+		if len(f.problems) == 0 {
+			line = name + ": " + line
+		}
+		fmt.Fprintln(p.Err, line)
+	}
+	if f.next != "" {
+		fmt.Fprintf(p.Err, "  → %s\n", f.next)
+	}
+}
+
+// asked is the value that the words of a command line, flags first, give to a flag; empty
+// if they give none.
+func asked(words []string, flag string) string {
+	value := ""
+	for i, w := range words {
+		given, of, assigned := strings.Cut(w, "=")
+		switch {
+		case w == "--":
+			return value
+		case given != "--"+flag:
+		case assigned:
+			value = of
+		case i+1 < len(words):
+			value = words[i+1]
+		}
+	}
+	return value
 }

@@ -17,23 +17,26 @@ func outputFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "output", Value: "text", Usage: "form of the result on stdout: text, or json (one object on one line, last)", Category: "Output:",
 			Action: func(_ *cli.Context, v string) error {
-				if v != "text" && v != "json" {
-					return usage("write --output text or --output json", "--output: %q is not a form of output", v)
-				}
-				return nil
+				return oneOf("--output", v, "text", "json")
 			}},
 		&cli.StringFlag{Name: "result-file", Usage: "also write the result as JSON to `FILE`, whole or not at all", Category: "Output:", TakesFile: true},
 	}
 }
 
-// finish writes the result: to stdout as text or JSON, and to the result file. It is the
-// last thing that a command writes.
-func (p *Program) finish(c *cli.Context, result any, text func(w io.Writer) error) error {
+// finish writes the result: to the result file, and to stdout as text or JSON. It is the
+// last thing that a command writes, and returns the error with which the command ends. A
+// result that cannot be written changes only the code of what was well.
+func (p *Program) finish(c *cli.Context, code int, result any, text func(w io.Writer) error) error {
 	p.endScreen()
+	lost := func(code int, cause ledger.Cause, next, format string, args ...any) int {
+		p.say(&failure{code: code, cause: cause, what: fmt.Sprintf(format, args...), next: next}, c.String("log-format") == "json")
+		return code
+	}
+	worse := ledger.CodeOK
 	if path := c.String("result-file"); path != "" {
 		if err := writeResultFile(path, result); err != nil {
-			return &failure{code: ledger.CodeInput, cause: ledger.CauseInput, what: fmt.Sprintf("--result-file %s: %v", path, err),
-				next: "name a file in a folder that can be written; the work itself was done", err: err}
+			worse = lost(ledger.CodeInput, ledger.CauseInput, "name a file in a folder that can be written; the work itself was done",
+				"--result-file %s: %v", path, err)
 		}
 	}
 	var err error
@@ -43,9 +46,12 @@ func (p *Program) finish(c *cli.Context, result any, text func(w io.Writer) erro
 		err = text(p.Out)
 	}
 	if err != nil {
-		return &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: fmt.Sprintf("write the result: %v", err), err: err}
+		worse = lost(ledger.CodeInternal, ledger.CauseInternal, "see what became of stdout; the work itself was done", "write the result: %v", err)
 	}
-	return nil
+	if code == ledger.CodeOK {
+		code = worse
+	}
+	return exit(code)
 }
 
 // writeJSON writes one object on one line.

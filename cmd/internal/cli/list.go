@@ -105,7 +105,7 @@ func (p *Program) list(c *cli.Context, l listing) error {
 			return err
 		}
 		r.Items, r.rows = append([]any{}, found.items...), found.rows
-		return p.finish(c, r, r.text)
+		return p.finish(c, ledger.CodeOK, r, r.text)
 	})
 }
 

@@ -16,10 +16,7 @@ func logFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "form of the lines on stderr: text or json", Category: "Output:",
 			Action: func(_ *cli.Context, v string) error {
-				if v != "text" && v != "json" {
-					return usage("write --log-format text or --log-format json", "--log-format: %q is not a form of log lines", v)
-				}
-				return nil
+				return oneOf("--log-format", v, "text", "json")
 			}},
 		&cli.BoolFlag{Name: "debug", Usage: "tell each request (never headers or bodies)", Category: "Output:"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "tell only warnings and errors", Category: "Output:"},
@@ -33,10 +30,12 @@ func newLog(w io.Writer) *logrus.Logger {
 	return l
 }
 
+func jsonLines() logrus.Formatter { return &logrus.JSONFormatter{TimestampFormat: time.RFC3339} }
+
 // startLog sets the log as the flags say.
 func (p *Program) startLog(c *cli.Context) {
 	if c.String("log-format") == "json" {
-		p.log.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339})
+		p.log.SetFormatter(jsonLines())
 	}
 	switch {
 	case c.Bool("debug"):
@@ -47,7 +46,7 @@ func (p *Program) startLog(c *cli.Context) {
 }
 
 // plain is the form of log lines for people and grep: time, level, [step], text. A text of
-// several lines stays one line.
+// several lines stays one line, and none moves the cursor.
 type plain struct{}
 
 func (plain) Format(e *logrus.Entry) ([]byte, error) {
@@ -55,9 +54,9 @@ func (plain) Format(e *logrus.Entry) ([]byte, error) {
 	b.WriteString(e.Time.Format(time.RFC3339))
 	fmt.Fprintf(&b, " %-7s ", e.Level)
 	if step, ok := e.Data["step"]; ok {
-		fmt.Fprintf(&b, "[%v] ", step)
+		b.WriteString(printable(fmt.Sprintf("[%v] ", step)))
 	}
-	b.WriteString(strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", " | "))
+	b.WriteString(printable(strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", " | ")))
 	b.WriteByte('\n')
 	return b.Bytes(), nil
 }

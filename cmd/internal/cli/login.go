@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 )
@@ -61,6 +63,14 @@ func (p *Program) setting(c *cli.Context, flag string) string {
 	return p.env(variable(flag))
 }
 
+// origin is where a setting comes from, for messages.
+func origin(c *cli.Context, flag string) string {
+	if c.IsSet(flag) {
+		return "--" + flag
+	}
+	return variable(flag)
+}
+
 // jobVariables are those that commands with a job file do not look at.
 var jobVariables = []string{"connection", "region", "api-url", "auth-url", "certificate", "private-key", "passphrase", "message", "header",
 	"user", "password", "proxy", "ca", "workspace", "model"}
@@ -81,6 +91,11 @@ func (p *Program) ignoredVariables() {
 // login is the connection that a command without a job file uses: the flags, else the
 // variables, else the connection of the file.
 func (p *Program) login(c *cli.Context) (configs.Connection, error) {
+	err := errors.Join(oneOf(origin(c, "message"), p.setting(c, "message"), "v2", "v1"), oneOf(origin(c, "header"), p.setting(c, "header"), "pem", "der"),
+		p.knownRegion(c))
+	if err != nil {
+		return configs.Connection{}, err
+	}
 	conn, err := p.savedConnection(c)
 	if err != nil {
 		return configs.Connection{}, err
@@ -119,6 +134,19 @@ func (p *Program) login(c *cli.Context) (configs.Connection, error) {
 		return configs.Connection{}, err
 	}
 	return conn, complete(conn)
+}
+
+// knownRegion refuses a region that does not exist.
+func (p *Program) knownRegion(c *cli.Context) error {
+	region := p.setting(c, "region")
+	if _, ok := anaplan.Region(region); ok || region == "" {
+		return nil
+	}
+	next := "the regions are " + strings.Join(anaplan.Regions(), ", ") + "; --api-url and --auth-url give addresses that are none of theirs"
+	if near := nearest(region, anaplan.Regions()); near != "" {
+		next = fmt.Sprintf("did you mean %s? ", near) + next
+	}
+	return usage(next, "%s: there is no region %q", origin(c, "region"), region)
 }
 
 // secretSetting takes a secret's reference from the flag, else the secret itself from the

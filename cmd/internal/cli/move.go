@@ -177,9 +177,9 @@ func (p *Program) move(c *cli.Context, verb configs.Verb, file, path string, do 
 		}
 		m.Seconds = float64(time.Since(began).Milliseconds()) / 1000
 		if verb == configs.Download && path == "-" {
-			return p.finish(c, m, func(io.Writer) error { return m.text(p.Err) })
+			return p.finish(c, ledger.CodeOK, m, func(io.Writer) error { return m.text(p.Err) })
 		}
-		return p.finish(c, m, m.text)
+		return p.finish(c, ledger.CodeOK, m, m.text)
 	})
 }
 

@@ -50,7 +50,7 @@ func (p *Program) doPlan(c *cli.Context) error {
 		}
 	}
 	planned := describe(t, bound)
-	return p.finish(c, planned, planned.text)
+	return p.finish(c, ledger.CodeOK, planned, planned.text)
 }
 
 // plannedRun is the JSON of `plan`.

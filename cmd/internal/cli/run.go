@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"os/user"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -44,8 +46,13 @@ func recordFlags() []cli.Flag {
 }
 
 func (p *Program) doRun(c *cli.Context) error {
-	if c.Bool("dry-run") {
+	switch {
+	case c.Bool("dry-run") && c.IsSet("report"):
+		return usage("leave out --report; --result-file has what was found", "a dry run has no report")
+	case c.Bool("dry-run"):
 		return p.doCheck(c)
+	case c.Bool("again") && !c.IsSet("run-id"):
+		return usage("give both; without a --run-id each run is a new one", "--again needs --run-id")
 	}
 	p.startLog(c)
 	p.ignoredVariables()
@@ -72,12 +79,15 @@ func (p *Program) doRun(c *cli.Context) error {
 // perform makes a run and tells how it ended. page is where its report is written too, if
 // not empty.
 func (p *Program) perform(c *cli.Context, t *tonight, tenants *tenants, book *book, page string) error {
+	// Whoever reads our lines may go away: what has been started is watched all the same.
+	signal.Ignore(syscall.SIGPIPE)
 	p.log.Infof("ledger: %s", book.Where())
 	if told, err := p.recorded(c, book, t); told || err != nil {
 		return err
 	}
 	ctx, done := p.stoppable(c.Context)
 	defer done()
+	defer tenants.Close()
 	runner := &jobs.Runner{Ledger: book, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
 		Version: Version(), Poll: p.poll(t)}
 	state, err := runner.Run(ctx, jobs.Request{ID: t.id, Plan: t.plan, Params: t.params, Date: t.date, Runner: thisRunner()})
@@ -143,10 +153,7 @@ func (p *Program) conclude(c *cli.Context, t *tonight, book *book, page string, 
 			p.log.Infof("on_end: %s was told", t.job.OnEnd.Command[0])
 		}
 	}
-	if err := p.tell(c, r); err != nil {
-		return err
-	}
-	return exit(code)
+	return p.tell(c, code, r)
 }
 
 // onEndLimit is how long the program that is told of a run's end may take: a stopped run
@@ -159,8 +166,8 @@ func onEndLimit(r report.Report) time.Duration {
 }
 
 // tell is the result of a run: text or JSON.
-func (p *Program) tell(c *cli.Context, r report.Report) error {
-	return p.finish(c, r, func(w io.Writer) error {
+func (p *Program) tell(c *cli.Context, code int, r report.Report) error {
+	return p.finish(c, code, r, func(w io.Writer) error {
 		return report.Text(w, r, report.TextOptions{Width: width(p.Out), Colour: p.colour(p.Out)})
 	})
 }
@@ -252,10 +259,7 @@ func (p *Program) tellRecorded(c *cli.Context, book *book, state ledger.State) e
 		r.Next = "look at the tasks that are listed (" + name + " tasks VERB NAME); then run the job with another --run-id"
 	}
 	r.Code = &code
-	if err := p.tell(c, r); err != nil {
-		return err
-	}
-	return exit(code)
+	return p.tell(c, code, r)
 }
 
 // thisRunner says who runs, for the record.

@@ -102,7 +102,7 @@ func (p *Program) doRuns(c *cli.Context) error {
 		}
 		list.Runs = append(list.Runs, r)
 	}
-	return p.finish(c, list, list.text)
+	return p.finish(c, ledger.CodeOK, list, list.text)
 }
 
 func (l listedRuns) text(w io.Writer) error {
@@ -151,8 +151,8 @@ func (p *Program) findRun(c *cli.Context, book *book) (ledger.State, error) {
 
 func (p *Program) doRunsShow(c *cli.Context) error {
 	form := c.String("output")
-	if form != "text" && form != "json" && form != "html" {
-		return usage("write --output text, json or html", "--output: %q is not a form of report", form)
+	if err := oneOf("--output", form, "text", "json", "html"); err != nil {
+		return err
 	}
 	p.startLog(c)
 	book, err := p.readLedger(c)
@@ -171,9 +171,9 @@ func (p *Program) doRunsShow(c *cli.Context) error {
 	}
 	r := book.report(state)
 	if form == "html" {
-		return report.HTML(p.Out, r)
+		return p.finish(c, ledger.CodeOK, r, func(w io.Writer) error { return report.HTML(w, r) })
 	}
-	return p.tell(c, r)
+	return p.tell(c, ledger.CodeOK, r)
 }
 
 // followEvery is how often a ledger is looked at for something new.
@@ -258,7 +258,7 @@ func (p *Program) doRunsDumps(c *cli.Context) error {
 	if !known {
 		return usage("`"+name+" runs show RUN` lists its steps", "run %q has no step %q", list.Run, c.String("step"))
 	}
-	return p.finish(c, list, list.text)
+	return p.finish(c, ledger.CodeOK, list, list.text)
 }
 
 // copyDump copies a dump for its owner only: rejected rows are people's data.

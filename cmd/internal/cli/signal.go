@@ -17,11 +17,15 @@ const lastMoment = 3900 * time.Millisecond
 
 // stoppable returns a context that a signal ends, with a *jobs.Stopped as its cause. A
 // second signal ends the process at once, and so does the last moment. Call done when
-// nothing is left to be stopped.
+// nothing is left to be stopped. A SIGHUP that our caller ignores, as nohup does, stays
+// ignored.
 func (p *Program) stoppable(parent context.Context) (ctx context.Context, done func()) {
 	ctx, stop := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	over := make(chan struct{})
 	go func() {
 		var first os.Signal

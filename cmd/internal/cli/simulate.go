@@ -53,7 +53,7 @@ func (p *Program) simulateCommand() *cli.Command {
 		Flags: flags([]cli.Flag{
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8080", Usage: "listen on `ADDRESS` with its port; port 0: any that is free", Category: "Simulator:"},
 			&cli.StringFlag{Name: "dir", Usage: "fill `DIR` with connections.toml, a certificate and its key, the sample's data and example jobs", Category: "Simulator:", TakesFile: true},
-			&cli.BoolFlag{Name: "tls", Usage: "serve https, with an authority made for it, whose certificate is written to a file", Category: "Simulator:"},
+			&cli.BoolFlag{Name: "tls", Usage: "serve https, with an authority made for it, whose certificate is written to a file; --tls-name and --ca-out mean it, too", Category: "Simulator:"},
 			&cli.StringSliceFlag{Name: "tls-name", Usage: "further `NAME` that the https certificate is for, such as api.anaplan.com, for clients whose addresses are fixed; may be repeated", Category: "Simulator:"},
 			&cli.StringFlag{Name: "ca-out", Usage: "write that authority's certificate to `FILE`; default: ca.pem in --dir, else a temporary file", Category: "Simulator:", TakesFile: true},
 			&cli.DurationFlag{Name: "token-life", Value: 35 * time.Minute, Usage: "`TIME` that a token lives, such as 35s", Category: "Simulator:"},
@@ -109,7 +109,7 @@ func (p *Program) simulate(c *cli.Context) error {
 	defer listener.Close()
 	ready := announcement{Schema: 1, Event: "ready", URL: "http://" + listener.Addr().String()}
 	var authority []byte
-	if c.Bool("tls") || c.IsSet("tls-name") {
+	if c.Bool("tls") || c.IsSet("tls-name") || c.IsSet("ca-out") {
 		ready.URL = "https://" + listener.Addr().String()
 		if listener, authority, err = secure(listener, c.StringSlice("tls-name"), p.Now()); err != nil {
 			return err

@@ -139,10 +139,7 @@ func (p *Program) simulated(c *cli.Context, url string, w *watched) error {
 	if c.Bool("strict") && len(r.Misuse)+len(r.Unfired) > 0 {
 		r.Verdict, r.ExitCode = ledger.Failed, ledger.CodeAction
 	}
-	if err := p.finish(c, r, r.text); err != nil {
-		return err
-	}
-	return exit(r.ExitCode)
+	return p.finish(c, r.ExitCode, r, r.text)
 }
 
 func countTasks(tasks []simulator.TaskRecord) []taskCount {

@@ -115,9 +115,9 @@ func (p *Program) tasks(c *cli.Context, verb configs.Verb) error {
 			return err
 		}
 		if len(args) == 2 {
-			return p.finish(c, r, r.result)
+			return p.finish(c, ledger.CodeOK, r, r.result)
 		}
-		return p.finish(c, r, r.text)
+		return p.finish(c, ledger.CodeOK, r, r.text)
 	})
 }
 

@@ -285,11 +285,10 @@ func connectionError(conn configs.Connection, key string, err error) error {
 	case conn.File != "":
 		where = conn.File // the login stands in the job file
 	}
-	f := &failure{code: ledger.CodePermission, cause: ledger.CauseLogin, what: fmt.Sprintf("%s: %s: %v", where, key, err),
-		next: "correct this key, then try `auth check`", err: err}
+	f := &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("%s: %s: %v", where, key, err), next: "correct this key", err: err}
 	switch key {
-	case "region", "api_url", "proxy":
-		f.code, f.cause, f.next = ledger.CodeConfig, ledger.CauseConfig, "correct this key"
+	case "private_key", "passphrase", "password":
+		f.code, f.cause, f.next = ledger.CodePermission, ledger.CauseLogin, "correct this key, then try `auth check`"
 	}
 	return f
 }
