@@ -31,10 +31,11 @@ func RunOnEnd(ctx context.Context, on *configs.OnEnd, v ledger.Verdict, result [
 	cmd.Dir = dir
 	cmd.Stdin = bytes.NewReader(result)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.WaitDelay = 5 * time.Second // its children may hold the pipes
+	cmd.WaitDelay = 400 * time.Millisecond // its children may hold the pipes
+	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			return true, fmt.Errorf("on_end %q: not done within %s", on.Command[0], limit)
+			return true, fmt.Errorf("on_end %q: not done within %s, and killed", on.Command[0], time.Since(began).Round(100*time.Millisecond))
 		}
 		return true, fmt.Errorf("on_end %q: %w", on.Command[0], err)
 	}

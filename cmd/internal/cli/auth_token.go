@@ -139,13 +139,18 @@ func (r tokenResult) text(w io.Writer) error {
 func (p *Program) interruptible(c *cli.Context, do func(ctx context.Context) error) error {
 	ctx, done := p.stoppable(c.Context)
 	defer done()
-	err := do(ctx)
-	if stopped, ok := errors.AsType[*jobs.Stopped](context.Cause(ctx)); ok && err != nil {
-		code := ledger.CodeTerminate
-		if stopped.Signal == "SIGINT" {
-			code = ledger.CodeInterrupt
-		}
-		return &failure{code: code, cause: ledger.CauseSignal, what: stopped.Error(), err: err}
+	return interrupted(ctx, do(ctx))
+}
+
+// interrupted is an error as one of the signal, if a signal has ended ctx; nil stays nil.
+func interrupted(ctx context.Context, err error) error {
+	stopped, ok := errors.AsType[*jobs.Stopped](context.Cause(ctx))
+	if !ok || err == nil {
+		return err
 	}
-	return err
+	code := ledger.CodeTerminate
+	if stopped.Signal == "SIGINT" {
+		code = ledger.CodeInterrupt
+	}
+	return &failure{code: code, cause: ledger.CauseSignal, what: stopped.Error(), err: err}
 }

@@ -101,7 +101,7 @@ func (p *Program) doCheck(c *cli.Context) error {
 	}
 	p.checkLedger(c, t, r)
 	if err := ctx.Err(); err != nil {
-		return exit(signalCode(os.Interrupt))
+		return interrupted(ctx, err)
 	}
 	r.conclude()
 	return p.finish(c, r.ExitCode, r, r.text)

@@ -43,7 +43,7 @@ func (p *Program) doPlan(c *cli.Context) error {
 		tenants := p.tenantsOf(t.connection)
 		defer tenants.Close()
 		if bound, err = jobs.Bind(ctx, t.plan, tenants.Connect); err != nil {
-			return err
+			return interrupted(ctx, err)
 		}
 		for _, w := range bound.Warnings {
 			p.log.Warn(w)

@@ -87,15 +87,16 @@ func (p *Program) perform(c *cli.Context, t *tonight, tenants *tenants, book *bo
 	}
 	ctx, done := p.stoppable(c.Context)
 	defer done()
-	defer tenants.Close()
+	defer func() { tenants.closeWithin(logoutLimit(ctx)) }()
+	last, cancel := outlive(ctx, lastWords)
+	defer cancel()
 	runner := &jobs.Runner{Ledger: book, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
 		Version: Version(), Poll: p.poll(t)}
 	state, err := runner.Run(ctx, jobs.Request{ID: t.id, Plan: t.plan, Params: t.params, Date: t.date, Runner: thisRunner()})
-	tenants.Close()
 	if state.Created.ID == (ledger.ID{}) {
 		return err
 	}
-	return p.conclude(c, t, book, page, state, err)
+	return p.conclude(last, c, t, book, page, state, err)
 }
 
 // poll is how often tasks are polled: as Anaplan wants it, unless every connection of the
@@ -128,8 +129,9 @@ func (p *Program) poll(t *tonight) func(time.Duration) time.Duration {
 }
 
 // conclude tells how a run ended: the report beside the ledger, the program that wants to
-// be told, the result. lost is the error of a ledger that failed on the way.
-func (p *Program) conclude(c *cli.Context, t *tonight, book *book, page string, state ledger.State, lost error) error {
+// be told, the result. lost is the error of a ledger that failed on the way. ctx ends when
+// there is just the time left to write the result.
+func (p *Program) conclude(ctx context.Context, c *cli.Context, t *tonight, book *book, page string, state ledger.State, lost error) error {
 	r := book.report(state)
 	if lost != nil {
 		r = withLostLedger(r, lost)
@@ -145,7 +147,7 @@ func (p *Program) conclude(c *cli.Context, t *tonight, book *book, page string, 
 		return err
 	}
 	if t.job.OnEnd != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context), onEndLimit(r))
+		ctx, cancel := context.WithTimeout(ctx, onEndLimit(r))
 		defer cancel()
 		if started, err := jobs.RunOnEnd(ctx, t.job.OnEnd, r.Verdict, result.Bytes(), t.job.Dir, p.Err); err != nil {
 			p.log.Error(err)
@@ -154,6 +156,15 @@ func (p *Program) conclude(c *cli.Context, t *tonight, book *book, page string, 
 		}
 	}
 	return p.tell(c, code, r)
+}
+
+// logoutLimit is how long the logout may take: a token ends by itself, and a run that was
+// stopped has to be gone soon.
+func logoutLimit(ctx context.Context) time.Duration {
+	if ctx.Err() != nil {
+		return 400 * time.Millisecond
+	}
+	return logoutPatience
 }
 
 // onEndLimit is how long the program that is told of a run's end may take: a stopped run

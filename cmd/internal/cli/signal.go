@@ -15,6 +15,25 @@ import (
 // lastMoment is when the process ends after a signal, whatever it still does.
 const lastMoment = 3900 * time.Millisecond
 
+// lastWords is how long after a signal a run's end may still be worked at: then there is
+// just the time to tell it.
+const lastWords = 3200 * time.Millisecond
+
+// outlive is a context that ends d after ctx. Call cancel in any case.
+func outlive(ctx context.Context, d time.Duration) (longer context.Context, cancel func()) {
+	longer, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			end()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); end() }
+}
+
 // stoppable returns a context that a signal ends, with a *jobs.Stopped as its cause. A
 // second signal ends the process at once, and so does the last moment. Call done when
 // nothing is left to be stopped. A SIGHUP that our caller ignores, as nohup does, stays

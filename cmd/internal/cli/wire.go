@@ -82,11 +82,16 @@ func (t *tenants) tenant(name string) (*tenant, error) {
 	return one, err
 }
 
+// logoutPatience is how long a logout is waited for.
+const logoutPatience = 2 * time.Second
+
 // Close logs out. That it fails changes nothing: the tokens end by themselves.
-func (t *tenants) Close() {
+func (t *tenants) Close() { t.closeWithin(logoutPatience) }
+
+func (t *tenants) closeWithin(limit time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	for _, one := range t.open {
 		_ = one.Source.Logout(ctx)
