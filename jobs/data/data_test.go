@@ -201,6 +201,9 @@ func TestInspectRefuses(t *testing.T) {
 		{"gzip", "\x1f\x8b\x08", "gzip", csvFormat},
 		{"UTF-16 for UTF-8", wide("a,b\n"), "it is UTF-16, Anaplan's import expects UTF-8", csvFormat},
 		{"NUL bytes", "a,b\n\x00\x00\x00", "NUL", csvFormat},
+		{"NUL bytes at the end", "a,b\n" + strings.Repeat("1,2\n", 1000) + "3,\x00\x00\x00\x00", "row 1002 holds NUL bytes", csvFormat},
+		{"NUL bytes in Latin-1", "a,b\n" + strings.Repeat("1,2\n", 1000) + "3,\x00\n4,5\n", "row 1002 holds NUL bytes", Format{Encoding: "ISO-8859-1", Separator: ",", HeaderRow: 1}},
+		{"NUL characters in UTF-16", wide("a,b\n1,2\n\x00\x00\x00\x00"), "row 3 holds NUL bytes", Format{Encoding: "UTF-16LE", Separator: ",", HeaderRow: 1}},
 		{"cut off inside a field", "a,b\n1,\"2\n3,4\n", "opens in row 2 is never closed", csvFormat},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

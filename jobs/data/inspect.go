@@ -108,6 +108,10 @@ func read(in *counting, format Format) (Facts, error) {
 	if err := records.scan(decoded(begin, format.Encoding)); err != nil {
 		return Facts{}, err
 	}
+	if records.nul > 0 { // what a writer leaves that died, or a file system that lost the end
+		return Facts{}, &InputError{What: fmt.Sprintf("row %d holds NUL bytes: it is not text, or only half written", records.nul),
+			Next: "write the file again, whole"}
+	}
 	if records.open() {
 		return Facts{}, &InputError{What: fmt.Sprintf("the text delimiter %s that opens in row %d is never closed: the file is cut off, or not in the format that Anaplan's import expects",
 			format.Delimiter, records.openRow),

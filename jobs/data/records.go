@@ -24,6 +24,7 @@ type scanner struct {
 	state   fieldState
 	openRow int    // where the delimiter that is open was opened
 	invalid int    // the first row that is no UTF-8; 0: none
+	nul     int    // the first row with a NUL byte; 0: none
 	opening []byte // a separator and the delimiter behind it
 	tail    []byte // the beginning of a character that the end of the buffer cut
 }
@@ -68,6 +69,9 @@ func (s *scanner) take(part []byte) {
 	}
 	if s.blank && len(bytes.TrimRight(part, "\r\n")) > 0 {
 		s.blank = false
+	}
+	if s.nul == 0 && bytes.IndexByte(part, 0) >= 0 {
+		s.nul = s.row
 	}
 	if s.utf8 && s.invalid == 0 {
 		s.valid(part)
