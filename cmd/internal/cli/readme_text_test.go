@@ -4,7 +4,10 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -87,6 +90,47 @@ func TestReadmeExitCodes(t *testing.T) {
 	want := append(codes(`(?m)^   (\d+) `, exitCodes), 143)
 	if got := codes(`(?m)^\| ([\d, ]+) \|`, section); !slices.Equal(got, want) || len(want) < 14 {
 		t.Errorf("the README has the codes %v, the help %v", got, want)
+	}
+}
+
+// TestReadmeMessagesExist looks for the messages of the README's table of troubles where
+// messages stand: in the program, and in its scripts and golden files.
+func TestReadmeMessagesExist(t *testing.T) {
+	text, _ := readme(t)
+	_, section, _ := strings.Cut(text, "\n## When something goes wrong\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var source strings.Builder
+	for _, dir := range []string{"anaplan", "auth", "cmd", "configs", "jobs"} {
+		err := filepath.WalkDir(filepath.Join(repository, dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !slices.Contains([]string{".go", ".txt", ".want", ".golden"}, filepath.Ext(path)) || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			source.Write(data)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ofTheSystem := []string{"no such file or directory"}
+	messages := 0
+	for line := range strings.Lines(section) {
+		first, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		if !ok || !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		for _, span := range codeSpan.FindAllStringSubmatch(first, -1) {
+			if !strings.Contains(span[1], " ") || strings.HasPrefix(span[1], "auth ") || slices.Contains(ofTheSystem, span[1]) {
+				continue
+			}
+			if messages++; !strings.Contains(source.String(), span[1]) {
+				t.Errorf("no message has %s", span[0])
+			}
+		}
+	}
+	if messages < 5 {
+		t.Errorf("only %d messages were found", messages)
 	}
 }
 
