@@ -59,7 +59,7 @@ func parseConnections(file, dir string, data []byte) (*Connections, Problems) {
 	var known []entry
 	for _, e := range root.keys {
 		// [prod] for [connection.prod]
-		if _, isTable := e.value.(*table); isTable && nearest(e.name, connectionsShape.info().names()) == "" && e.name != "sql" {
+		if _, isTable := e.value.(*table); isTable && Nearest(e.name, connectionsShape.info().names()) == "" && e.name != "sql" {
 			s.wrong(e.at, e.name, "there is no such table in connections.toml", "write [connection."+QuoteKey(e.name)+"]")
 			continue
 		}

@@ -175,7 +175,7 @@ func (s scope) unknown(sh shapeInfo, e entry) {
 		s.wrong(e.at, e.name, what, instead)
 		return
 	}
-	if n := nearest(e.name, sh.names()); n != "" {
+	if n := Nearest(e.name, sh.names()); n != "" {
 		s.wrong(e.at, e.name, what, "did you mean "+n+"?")
 		if _, ok := s.marks[s.prefix+n]; !ok {
 			s.mark(entry{name: n, at: e.at}) // it is not missing

@@ -192,7 +192,7 @@ func (s scope) enum(e entry, words []string) (string, bool) {
 	if len(words) == 1 {
 		instead = "write " + quoted(words)
 	}
-	if n := nearest(v, words); n != "" {
+	if n := Nearest(v, words); n != "" {
 		instead = fmt.Sprintf("did you mean %q? There are %s", n, quoted(words))
 	}
 	s.wrong(e.at, e.name, fmt.Sprintf("%q is not one of its values", v), instead)

@@ -352,7 +352,7 @@ func TestTextWithoutDollarIsKept(t *testing.T) {
 func TestNearest(t *testing.T) {
 	names := []string{"source", "target", "process", "on_failure"}
 	for s, want := range map[string]string{"sorce": "source", "Source": "source", "on-failure": "on_failure", "traget": "target", "x": "", "": "", "model": "", "procss": "process"} {
-		if got := nearest(s, names); got != want {
+		if got := Nearest(s, names); got != want {
 			t.Errorf("nearest to %q is %q, want %q", s, got, want)
 		}
 	}

@@ -67,7 +67,7 @@ var fileTable = shape[StepFile]{title: `[step.files."NAME"]`, keys: []key[StepFi
 // splitName is the name that was meant by [step.files.rates.csv]: empty if the table has
 // a key that it should have.
 func splitName(name string, t *table, right ...string) string {
-	if len(t.keys) != 1 || nearest(t.keys[0].name, right) != "" {
+	if len(t.keys) != 1 || Nearest(t.keys[0].name, right) != "" {
 		return ""
 	}
 	switch t.keys[0].value.(type) {

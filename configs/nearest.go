@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// nearest returns the name that somebody who wrote s most likely meant, and "" when none
+// Nearest returns the name that somebody who wrote s most likely meant, and "" when none
 // is near enough. Case and the difference between - and _ count little.
-func nearest(s string, names []string) string {
+func Nearest(s string, names []string) string {
 	best, least := "", 0
 	for _, n := range names {
-		d := distance(fold(s), fold(n))
+		d := Distance(fold(s), fold(n))
 		if d <= max(1, min(len(n), len(s))/3) && (best == "" || d < least) {
 			best, least = n, d
 		}
@@ -21,7 +21,7 @@ func nearest(s string, names []string) string {
 // oneOf is the second half of a message about an unknown name: the nearest known one,
 // else all of them, else what to do when there is none.
 func oneOf(s string, names []string, none string) string {
-	if n := nearest(s, names); n != "" {
+	if n := Nearest(s, names); n != "" {
 		return "did you mean " + n + "?"
 	}
 	if len(names) == 0 {
@@ -35,9 +35,9 @@ func fold(s string) string {
 	return strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(s))
 }
 
-// distance is how many letters must be inserted, removed, replaced or swapped with their
+// Distance is how many letters must be inserted, removed, replaced or swapped with their
 // neighbour to turn a into b.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
 	for j := range last {

@@ -50,7 +50,7 @@ func (j *Job) ParamValues(given map[string]string) (map[string]string, error) {
 func checkParam(p Param, v string) *fault {
 	if len(p.Choices) > 0 && !slices.Contains(p.Choices, v) {
 		f := fault{fmt.Sprintf("%q is not allowed%s", v, aside(p.Help)), "one of " + strings.Join(p.Choices, ", ")}
-		if n := nearest(v, p.Choices); n != "" {
+		if n := Nearest(v, p.Choices); n != "" {
 			f.instead = "did you mean " + n + "?"
 		}
 		return &f

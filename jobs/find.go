@@ -113,34 +113,13 @@ func candidates(wanted string, items []item) string {
 	return listed(near, 3)
 }
 
-// far is how far a name is from the wanted one: what begins with it, as whoever shortens a
-// name means, is as near as one letter.
+// far is how far a name is from the wanted one; case and blanks count little. What begins
+// with it, as whoever shortens a name means, is as near as one letter.
 func far(wanted, name string) int {
-	if len(wanted) >= 3 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(wanted)) {
-		return min(1, distance(wanted, name))
+	plain := func(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+	d := configs.Distance(plain(wanted), plain(name))
+	if len(wanted) >= 3 && strings.HasPrefix(plain(name), plain(wanted)) {
+		return min(1, d)
 	}
-	return distance(wanted, name)
-}
-
-// distance is how many letters two names are apart; case and blanks count little.
-func distance(a, b string) int {
-	plain := func(s string) []rune { return []rune(strings.ToLower(strings.Join(strings.Fields(s), " "))) }
-	x, y := plain(a), plain(b)
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range x {
-		before := row[0]
-		row[0] = i + 1
-		for j := range y {
-			cost := before
-			if x[i] != y[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(y)]
+	return d
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -123,7 +124,7 @@ func (p *Program) noCommand(c *cli.Context) error {
 	}
 	given := c.Args().First()
 	next := "the commands are " + strings.Join(names, ", ")
-	if near := nearest(given, names); near != "" {
+	if near := configs.Nearest(given, names); near != "" {
 		next = fmt.Sprintf("did you mean %q? ", near) + next
 	}
 	return usage(next, "%s has no command %q", what, given)
@@ -139,7 +140,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		flag = strings.TrimLeft(flag, "-")
 		next := "see " + what + " --help"
 		if c.Command != nil {
-			if near := nearest(flag, flagNames(c.Command.Flags)); near != "" {
+			if near := configs.Nearest(flag, flagNames(c.Command.Flags)); near != "" {
 				next = fmt.Sprintf("did you mean --%s? see %s --help", near, what)
 			}
 		}
@@ -168,35 +169,4 @@ func arguments(c *cli.Context, names ...string) ([]string, error) {
 			"%s: there is one argument too many: %q", c.Command.HelpName, given[len(names)])
 	}
 	return given, nil
-}
-
-// nearest is the candidate that was probably meant, "" if none is near.
-func nearest(s string, candidates []string) string {
-	best, least := "", len(s)/3+2
-	for _, c := range candidates {
-		if d := distance(strings.ToLower(s), strings.ToLower(c)); d < least {
-			best, least = c, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

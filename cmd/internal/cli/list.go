@@ -146,7 +146,7 @@ func findWorkspace(ctx context.Context, client *anaplan.Client, wanted string) (
 		return ids[0], nil
 	case 0:
 		next := "see " + name + " list workspaces"
-		if near := nearest(wanted, names); near != "" {
+		if near := configs.Nearest(wanted, names); near != "" {
 			next = fmt.Sprintf("did you mean %q? ", near) + next
 		}
 		return "", &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("there is no workspace %q", wanted), next: next}

@@ -143,7 +143,7 @@ func (p *Program) knownRegion(c *cli.Context) error {
 		return nil
 	}
 	next := "the regions are " + strings.Join(anaplan.Regions(), ", ") + "; --api-url and --auth-url give addresses that are none of theirs"
-	if near := nearest(region, anaplan.Regions()); near != "" {
+	if near := configs.Nearest(region, anaplan.Regions()); near != "" {
 		next = fmt.Sprintf("did you mean %s? ", near) + next
 	}
 	return usage(next, "%s: there is no region %q", origin(c, "region"), region)
