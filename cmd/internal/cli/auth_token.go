@@ -152,5 +152,5 @@ func interrupted(ctx context.Context, err error) error {
 	if stopped.Signal == "SIGINT" {
 		code = ledger.CodeInterrupt
 	}
-	return &failure{code: code, cause: ledger.CauseSignal, what: stopped.Error(), err: err}
+	return &failure{code: code, cause: ledger.CauseSignal, what: stopped.Error(), next: "call it again", err: err}
 }
