@@ -145,7 +145,7 @@ func (s *step) pollFailed(w *watching, err error) *ending {
 			Message: fmt.Sprintf("%s: task %s was started, its end is not known: %s", s.describe(), w.task.ID, why),
 			Next:    next}}
 	}
-	look := fmt.Sprintf("see how it ended: anaplan-runner tasks %s %s", s.plan.Verb, s.bound.Object.ID)
+	look := "see how it ended: " + s.look(w.task.ID)
 	if e := explain(err); e.Cause == ledger.CauseLogin {
 		return lost(ledger.CauseLogin, err.Error(), e.Next+"; "+look)
 	}
@@ -231,7 +231,7 @@ func (s *step) limits(ctx context.Context, w *watching) *ending {
 func (s *step) timedOut(w *watching, what string) *ending {
 	return &ending{Runs: true, StepEnded: ledger.StepEnded{Verdict: ledger.TimedOut, Cause: w.overdue.cause,
 		Message: fmt.Sprintf("%s: task %s passed its limit of %s; %s", s.describe(), w.task.ID, w.overdue.limit, what),
-		Next:    fmt.Sprintf("see how it ends: anaplan-runner tasks %s %s", s.plan.Verb, s.bound.Object.ID)}}
+		Next:    "see how it ends: " + s.look(w.task.ID)}}
 }
 
 func (s *step) timeout() time.Duration {

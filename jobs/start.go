@@ -71,8 +71,7 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 	end := &ending{StepEnded: ledger.StepEnded{
 		Verdict: ledger.Unsure, Cause: ledger.CauseStartUnknown,
 		Message: fmt.Sprintf("%s: start: the answer was lost, Anaplan may run it: %v", s.describe(), err),
-		Next: fmt.Sprintf("look at its tasks (anaplan-runner tasks %s %s) before you start it again; nothing was repeated",
-			s.plan.Verb, s.bound.Object.ID),
+		Next:    fmt.Sprintf("look at its tasks (%s) before you start it again; nothing was repeated", s.look("")),
 	}}
 	s.note(ledger.StartUnknown{Number: int(number), Text: err.Error()})
 	return anaplan.Task{}, end, nil

@@ -1,9 +1,11 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
@@ -157,6 +159,19 @@ func (s *step) failed(ctx context.Context, doing string, err error) *ending {
 // describe names what the step does, with Anaplan's object and the model.
 func (s *step) describe() string {
 	return fmt.Sprintf("%s %q (%s) in model %q", s.plan.Verb, s.bound.Object.Name, s.bound.Object.ID, s.bound.Model.Name)
+}
+
+// look is the command by which a person sees the object's tasks, or one of them: whole, so
+// that it can be pasted.
+func (s *step) look(task string) string {
+	words := []string{"anaplan-runner tasks", string(s.plan.Verb), s.bound.Object.ID}
+	if task != "" {
+		words = append(words, task)
+	}
+	if name := cmp.Or(s.plan.Connection, s.run.bound.Plan.Job.Connection); name != "" {
+		words = append(words, fmt.Sprintf("--connection %q", name))
+	}
+	return strings.Join(append(words, "--workspace", s.bound.Model.Workspace, "--model", s.bound.Model.ID), " ")
 }
 
 func (s *step) done(text string) *ending {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -56,7 +57,7 @@ func (p *Program) doDemo(c *cli.Context) error {
 	}
 	defer server.Close()
 	if _, err := writeSample(dir, url, nil, p.Now()); err != nil {
-		return err
+		return noFolder(err)
 	}
 	book, err := demoBook(c.Context, dir)
 	if err != nil {
@@ -78,6 +79,14 @@ func (p *Program) doDemo(c *cli.Context) error {
 		p.afterDemo(dir, tenants.renewals())
 	}
 	return nil
+}
+
+// noFolder is an error of a folder that cannot be written, with the way to name another.
+func noFolder(err error) error {
+	if _, ok := errors.AsType[*fs.PathError](err); !ok {
+		return err
+	}
+	return &failure{code: ledger.CodeInput, cause: ledger.CauseInput, what: err.Error(), next: "name a folder that can be written: --dir DIR", err: err}
 }
 
 // demoBook is the demo's own ledger.

@@ -24,6 +24,7 @@ type screen struct {
 	bars   *mpb.Progress
 	steps  map[string]*stepBar
 	colour bool
+	level  logrus.Level // of the log, when the bars have ended
 }
 
 // stepBar is the bar of one step.
@@ -36,11 +37,12 @@ type stepBar struct {
 // watch returns what shows the progress of a run: bars on a terminal; elsewhere nothing,
 // for the log has a line for each event.
 func (p *Program) watch(c *cli.Context) func(jobs.Progress) {
-	if !isTerminal(p.Err) || c.Bool("quiet") || c.String("log-format") == "json" {
+	if !isTerminal(p.Err) || p.env("TERM") == "dumb" || c.Bool("quiet") || c.String("log-format") == "json" {
 		return nil
 	}
 	p.screen = newScreen(p.Err, width(p.Err), p.colour(p.Err))
 	p.log.SetOutput(p.screen.bars)
+	p.screen.level = p.log.GetLevel()
 	if !c.Bool("debug") {
 		p.log.SetLevel(logrus.WarnLevel)
 	}
@@ -121,8 +123,9 @@ func (p *Program) endScreen() {
 		return
 	}
 	p.screen.close()
-	p.screen = nil
 	p.log.SetOutput(p.Err)
+	p.log.SetLevel(p.screen.level)
+	p.screen = nil
 }
 
 // close ends the bars; what is written to stdout afterwards stays below them.

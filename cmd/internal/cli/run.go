@@ -132,6 +132,7 @@ func (p *Program) poll(t *tonight) func(time.Duration) time.Duration {
 // be told, the result. lost is the error of a ledger that failed on the way. ctx ends when
 // there is just the time left to write the result.
 func (p *Program) conclude(ctx context.Context, c *cli.Context, t *tonight, book *book, page string, state ledger.State, lost error) error {
+	p.endScreen()
 	r := book.report(state)
 	if lost != nil {
 		r = withLostLedger(r, lost)

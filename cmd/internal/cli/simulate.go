@@ -209,7 +209,7 @@ func (p *Program) prepare(c *cli.Context, ready *announcement, company *simulato
 	}
 	if err != nil {
 		forget()
-		return func() {}, err
+		return func() {}, noFolder(err)
 	}
 	ready.Connections, ready.Connection, ready.Jobs = files.Connections, simulatorConnection, files.Jobs
 	if ready.CA == "" {
