@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,9 +39,20 @@ type recordRequest struct {
 }
 
 type stepEnd struct {
-	step int
-	end  *ending
+	step  int
+	end   *ending
+	crash *Crash // instead of an end
 }
+
+// Crash is a panic in the goroutine of a step. It is raised again in the one that called
+// Runner.Run, who can log out and choose the exit code. What is recorded stays: a run
+// without an end. Value may be anything, the data of rows too.
+type Crash struct {
+	Value any
+	Stack []byte // where it happened
+}
+
+func (c *Crash) Error() string { return fmt.Sprintf("a step's goroutine panicked (%T)", c.Value) }
 
 func newRun(r *Runner, req Request) *run {
 	return &run{Runner: r, req: req, records: make(chan recordRequest), ends: make(chan stepEnd)}
@@ -117,6 +130,9 @@ func (r *run) steps(ctx context.Context, b *Bound) (ledger.State, error) {
 			q.reply <- r.record(ctx, q.step, q.bodies...)
 		case e := <-r.ends:
 			running--
+			if e.crash != nil {
+				panic(e.crash)
+			}
 			if e.end.stopped {
 				// It is not recorded as ended: it can be continued.
 				st[e.step] = standing{end: &ledger.StepEnded{Verdict: ledger.Blocked}}
@@ -145,7 +161,14 @@ func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGrou
 		st[m.step].running = true
 		*running++
 		workers.Go(func() {
-			r.ends <- stepEnd{m.step, newStep(r, m.step).do(ctx)}
+			end := stepEnd{step: m.step}
+			defer func() {
+				if v := recover(); v != nil {
+					end.crash = &Crash{v, debug.Stack()}
+				}
+				r.ends <- end
+			}()
+			end.end = newStep(r, m.step).do(ctx)
 		})
 	}
 	return again

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -27,7 +28,11 @@ func (p *Program) Main(args []string) (code int) {
 		if r := recover(); r != nil {
 			p.endScreen()
 			// Not the value: it may hold anything. The stack has no values.
-			fmt.Fprintf(p.Err, "%s", debug.Stack())
+			stack := debug.Stack()
+			if crash, ok := r.(*jobs.Crash); ok {
+				stack, r = crash.Stack, crash.Value
+			}
+			fmt.Fprintf(p.Err, "%s", stack)
 			code = p.report(&failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: fmt.Sprintf("internal error (%T)", r),
 				next: "please report it with the lines above"}, words)
 		}
