@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -147,6 +148,9 @@ func (p *Program) runID(c *cli.Context) (string, error) {
 	id := c.String("run-id")
 	if n := len([]rune(id)); n < 1 || n > 250 {
 		return "", usage("give 1 to 250 characters", "--run-id has %d characters", n)
+	}
+	if !utf8.ValidString(id) {
+		return "", usage("give it in UTF-8", "--run-id %q is not UTF-8", id)
 	}
 	return id, nil
 }

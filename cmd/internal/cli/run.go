@@ -94,6 +94,9 @@ func (p *Program) perform(c *cli.Context, t *tonight, tenants *tenants, book *bo
 		Version: Version(), Poll: p.poll(t)}
 	state, err := runner.Run(ctx, jobs.Request{ID: t.id, Plan: t.plan, Params: t.params, Date: t.date, Runner: thisRunner()})
 	if state.Created.ID == (ledger.ID{}) {
+		if recorded, lost := book.state(c.Context, t.id); errors.Is(err, ledger.ErrConflict) && lost == nil {
+			return p.tellRecorded(c, book, recorded) // another runner was a moment earlier
+		}
 		return err
 	}
 	return p.conclude(last, c, t, book, page, state, err)
