@@ -5,7 +5,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 )
 
@@ -80,16 +79,9 @@ func (p *Program) certificateSettings(c *cli.Context, conn *configs.Connection) 
 // here makes a relative path, plain or as a file: reference, one that begins in the
 // working folder. Other references stay.
 func here(path string) string {
-	scheme, rest := "", path
-	if ref, err := secret.ParseRef(path); err == nil {
-		if ref.Scheme != secret.File {
-			return path
-		}
-		scheme, rest = "file:", ref.Rest
-	}
-	abs, err := filepath.Abs(rest)
+	dir, err := filepath.Abs(".")
 	if err != nil {
 		return path
 	}
-	return scheme + abs
+	return whole(dir, path)
 }

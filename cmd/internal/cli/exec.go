@@ -98,19 +98,30 @@ func (p *Program) doExec(c *cli.Context, verb configs.Verb) error {
 		defer os.Remove(spooled)
 		source = spooled
 	}
-	text, err := jobText(c, verb, args[0], conn.Name, workspace, model, source)
+	job, err := execJobOf(c, verb, args[0], workspace, model, source)
 	if err != nil {
 		return err
 	}
+	job.Connection = conn.Name
 	if c.Bool("print-job") {
-		_, err := p.Out.Write(text)
+		if p.ownLogin(c, conn) {
+			job.writeLogin(conn)
+		}
+		text, err := job.encode()
+		if err == nil {
+			_, err = p.Out.Write(text)
+		}
 		return err
 	}
-	job, err := configs.Parse("command line", text)
+	text, err := job.encode()
 	if err != nil {
 		return err
 	}
-	t, err := p.plan(c, job)
+	parsed, err := configs.Parse("command line", text)
+	if err != nil {
+		return err
+	}
+	t, err := p.plan(c, parsed)
 	if err != nil {
 		return err
 	}
@@ -143,14 +154,10 @@ func (p *Program) spool() (string, error) {
 // execJob is a job file of one step.
 type execJob struct {
 	Name       string     `toml:"name"`
-	Connection string     `toml:"connection"`
+	Connection string     `toml:"connection,omitempty"`
 	Anaplan    execPlace  `toml:"anaplan"`
+	Auth       *execLogin `toml:"auth,omitempty"`
 	Step       []execStep `toml:"step"`
-}
-
-type execPlace struct {
-	Workspace any `toml:"workspace"`
-	Model     any `toml:"model"`
 }
 
 type execStep struct {
@@ -169,8 +176,8 @@ type execStep struct {
 	Files   map[string]string `toml:"files,omitempty"`
 }
 
-// jobText is the job file that does what the command line says.
-func jobText(c *cli.Context, verb configs.Verb, object, connection string, workspace, model configs.Ref, source string) ([]byte, error) {
+// execJobOf is the job that does what the command line says, but for its login.
+func execJobOf(c *cli.Context, verb configs.Verb, object string, workspace, model configs.Ref, source string) (*execJob, error) {
 	// "$" is plain in arguments, and begins a value in a job file.
 	plain := func(s string) string { return strings.ReplaceAll(s, "${", "$${") }
 	// A step's name has no values, and brackets only for for_each.
@@ -208,8 +215,7 @@ func jobText(c *cli.Context, verb configs.Verb, object, connection string, works
 	if step.Accept, err = accepted(c.StringSlice("accept")); err != nil {
 		return nil, err
 	}
-	job := execJob{Name: "exec " + string(verb) + " " + name, Connection: connection,
-		Anaplan: execPlace{Workspace: written(workspace), Model: written(model)}}
+	job := &execJob{Name: "exec " + string(verb) + " " + name, Anaplan: execPlace{Workspace: written(workspace), Model: written(model)}}
 	switch targets := c.StringSlice("target"); len(targets) {
 	case 0:
 	case 1:
@@ -222,6 +228,11 @@ func jobText(c *cli.Context, verb configs.Verb, object, connection string, works
 		step.Target = tables
 	}
 	job.Step = []execStep{step}
+	return job, nil
+}
+
+// encode writes the job as a job file.
+func (job *execJob) encode() ([]byte, error) {
 	var b bytes.Buffer
 	enc := toml.NewEncoder(&b)
 	enc.Indent = ""

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+)
+
+// execPlace is [anaplan] of a job that exec writes.
+type execPlace struct {
+	Region            string            `toml:"region,omitempty"`
+	URLs              map[string]string `toml:"urls,omitempty"`
+	Proxy             string            `toml:"proxy,omitempty"`
+	CA                string            `toml:"ca,omitempty"`
+	Ledger            string            `toml:"ledger,omitempty"`
+	RequestsPerMinute int               `toml:"requests_per_minute,omitzero"`
+	Workspace         any               `toml:"workspace"`
+	Model             any               `toml:"model"`
+}
+
+// execLogin is its [auth]: secrets are references here too.
+type execLogin struct {
+	Method      string `toml:"method,omitempty"`
+	Certificate string `toml:"certificate,omitempty"`
+	PrivateKey  string `toml:"private_key,omitempty"`
+	Passphrase  string `toml:"passphrase,omitempty"`
+	Message     string `toml:"message,omitempty"`
+	Header      string `toml:"header,omitempty"`
+	User        string `toml:"user,omitempty"`
+	Password    string `toml:"password,omitempty"`
+}
+
+// ownLogin says whether a connection is not one of a connections.toml, as it stands there.
+func (p *Program) ownLogin(c *cli.Context, conn configs.Connection) bool {
+	return conn.File == "" || slices.ContainsFunc(loginFlags(), func(f cli.Flag) bool {
+		name := f.Names()[0]
+		return name != "connections" && name != "connection" && p.setting(c, name) != ""
+	})
+}
+
+// writeLogin writes the login into the job instead of the name of a connection.
+func (job *execJob) writeLogin(conn configs.Connection) {
+	at := func(path string) string { return whole(conn.Dir, path) }
+	job.Connection = ""
+	a := &job.Anaplan
+	a.Region, a.Proxy, a.CA, a.Ledger, a.RequestsPerMinute = conn.Region, conn.Proxy, at(conn.CA), conn.Ledger, conn.RequestsPerMinute
+	for key, address := range map[string]string{"api": conn.APIURL, "auth": conn.AuthURL} {
+		if address != "" {
+			if a.URLs == nil {
+				a.URLs = map[string]string{}
+			}
+			a.URLs[key] = address
+		}
+	}
+	if conn.Method == "basic" {
+		job.Auth = &execLogin{Method: conn.Method, User: conn.User, Password: at(conn.Password)}
+		return
+	}
+	job.Auth = &execLogin{Certificate: at(conn.Certificate), PrivateKey: at(conn.PrivateKey), Passphrase: at(conn.Passphrase),
+		Message: conn.Message, Header: conn.Header}
+}
+
+// whole is a path, plain or as a file: reference, that no longer depends on a folder. Other
+// references stay.
+func whole(dir, path string) string {
+	ref, err := secret.ParseRef(path)
+	switch {
+	case err != nil:
+		return inDir(dir, path)
+	case ref.Scheme == secret.File:
+		return "file:" + inDir(dir, ref.Rest)
+	}
+	return path
+}
