@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -91,7 +92,11 @@ func (p *Program) doExec(c *cli.Context, verb configs.Verb) error {
 	case source == "-" && c.Bool("print-job"):
 		return usage("write --source FILE", "--print-job with --source -: a job file cannot read stdin")
 	case source == "-":
-		spooled, err := p.spool()
+		var spooled string
+		err := p.interruptible(c, func(ctx context.Context) (err error) {
+			spooled, err = p.spool(ctx)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -134,13 +139,23 @@ func (p *Program) doExec(c *cli.Context, verb configs.Verb) error {
 	return p.perform(c, t, p.tenantsAt(conn), book, c.String("report"))
 }
 
-// spool keeps stdin in a file that only we can read: a source is read more than once.
-func (p *Program) spool() (string, error) {
+// spool keeps stdin in a file that only we can read: a source is read more than once. The
+// file is gone when it returns an error, that of ctx too.
+func (p *Program) spool(ctx context.Context) (string, error) {
 	f, err := os.CreateTemp("", "anaplan-runner-stdin-*")
 	if err != nil {
 		return "", fmt.Errorf("keep stdin in a file: %w", err)
 	}
-	_, err = io.Copy(f, p.In)
+	copied := make(chan error, 1)
+	go func() { // a read of stdin cannot be ended: it ends with the process
+		_, err := io.Copy(f, p.In)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
