@@ -77,7 +77,6 @@ func (r *checked) fail(err error) {
 
 func (p *Program) doCheck(c *cli.Context) error {
 	p.startLog(c)
-	p.ignoredVariables()
 	file, err := jobFile(c)
 	if err != nil {
 		return err
@@ -86,6 +85,7 @@ func (p *Program) doCheck(c *cli.Context) error {
 	if err != nil {
 		return err // there is nothing to look at before the file is right
 	}
+	p.warn(t)
 	r := &checked{Schema: 1, Job: t.job.Name, File: t.job.File, Findings: []finding{}}
 	r.ok("%s can be read; steps: %d", t.job.File, len(t.plan.Steps))
 	ctx, done := p.stoppable(c.Context)

@@ -32,6 +32,7 @@ type tonight struct {
 	params     map[string]string
 	date       time.Time
 	id         ledger.ID
+	warnings   []string                                      // for people, to be told by [Program.warn]
 	connection func(name string) (configs.Connection, error) // by the name in the job, "" for the job's own
 }
 
@@ -49,6 +50,7 @@ func (p *Program) tonight(c *cli.Context, file string) (*tonight, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.warnings = append(p.ignoredVariables(), t.warnings...)
 	t.connection = func(name string) (configs.Connection, error) {
 		return t.job.ConnectionFor(configs.Step{Connection: name}, saved)
 	}
@@ -76,13 +78,20 @@ func (p *Program) plan(c *cli.Context, job *configs.Job) (*tonight, error) {
 		return nil, err
 	}
 	for _, w := range t.job.Warnings {
-		p.log.Warn(w.String())
+		t.warnings = append(t.warnings, w.String())
 	}
 	t.plan, err = jobs.NewPlan(t.job, jobs.Selection{Only: c.StringSlice("only"), From: c.String("from")})
 	if err != nil {
 		return nil, selectionError(err)
 	}
 	return t, nil
+}
+
+// warn tells what there is to be warned of: of a run not before its ledger is named.
+func (p *Program) warn(t *tonight) {
+	for _, w := range t.warnings {
+		p.log.Warn(w)
+	}
 }
 
 // jobFile is the argument of commands that take a job file.

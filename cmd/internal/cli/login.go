@@ -75,17 +75,19 @@ func origin(c *cli.Context, flag string) string {
 var jobVariables = []string{"connection", "region", "api-url", "auth-url", "certificate", "private-key", "passphrase", "message", "header",
 	"user", "password", "proxy", "ca", "workspace", "model"}
 
-// ignoredVariables tells which variables a command with a job file takes no notice of.
-func (p *Program) ignoredVariables() {
+// ignoredVariables says which variables a command with a job file takes no notice of;
+// nothing if none is set.
+func (p *Program) ignoredVariables() []string {
 	var set []string
 	for _, flag := range jobVariables {
 		if p.env(variable(flag)) != "" {
 			set = append(set, variable(flag))
 		}
 	}
-	if len(set) > 0 {
-		p.log.Warnf("%s set in the environment; a job takes its login and target from its file alone", strings.Join(set, ", "))
+	if len(set) == 0 {
+		return nil
 	}
+	return []string{strings.Join(set, ", ") + " set in the environment; a job takes its login and target from its file alone"}
 }
 
 // login is the connection that a command without a job file uses: the flags, else the

@@ -27,7 +27,6 @@ func (p *Program) planCommand() *cli.Command {
 
 func (p *Program) doPlan(c *cli.Context) error {
 	p.startLog(c)
-	p.ignoredVariables()
 	file, err := jobFile(c)
 	if err != nil {
 		return err
@@ -36,6 +35,7 @@ func (p *Program) doPlan(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	p.warn(t)
 	var bound *jobs.Bound
 	if !c.Bool("offline") {
 		ctx, done := p.stoppable(c.Context)

@@ -55,7 +55,6 @@ func (p *Program) doRun(c *cli.Context) error {
 		return usage("give both; without a --run-id each run is a new one", "--again needs --run-id")
 	}
 	p.startLog(c)
-	p.ignoredVariables()
 	file, err := jobFile(c)
 	if err != nil {
 		return err
@@ -82,6 +81,7 @@ func (p *Program) perform(c *cli.Context, t *tonight, tenants *tenants, book *bo
 	// Whoever reads our lines may go away: what has been started is watched all the same.
 	signal.Ignore(syscall.SIGPIPE)
 	p.log.Infof("ledger: %s", book.Where())
+	p.warn(t)
 	if told, err := p.recorded(c, book, t); told || err != nil {
 		return err
 	}
