@@ -19,6 +19,9 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
+// warnOfCertificate is how long before its end a certificate is warned of.
+const warnOfCertificate = 60 * 24 * time.Hour
+
 func (p *Program) checkCommand() *cli.Command {
 	return &cli.Command{
 		Name: "check", Usage: "finds what would go wrong tonight, without side effects", ArgsUsage: "JOB.toml",
@@ -30,7 +33,7 @@ func (p *Program) checkCommand() *cli.Command {
 		Flags: flags(jobFlags(), []cli.Flag{
 			ledgerFlag(),
 			&cli.BoolFlag{Name: "pin", Usage: "write ids beside names into the job file", Category: "Job:"},
-			spanFlag("warn", 60*24*time.Hour, "warn of a certificate that ends within `TIME`", "Login:"),
+			spanFlag("warn", warnOfCertificate, "warn of a certificate that ends within `TIME`", "Login:"),
 		}, outputFlags(), logFlags()),
 		Action: p.doCheck,
 	}
@@ -46,6 +49,8 @@ type checked struct {
 	ExitCode int            `json:"exit_code"`
 	User     string         `json:"user"`
 	Findings []finding      `json:"findings"`
+
+	skipped bool // every step would be
 }
 
 // finding is one thing that a person should know before tonight.
@@ -103,7 +108,7 @@ func (p *Program) doCheck(c *cli.Context) error {
 	if err := ctx.Err(); err != nil {
 		return interrupted(ctx, err)
 	}
-	r.conclude()
+	r.conclude(c.Int("skip-code"))
 	return p.finish(c, r.ExitCode, r, r.text)
 }
 
@@ -140,8 +145,17 @@ func (p *Program) checkTenant(ctx context.Context, c *cli.Context, t *tonight, r
 	for _, w := range bound.Warnings {
 		r.warn("", "%s", w)
 	}
-	for _, u := range bound.Users {
-		r.User = u.Email
+	var users []string
+	for _, b := range bound.Steps { // in the order of the file
+		if u := bound.Users[b.Connection].Email; u != "" && !slices.Contains(users, u) {
+			users = append(users, u)
+		}
+	}
+	r.User = strings.Join(users, ", ")
+	if len(names) == 0 {
+		r.skipped = true
+		r.ok("every step would be skipped: there was nothing to log in for")
+		return bound
 	}
 	r.ok("logged in as %s; every name was found", r.User)
 	return bound
@@ -153,7 +167,11 @@ func (p *Program) checkCertificate(c *cli.Context, one *tenant, r *checked) {
 	}
 	report := auth.CheckCertificate(one.Identity, p.Now())
 	left := report.NotAfter.Sub(p.Now())
-	if left < length(c, "warn") {
+	warn := length(c, "warn")
+	if c.Generic("warn") == nil { // a dry run has no such flag
+		warn = warnOfCertificate
+	}
+	if left < warn {
 		r.warn("renew it before then; `auth check` shows every certificate", "the certificate of connection %q ends %s, in %d days",
 			one.Conn.Name, report.NotAfter.Format(time.DateOnly), report.DaysLeft)
 		return
@@ -208,9 +226,13 @@ func writableTarget(path string) error {
 	}
 }
 
-// conclude takes the code that a run would have: it ends at its names, else at a source.
-func (r *checked) conclude() {
+// conclude takes the code that a run would have: it ends at its names, else at a source;
+// skipCode if every step would be skipped.
+func (r *checked) conclude(skipCode int) {
 	r.Verdict = ledger.OK
+	if r.skipped {
+		r.Verdict, r.ExitCode = ledger.Skipped, skipCode
+	}
 	for _, f := range r.Findings {
 		if f.Level == "error" {
 			r.Verdict, r.Cause, r.ExitCode = ledger.Failed, f.cause, f.code
@@ -236,7 +258,7 @@ func (r *checked) text(w io.Writer) error {
 		}
 	}
 	if errors == 0 {
-		fmt.Fprintf(&b, "Job %s would run: nothing is wrong, %d warnings (exit code 0)\n", r.Job, warnings)
+		fmt.Fprintf(&b, "Job %s would run: nothing is wrong, %d warnings (exit code %d)\n", r.Job, warnings, r.ExitCode)
 	} else {
 		fmt.Fprintf(&b, "Job %s would not run well: %d errors, %d warnings (exit code %d)\n", r.Job, errors, warnings, r.ExitCode)
 	}

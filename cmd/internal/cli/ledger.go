@@ -51,13 +51,18 @@ func (p *Program) openLedger(c *cli.Context, ofConnection string) (*book, error)
 	l, err := open(c.Context, path)
 	switch {
 	case errors.Is(err, sqlite.ErrMissing):
-		return nil, &failure{code: ledger.CodeUnsure, cause: ledger.CauseStartUnknown, err: err,
-			what: fmt.Sprintf("this is try %d, and there is no ledger %s: the record of the first try is not here, so it cannot be told what it started", try, path),
-			next: "name the ledger of the first try with --ledger; or look at Anaplan's tasks, and run it with --try 1"}
+		return nil, firstTryElsewhere(try, path, err)
 	case err != nil:
 		return nil, ledgerFailure(err)
 	}
 	return &book{l, sqlite.Dir(l.Where())}, nil
+}
+
+// firstTryElsewhere is the failure of a later try that finds no ledger.
+func firstTryElsewhere(try int, path string, err error) error {
+	return &failure{code: ledger.CodeUnsure, cause: ledger.CauseStartUnknown, err: err,
+		what: fmt.Sprintf("this is try %d, and there is no ledger %s: the record of the first try is not here, so it cannot be told what it started", try, path),
+		next: "name the ledger of the first try with --ledger; or look at Anaplan's tasks, and run it with --try 1"}
 }
 
 // recordPlaceFlags say which ledger to look into: by itself, or by a connection.
@@ -167,7 +172,10 @@ func (p *Program) checkLedger(c *cli.Context, t *tonight, r *checked) {
 		return
 	}
 	l, err := sqlite.OpenExisting(c.Context, path)
+	try := p.tryNumber(c)
 	switch {
+	case errors.Is(err, sqlite.ErrMissing) && try > 1:
+		r.fail(firstTryElsewhere(try, path, err))
 	case errors.Is(err, sqlite.ErrMissing):
 		if err := writableTarget(path); err != nil {
 			r.fail(ledgerFailure(fmt.Errorf("the ledger cannot be made in %s: %w", filepath.Dir(path), err)))
