@@ -46,7 +46,7 @@ func Words(b ledger.Body) (logrus.Level, string) {
 	case ledger.Waiting:
 		return logrus.WarnLevel, fmt.Sprintf("waits: %s: %s", b.Reason, b.Text)
 	case ledger.SourceUploaded:
-		return logrus.InfoLevel, fmt.Sprintf("uploaded %s to %q: %d bytes, %d chunks", b.Path, b.File.Name, b.Bytes, b.Chunks)
+		return logrus.InfoLevel, fmt.Sprintf("uploaded %s to %q: %d bytes, %s", b.Path, b.File.Name, b.Bytes, plural(int64(b.Chunks), "chunk"))
 	case ledger.Intent:
 		return logrus.DebugLevel, fmt.Sprintf("intent %d: starts its task; %d tasks before", b.Number, b.Before.Count)
 	case ledger.TaskStarted:

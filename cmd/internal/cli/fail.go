@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -49,6 +50,9 @@ func explain(err error) *failure {
 	if problems := problemsOf(err); problems != nil {
 		f := &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: "the job cannot run as it is written", err: err,
 			next: "correct what is listed, then try `check`"}
+		if !slices.ContainsFunc(problems, func(p configs.Problem) bool { return p.File != "" }) { // there is no file
+			f.what, f.next = problems[0].String(), "`"+name+" list` shows what is there"
+		}
 		for _, p := range problems {
 			f.problems = append(f.problems, p.String())
 		}

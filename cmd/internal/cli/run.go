@@ -40,7 +40,13 @@ func recordFlags() []cli.Flag {
 	return []cli.Flag{
 		ledgerFlag(),
 		&cli.StringFlag{Name: "report", Usage: "also write the report as one HTML page to `FILE`", Category: "Record:", TakesFile: true},
-		&cli.IntFlag{Name: "skip-code", Usage: "exit code when every step was skipped, such as 99 for Airflow's skip_on_exit_code", Category: "Record:"},
+		&cli.IntFlag{Name: "skip-code", Usage: "exit code when every step was skipped, such as 99 for Airflow's skip_on_exit_code", Category: "Record:",
+			Action: func(_ *cli.Context, code int) error {
+				if code < 0 || code > 255 {
+					return usage("write --skip-code 99", "--skip-code: %d is no exit code", code)
+				}
+				return nil
+			}},
 		&cli.IntFlag{Name: "try", Usage: "this is try `N` of the caller's, so the record of the first must be here [$AIRFLOW_CTX_TRY_NUMBER]", Category: "Record:"},
 	}
 }
