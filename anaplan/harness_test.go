@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,8 +135,17 @@ func inBubble(t *testing.T, o simulator.Options, h anaplan.HTTPOptions, f func(*
 			token := login(t, base)
 			h.Authorize = func(rt http.RoundTripper) http.RoundTripper { return bearer{rt, token} }
 		}
-		h.Waits = func(_ *http.Request, _ int, wait time.Duration, _ string) { n.waits = append(n.waits, wait) }
-		h.Trace = func(e anaplan.Exchange) { n.seen = append(n.seen, e) }
+		var telling sync.Mutex // a test may have several goroutines
+		h.Waits = func(_ *http.Request, _ int, wait time.Duration, _ string) {
+			telling.Lock()
+			defer telling.Unlock()
+			n.waits = append(n.waits, wait)
+		}
+		h.Trace = func(e anaplan.Exchange) {
+			telling.Lock()
+			defer telling.Unlock()
+			n.seen = append(n.seen, e)
+		}
 		n.client = anaplan.New(anaplan.NewHTTPClient(h), api)
 		n.hub = n.model("Hub")
 		n.prepared()
