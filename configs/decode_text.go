@@ -42,6 +42,9 @@ func textOf(kind fileKind, file string, data []byte) ([]byte, *Problem) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return wrong(0, "the file is empty", kind.begin)
 	}
+	if line := tooDeep(text); line > 0 {
+		return wrong(line, fmt.Sprintf("values or keys are nested deeper than %d", mostDepth), "give the path of "+kind.name)
+	}
 	return text, nil
 }
 

@@ -84,6 +84,9 @@ func pinned(text []byte, wanted []pinWanted, r *checked) ([]byte, int) {
 		}
 		line := lines[w.at.Line-1]
 		m := regexp.MustCompile(`^(\s*` + regexp.QuoteMeta(w.key) + `\s*=\s*)("(?:[^"\\]|\\.)*"|'[^']*')(.*)$`).FindSubmatch(bytes.TrimRight(line, "\r\n"))
+		if m != nil && bytes.IndexAny(m[3], `"'`) == 0 {
+			m = nil // a string of several lines
+		}
 		if m == nil || bytes.Contains(m[2], []byte("${")) {
 			r.warn("write { id = "+strconv.Quote(w.id)+", name = … } there yourself", "%s was not pinned: it does not stand alone on its line, or has a ${value}", w.what)
 			continue
