@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
@@ -94,18 +95,19 @@ func (s *step) fetch(ctx context.Context) *ending {
 	return s.done("downloaded")
 }
 
-// download writes one server file to its targets: once from Anaplan, and from there to
-// the others. A target is complete and in place, or untouched.
+// download writes one server file to its targets. All of them are complete and in place,
+// or none was touched.
 func (s *step) download(ctx context.Context, out FileOutput) *ending {
-	first := out.Targets[0]
-	if err := os.MkdirAll(filepath.Dir(first), 0o777); err != nil {
-		return s.failed(ctx, "write "+first, err)
+	for _, target := range out.Targets {
+		if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
+			return s.failed(ctx, "write "+target, err)
+		}
 	}
 	var facts data.Facts
 	var down transfer.Downloaded
 	err := s.patient(ctx, func() (err error) {
 		down, err = transfer.Receive(ctx, s.client, transfer.Download{
-			Model: s.model(), File: out.Export.ID, Path: first,
+			Model: s.model(), File: out.Export.ID, Path: out.Targets[0], Also: out.Targets[1:],
 			Progress: func(n int64) {
 				s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: n, Total: -1, Done: -1})
 			},
@@ -126,14 +128,9 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 		return err
 	})
 	if err != nil {
-		return s.failed(ctx, fmt.Sprintf("download server file %q (%s) to %s", out.Export.Name, out.Export.ID, first), err)
+		return s.failed(ctx, fmt.Sprintf("download server file %q (%s) to %s", out.Export.Name, out.Export.ID, strings.Join(out.Targets, ", ")), err)
 	}
-	for i, target := range out.Targets {
-		if i > 0 {
-			if err := copyInPlace(first, target); err != nil {
-				return s.failed(ctx, "write "+target, err)
-			}
-		}
+	for _, target := range out.Targets {
 		s.note(ledger.TargetWritten{File: out.Export, Path: target, Bytes: down.Bytes, Rows: rowsOfFacts(facts),
 			Chunks: down.Chunks, Digest: down.Digest})
 	}
@@ -146,20 +143,4 @@ func rowsOfFacts(f data.Facts) *int64 {
 		return nil
 	}
 	return &f.Rows
-}
-
-// copyInPlace copies a file so that the target is complete or untouched.
-func copyInPlace(from, to string) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
-		return err
-	}
-	src, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	return transfer.Place(to, 0o666, func(f *os.File) error {
-		_, err := io.Copy(f, src)
-		return err
-	})
 }

@@ -78,7 +78,7 @@ func recordPlaceFlags() []cli.Flag {
 // that cannot be read names no ledger.
 func (p *Program) readLedger(c *cli.Context) (*book, error) {
 	conn, err := p.savedConnection(c)
-	if err != nil && (c.IsSet("connection") || c.IsSet("connections")) {
+	if err != nil && (p.setting(c, "connection") != "" || c.IsSet("connections")) {
 		return nil, err
 	}
 	path, err := p.ledgerPath(c, conn.Ledger)
