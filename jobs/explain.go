@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"io/fs"
@@ -26,6 +27,9 @@ func explain(err error) *ending {
 	end := func(c ledger.Cause, again bool, next string) *ending {
 		return &ending{Again: again, StepEnded: ledger.StepEnded{
 			Verdict: ledger.Failed, Cause: c, Message: err.Error(), Next: next}}
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return end(ledger.CauseNetwork, true, "whoever answered is not trusted: check the address; if something here inspects TLS, name its authority with ca in the connection")
 	}
 	if e := tokenError(nil); errors.As(err, &e) {
 		if e.Final() {

@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +21,19 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
+
+// TestExplainUntrustedServer is advice that helps: the network is not what is wrong.
+func TestExplainUntrustedServer(t *testing.T) {
+	untrusted := &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+	for _, err := range []error{
+		&url.Error{Op: "Get", URL: "https://x", Err: untrusted},
+		fmt.Errorf("%w: %w", refusedLogin{false}, untrusted),
+	} {
+		if got := Explain(err); got.Cause != ledger.CauseNetwork || !strings.Contains(got.Next, "name its authority") {
+			t.Errorf("%v: %s, %s", err, got.Cause, got.Next)
+		}
+	}
+}
 
 // TestExplain is the cause, the code and the advice of every kind of error that a run can
 // meet.

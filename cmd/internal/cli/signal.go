@@ -15,6 +15,10 @@ import (
 // lastMoment is when the process ends after a signal, whatever it still does.
 const lastMoment = 3900 * time.Millisecond
 
+// sameSignal is how long after a signal the same one again is no second: timeout(1), and
+// what else sends to a program and then to its group, means only one.
+const sameSignal = 250 * time.Millisecond
+
 // lastWords is how long after a signal a run's end may still be worked at: then there is
 // just the time to tell it.
 const lastWords = 3200 * time.Millisecond
@@ -35,7 +39,7 @@ func outlive(ctx context.Context, d time.Duration) (longer context.Context, canc
 }
 
 // stoppable returns a context that a signal ends, with a *jobs.Stopped as its cause. A
-// second signal ends the process at once, and so does the last moment. Call done when
+// second signal ends the process at once (but see sameSignal), and so does the last moment. Call done when
 // nothing is left to be stopped. A SIGHUP that our caller ignores, as nohup does, stays
 // ignored.
 func (p *Program) stoppable(parent context.Context) (ctx context.Context, done func()) {
@@ -56,14 +60,21 @@ func (p *Program) stoppable(parent context.Context) (ctx context.Context, done f
 		stop(&jobs.Stopped{Signal: signalName(first)})
 		timer := time.NewTimer(lastMoment)
 		defer timer.Stop()
-		select {
-		case second := <-signals:
-			fmt.Fprintf(p.Err, "%s: %s again: ending at once; what was running may still run in Anaplan\n", name, signalName(second))
-			os.Exit(signalCode(second))
-		case <-timer.C:
-			fmt.Fprintf(p.Err, "%s: not done within 4 s of %s: ending; what was running may still run in Anaplan\n", name, signalName(first))
-			os.Exit(signalCode(first))
-		case <-over:
+		began := time.Now()
+		for {
+			select {
+			case second := <-signals:
+				if second == first && time.Since(began) < sameSignal {
+					continue
+				}
+				fmt.Fprintf(p.Err, "%s: %s again: ending at once; what was running may still run in Anaplan\n", name, signalName(second))
+				os.Exit(signalCode(second))
+			case <-timer.C:
+				fmt.Fprintf(p.Err, "%s: not done within 4 s of %s: ending; what was running may still run in Anaplan\n", name, signalName(first))
+				os.Exit(signalCode(first))
+			case <-over:
+				return
+			}
 		}
 	}()
 	return ctx, func() {

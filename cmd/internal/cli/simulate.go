@@ -89,8 +89,8 @@ func (p *Program) simulate(c *cli.Context) error {
 		_, err := p.Out.Write(sample.Source())
 		return err
 	}
-	if c.Float64("speed") <= 0 || c.Duration("token-life") < time.Second {
-		return usage("write --speed 60, --token-life 35s", "--speed has to be above 0, and --token-life at least 1s")
+	if speed := c.Float64("speed"); !(speed > 0 && speed <= 1e6) || c.Duration("token-life") < time.Second {
+		return usage("write --speed 60, --token-life 35s", "--speed has to be above 0 and at most a million, and --token-life at least 1s")
 	}
 	company, faults, err := simulatorInput(c.String("data"), c.String("faults"))
 	if err != nil {
