@@ -78,6 +78,9 @@ type hanging struct {
 func (s *Simulator) attempt(c *call, fault Fault, record int) (answer, *hanging) {
 	s.lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		panic(http.ErrAbortHandler) // as when a server's process ends: no answer, not a wrong one
+	}
 	var a answer
 	if fault.Status != 0 && !fault.Took {
 		a = s.faultAnswer(c, fault)
