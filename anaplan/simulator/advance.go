@@ -22,6 +22,14 @@ func (s *Simulator) advance(now time.Time) {
 				s.tookEffect(c)
 			})
 		}
+		for i, v := range s.visits {
+			if !v.due.IsZero() {
+				first(v.due, func() {
+					s.visits = slices.Delete(s.visits, i, i+1)
+					s.visit(v.Stranger)
+				})
+			}
+		}
 		for _, m := range s.models {
 			if t, ok := m.nextEvent(); ok {
 				first(t, func() { s.event(m) })
@@ -74,6 +82,11 @@ func (s *Simulator) event(m *model) {
 		t.state, t.started = inProgress, s.t
 		s.beginStep(t)
 	case cancelling:
+		if s.switches.CancelLost {
+			t.state = inProgress
+			t.stepEnd = latest(t.stepEnd, s.t)
+			return
+		}
 		s.end(t, cancelled)
 	default:
 		s.endStep(t)

@@ -25,6 +25,7 @@ type call struct {
 	model   *model
 	faulted bool
 	due     time.Time // of a late call
+	record  int       // its place among the requests
 }
 
 type answer struct {

@@ -11,8 +11,10 @@ type Company struct {
 	Users      []User      `toml:"user"`
 	Workspaces []Workspace `toml:"workspace"`
 	// Switches and Faults of a file are used when Options has none of its own.
-	Switches Switches `toml:"switches"`
-	Faults   []Fault  `toml:"fault"`
+	Switches  Switches   `toml:"switches"`
+	Faults    []Fault    `toml:"fault"`
+	Spells    []Spell    `toml:"spell"`
+	Strangers []Stranger `toml:"stranger"`
 }
 
 // A User can log in with a certificate that bears the address, and with the password if there is one.

@@ -93,7 +93,7 @@ func (s *Simulator) modelObject(c *call, m *model, single bool) object {
 	}
 	sortRows(categories, "categoryName", false)
 	o := object{
-		"id": m.id, "name": m.name, "activeState": m.state, "currentWorkspaceId": m.workspace.id,
+		"id": m.id, "name": m.name, "activeState": s.state(m), "currentWorkspaceId": m.workspace.id,
 		"currentWorkspaceName": m.workspace.name, "categoryValues": categories,
 		"modelUrl": "https://us1a.app.anaplan.com/core3/anaplan/anaplan/framework.jsp?selectedWorkspaceId=" + m.workspace.id + "&selectedModelId=" + m.id,
 	}
@@ -117,7 +117,7 @@ func (s *Simulator) modelObject(c *call, m *model, single bool) object {
 func (s *Simulator) modelRows(c *call, models []*model) answer {
 	var rows []object
 	for _, m := range models {
-		if c.query.Get("archived") == "false" && m.state == "ARCHIVED" {
+		if c.query.Get("archived") == "false" && s.state(m) == "ARCHIVED" {
 			continue
 		}
 		rows = append(rows, s.modelObject(c, m, false))
@@ -157,6 +157,8 @@ func (s *Simulator) getStatus(c *call) answer {
 	switch {
 	case s.t.Before(m.closing):
 		status["currentStep"] = "Closing"
+	case s.under(m, "loading") != nil:
+		status["currentStep"], status["progress"] = "Loading model", 0.5
 	case s.t.Before(m.loaded):
 		status["currentStep"] = "Loading model"
 		left := m.loaded.Sub(s.t)
@@ -192,7 +194,7 @@ func (s *Simulator) openFor(m *model) time.Time {
 
 func (s *Simulator) openModel(c *call) answer {
 	m := c.model
-	switch m.state {
+	switch s.state(m) {
 	case "ARCHIVED":
 		return s.refuse(c, http.StatusUnprocessableEntity, "Model archived")
 	case "MAINTENANCE", "PRODUCTION_MAINTENANCE":
@@ -204,7 +206,7 @@ func (s *Simulator) openModel(c *call) answer {
 
 func (s *Simulator) closeModel(c *call) answer {
 	m := c.model
-	if m.state == "ARCHIVED" {
+	if s.state(m) == "ARCHIVED" {
 		return s.refuse(c, http.StatusUnprocessableEntity, "Model archived")
 	}
 	m.closed = true

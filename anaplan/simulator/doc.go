@@ -96,6 +96,22 @@
 //	[switches]                             # see Switches, in snake case
 //	[[fault]]                              # see Fault
 //
+//	[[spell]]                              # see Spell: for some time …
+//	model = "Sales Hub"                    # … of this model, else of all …
+//	what  = "no_access"                    # … (loading archived locked offline page hang) this is so
+//	for   = "5m"                           # 0: for ever
+//	after = "1h"                           # from the beginning on …
+//	method, path, nth = …                  # … or from a request on, as in a fault
+//
+//	[[stranger]]                           # see Stranger: somebody else, or the user from elsewhere
+//	user = "ada@example.com"
+//	model = "Sales Hub"
+//	kind = "import"                        # export process action
+//	object = "Load Sales"
+//	prompts = { Version = "Actual" }
+//	upload = "…"                           # what they upload before
+//	after, method, path, nth = …           # when, as in a spell
+//
 // In map, targets are name, code, parent and properties, or dimensions and line items. The value is the
 // header of a source column (of a model: Name, Code, Parent and properties; or dimensions and line items),
 // "=text" for a fixed text, or "?Version" for a prompt with that entityType.
@@ -121,7 +137,7 @@
 //	nth    = 2
 //	count  = 1                             # -1: all from the nth on
 //	status = 502                           # instead of an effect …
-//	body   = "html"                        # json | html | empty
+//	body   = "html"                        # json | html | empty | no_rows (a list without entries)
 //	retry_after = "7"
 //	took_effect = true                     # … or after it, as a gateway that lost the answer
 //	delay  = "30s"                         # before anything else
@@ -136,8 +152,9 @@
 //
 // # Misuse
 //
-// Misuse tells what a caller did that a good client does not. A request that met a fault is never misuse,
-// nor is the use of a token that ExpireTokens or a fault killed. Counted are:
+// Misuse tells what a caller did that a good client does not. A request that met a fault or a spell is never
+// misuse, nor is what comes of a stranger's task, nor the use of a token that ExpireTokens or a fault
+// killed. Counted are:
 //
 //   - calls and methods that do not exist, paths outside /2/0/ and /token/; GET of a model below its
 //     workspace (405); ids in the wrong case; ids of objects or tasks that are not there
@@ -153,5 +170,6 @@
 //
 // # Reading what happened
 //
+// Tasks tells of each task who started it, when and by which request, and what its imports read.
 // Requests, Tasks, Misuse, UnfiredFaults, Model and Snapshot may be called at any time, also after Close.
 package simulator

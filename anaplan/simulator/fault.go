@@ -21,7 +21,8 @@ type Fault struct {
 	Nth   int `toml:"nth"`
 	Count int `toml:"count"`
 
-	// Status is answered instead, and the request has no effect. Body: "json" (default), "html", "empty".
+	// Status is answered instead, and the request has no effect. Body: "json" (default), "html", "empty", or
+	// "no_rows": a list with nothing in it.
 	Status     int    `toml:"status"`
 	Body       string `toml:"body"`
 	RetryAfter string `toml:"retry_after"`
@@ -81,8 +82,8 @@ func (f *Fault) check() error {
 		return errors.New("nth must not be negative, and count not less than -1")
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status %d is not between 200 and 599", f.Status)
-	case f.Body != "" && f.Body != "json" && f.Body != "html" && f.Body != "empty":
-		return fmt.Errorf("body %q is none of json, html, empty", f.Body)
+	case f.Body != "" && f.Body != "json" && f.Body != "html" && f.Body != "empty" && f.Body != "no_rows":
+		return fmt.Errorf("body %q is none of json, html, empty, no_rows", f.Body)
 	case f.Drop != "" && f.Drop != "before" && f.Drop != "after":
 		return fmt.Errorf("drop %q is neither before nor after", f.Drop)
 	case f.After != 0 && f.Drop != "after":

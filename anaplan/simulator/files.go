@@ -69,7 +69,7 @@ func (s *Simulator) setChunkCount(c *call) answer {
 // touched notes an upload into a file that an import is reading.
 func (s *Simulator) touched(c *call, f *file) {
 	for _, t := range c.model.queue {
-		if t.user == c.user && t.reads(f) {
+		if t.user == c.user && !t.stranger && t.reads(f) {
 			s.misused(c, "uploads into %s while task %s reads it or waits to", f.name, t.id)
 			return
 		}

@@ -113,6 +113,16 @@ func (c *Company) check() error {
 	if err := checkFaults(c.Faults); err != nil {
 		k.errs = append(k.errs, err)
 	}
+	for i, sp := range c.Spells {
+		if err := c.checkSpell(sp); err != nil {
+			k.wrong("spell %d: %w", i+1, err)
+		}
+	}
+	for i, st := range c.Strangers {
+		if err := c.checkStranger(st); err != nil {
+			k.wrong("stranger %d: %w", i+1, err)
+		}
+	}
 	return errors.Join(k.errs...)
 }
 

@@ -19,8 +19,11 @@ type Options struct {
 	// Seed varies what has no fixed order: task ids, the order of values, the nulls.
 	Seed uint64
 	// Switches replaces those of the Company when not nil; Faults are added to the Company's.
-	Switches *Switches
-	Faults   []Fault
+	// Spells and Strangers are added likewise.
+	Switches  *Switches
+	Faults    []Fault
+	Spells    []Spell
+	Strangers []Stranger
 	// Trust, when not nil, must lead to every client certificate; Registered, when not empty, must
 	// contain it. Without either, any certificate with a known user's address is accepted.
 	Trust      *x509.CertPool
@@ -69,6 +72,8 @@ type Switches struct {
 	// action in which it cannot be rolled back any more, 0..1; 0.1 when 0, never when negative (11.7).
 	CancelTime time.Duration `toml:"cancel_time"`
 	TooLate    float64       `toml:"too_late"`
+	// CancelLost: a cancel is taken, and after CancelTime the task goes on and completes all the same (11.7).
+	CancelLost bool `toml:"cancel_lost"`
 	// StateIgnored: archived, locked and offline models start tasks all the same (21.10).
 	StateIgnored bool `toml:"state_ignored"`
 	// SparseTasks: some tasks lack creationTime and, before they run, currentStep (11.2). Published clients

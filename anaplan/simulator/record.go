@@ -10,7 +10,7 @@ type Request struct {
 	User string
 	// Status is 0 when the connection was ended without an answer.
 	Status int
-	// Faulted says that a Fault took part in the answer.
+	// Faulted says that a Fault or a Spell took part in the answer.
 	Faulted bool
 }
 
@@ -24,6 +24,19 @@ type TaskRecord struct {
 	Successful, DumpRecorded bool
 	// Actions names what a process did, in order: those with a result.
 	Actions []string
+	// Read tells what each import from a file read, in order.
+	Read []Read
+	// Stranger: it was started by Start or a Stranger, not by a request. Request is the place of its
+	// request among Requests, -1 of a stranger's.
+	Stranger bool
+	Request  int
+}
+
+// A Read is what an import read of a file, with the SHA-256 in hex.
+type Read struct {
+	Import, File string
+	Bytes        int
+	SHA256       string
 }
 
 // A ModelState is a copy of what a model holds at one moment.

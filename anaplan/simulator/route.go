@@ -139,6 +139,9 @@ func (s *Simulator) answer(c *call) (answer, time.Time) {
 			return s.unauthorized(c), time.Time{}
 		}
 	}
+	if s.under(nil, "page") != nil {
+		return s.maintenance(c), time.Time{}
+	}
 	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	return s.dispatch(c, segments)
 }
@@ -175,7 +178,12 @@ func (s *Simulator) modelCall(c *call, id string, segments []string) (answer, ti
 	m := s.modelByID(id)
 	taskList := strings.HasSuffix(r.path, "/tasks") && r.method == http.MethodGet
 	c.params = params
-	if m == nil || c.user.role(m) == "none" && !r.open {
+	if m != nil {
+		if a, until, away := s.spellbound(c, m, r); away {
+			return a, until
+		}
+	}
+	if m == nil || s.role(c.user, m) == "none" && !r.open {
 		if m == nil {
 			s.noteModelCase(c, id)
 		}
@@ -185,7 +193,7 @@ func (s *Simulator) modelCall(c *call, id string, segments []string) (answer, ti
 		return s.notFound(c), time.Time{}
 	}
 	c.model = m
-	if taskList && c.user.role(m) == "none" {
+	if taskList && s.role(c.user, m) == "none" {
 		return s.page(c, "task", "tasks", nil), time.Time{}
 	}
 	if !r.closed {

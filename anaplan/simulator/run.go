@@ -86,6 +86,7 @@ func (s *Simulator) readSource(im *importing) *result {
 		return s.readModel(im)
 	}
 	data := r.file.fallback
+	defer func() { t.note(r, data) }()
 	switch {
 	case t.source != nil && !t.source.complete() && !s.switches.IncompleteImportable:
 		return cannot("importFailedGeneralError", "The upload of %s was never completed.", r.file.name)
@@ -115,9 +116,9 @@ func (s *Simulator) readModel(im *importing) *result {
 	switch {
 	case source == nil: // an import of another type, without a source
 		return nil
-	case source.state == "ARCHIVED":
+	case s.state(source) == "ARCHIVED":
 		return cannot("sourceModelArchived", "The source model %s is archived.", source.name)
-	case im.task.user.role(source) == "none":
+	case s.role(im.task.user, source) == "none":
 		return cannot("failedToLocateModel", "The source model was not found.")
 	}
 	rows, _ := source.exported(&Export{List: spec.SourceList, Module: spec.SourceModule})

@@ -57,6 +57,8 @@ func (s *Simulator) arrived(c *call) (fault Fault, record int) {
 	s.lock()
 	defer s.mu.Unlock()
 	record = len(s.requests)
+	c.record = record
+	s.moments(c)
 	fault = s.fault(c)
 	s.requests = append(s.requests, Request{At: s.t, Method: c.method, Path: c.path, Faulted: c.faulted})
 	return fault, record
@@ -100,6 +102,7 @@ func (s *Simulator) attempt(c *call, fault Fault, record int) (answer, *hanging)
 	if fault.Drop != "after" {
 		s.requests[record].Status = a.status
 	}
+	s.requests[record].Faulted = c.faulted
 	if c.user != nil {
 		s.requests[record].User = c.user.email
 	}
@@ -157,6 +160,9 @@ func (s *Simulator) faultAnswer(c *call, f Fault) answer {
 			body: fmt.Appendf(nil, "<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center><h1>%d %s</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n", f.Status, text, f.Status, text)}
 	case "empty":
 		a = answer{status: f.Status, header: map[string]string{}}
+	case "no_rows":
+		a = s.page(c, "task", "tasks", nil)
+		a.status = f.Status
 	default:
 		a = s.refuse(c, f.Status, http.StatusText(f.Status))
 		if strings.HasPrefix(c.path, "/token/") {

@@ -15,6 +15,7 @@ import (
 // goroutine of its own but those of Transport: what passes with time is worked out when it is looked at.
 type Simulator struct {
 	options  Options
+	company  *Company
 	switches Switches
 	now      func() time.Time
 
@@ -30,6 +31,8 @@ type Simulator struct {
 	tasks      []*task
 	late       []*call // requests that take effect later, by due time
 	faults     []*Fault
+	spells     []*spell
+	visits     []*visit // strangers who have not come yet
 	bucket     bucket
 	misuse     []string
 	requests   []Request
@@ -55,6 +58,7 @@ func New(c *Company, o Options) *Simulator {
 	}
 	s := &Simulator{
 		options:  o,
+		company:  c,
 		switches: c.Switches,
 		now:      o.Now,
 		rng:      rand.New(rand.NewPCG(o.Seed, 0x0a9a91a)),
@@ -75,6 +79,12 @@ func New(c *Company, o Options) *Simulator {
 			panic("fault: " + err.Error())
 		}
 		s.faults = append(s.faults, &f)
+	}
+	for _, sp := range slices.Concat(c.Spells, o.Spells) {
+		s.addSpell(sp)
+	}
+	for _, st := range slices.Concat(c.Strangers, o.Strangers) {
+		s.addStranger(st)
 	}
 	s.bucket.fill(s.capacity(), s.t)
 	return s

@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,7 +44,10 @@ type task struct {
 	results    []*result
 	successful bool
 	dump       bool
-	sparse     bool // answers leave out what is sometimes left out
+	sparse     bool   // answers leave out what is sometimes left out
+	request    int    // its number among the requests; -1 of a stranger's
+	stranger   bool   // not by a request
+	read       []Read // what its imports read
 	polls      int
 	polled     time.Time
 	quick      bool // too quick polling was noted
@@ -118,6 +123,7 @@ func (t *task) record() TaskRecord {
 		ObjectID: t.object.id, Object: t.object.name, User: t.user.email, State: t.state,
 		Created: t.created, Started: t.started, Ended: t.ended,
 		Successful: t.state == complete && t.successful, DumpRecorded: t.dump,
+		Stranger: t.stranger, Request: t.request, Read: slices.Clone(t.read),
 	}
 	if t.object.kind == "process" {
 		for _, done := range t.results {
@@ -125,6 +131,11 @@ func (t *task) record() TaskRecord {
 		}
 	}
 	return r
+}
+
+// note keeps what an import read.
+func (t *task) note(r *runnable, data []byte) {
+	t.read = append(t.read, Read{Import: r.name, File: r.file.name, Bytes: len(data), SHA256: fmt.Sprintf("%x", sha256.Sum256(data))})
 }
 
 func (s *Simulator) taskID() string {

@@ -49,8 +49,17 @@ func (s *Simulator) startTask(c *call) answer {
 		return s.refuse(c, http.StatusConflict, "Conflict")
 	}
 	s.noteStart(c, r)
+	t := s.newTask(c.model, r, c.user)
+	t.prompts, t.request = in.Prompts, c.record
+	if s.switches.BareTaskID {
+		return jsonAnswer(http.StatusOK, object{"taskId": t.id})
+	}
+	return c.success("task", "task", object{"taskId": t.id, "taskState": t.state, "creationTime": t.created.UnixMilli()})
+}
+
+func (s *Simulator) newTask(m *model, r *runnable, u *user) *task {
 	t := &task{
-		id: s.taskID(), model: c.model, object: r, user: c.user, prompts: in.Prompts, state: notStarted,
+		id: s.taskID(), model: m, object: r, user: u, state: notStarted,
 		created: s.t, steps: r.steps, sparse: !s.switches.UniformDetails && s.rng.IntN(4) == 0,
 	}
 	if r.kind != "process" {
@@ -58,11 +67,8 @@ func (s *Simulator) startTask(c *call) answer {
 	}
 	s.tasks = append(s.tasks, t)
 	r.tasks = append(r.tasks, t)
-	c.model.queue = append(c.model.queue, t)
-	if s.switches.BareTaskID {
-		return jsonAnswer(http.StatusOK, object{"taskId": t.id})
-	}
-	return c.success("task", "task", object{"taskId": t.id, "taskState": t.state, "creationTime": t.created.UnixMilli()})
+	m.queue = append(m.queue, t)
+	return t
 }
 
 // stateRefuses is the answer of a model that is archived, locked or offline (6.2).
@@ -70,7 +76,7 @@ func (s *Simulator) stateRefuses(c *call) (answer, bool) {
 	if s.switches.StateIgnored {
 		return answer{}, false
 	}
-	switch c.model.state {
+	switch s.state(c.model) {
 	case "ARCHIVED":
 		return s.refuse(c, http.StatusUnprocessableEntity, "Model archived"), true
 	case "LOCKED":
@@ -84,14 +90,14 @@ func (s *Simulator) stateRefuses(c *call) (answer, bool) {
 func (s *Simulator) noteStart(c *call, r *runnable) {
 	if !s.switches.ParallelTasks {
 		for _, t := range c.model.queue {
-			if t.user == c.user {
+			if t.user == c.user && !t.stranger {
 				s.misused(c, "starts %s %q while task %s of the same user on this model is not over", r.kind, r.name, t.id)
 				break
 			}
 		}
 	}
 	for _, t := range c.model.queue {
-		if t.user == c.user && t.object == r && r.kind == "export" {
+		if t.user == c.user && t.object == r && r.kind == "export" && !t.stranger {
 			s.misused(c, "starts export %q twice at once", r.name)
 		}
 	}
