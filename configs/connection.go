@@ -23,8 +23,8 @@ type Connection struct {
 	Proxy             string // URL; empty: the environment's
 	CA                string // PEM file with further certificate authorities
 	Ledger            string
-	RequestsPerMinute int // default 300
-	ExclusiveUser     bool
+	RequestsPerMinute int  // default 300
+	ExclusiveUser     bool // nobody and nothing but runners with this ledger starts tasks as this user
 	Protected         bool
 	Workspace         Ref // for commands without a job file
 	Model             Ref

@@ -17,10 +17,10 @@ type Job struct {
 	Inline      *Connection
 	Timezone    string // IANA name; empty: the machine's
 	Overlap     Overlap
-	NotAfter    string // "15:04", in Timezone
-	Deadline    string // "15:04", in Timezone
-	MaxParallel int    // steps at a time, on different models; default 4
-	Keep        time.Duration
+	NotAfter    string        // "15:04", in Timezone: nothing starts after it; empty: no limit
+	Deadline    string        // "15:04", in Timezone: what runs then is cancelled; empty: no limit
+	MaxParallel int           // steps at a time, on different models; default 4
+	Keep        time.Duration // how long its runs are kept; 0: the program's default
 	Workspace   Ref
 	Model       Ref
 	Params      []Param // in file order
@@ -135,19 +135,35 @@ type Step struct {
 	OnFailure OnOutcome
 	OnPartial OnOutcome
 	Retry     Retry
-	Rerun     string // "safe" | "ask"; empty: the verb's default
-	RerunOn   []string
+	Rerun     string   // "safe" | "ask"; empty: the verb's default
+	RerunOn   []string // failures (anaplan-api.md 11.5) after which it runs again by itself
 	Timeout   time.Duration
 	OnTimeout string // "cancel" | "detach"; empty: the verb's default
 	OnStop    string // "cancel" | "detach"; empty: the signal's default
 	WarnAfter time.Duration
 	Wait      Wait
-	Locale    string // of the task; default en_US (anaplan-api.md 11.1)
+	// SettleWait is how long to look for what became of a start whose answer was lost,
+	// while Anaplan cannot tell; default 2h. CancelWait is how long to watch a task that
+	// Anaplan was asked to cancel; default 15m. Both are 0 for a verb that starts no task.
+	SettleWait time.Duration
+	CancelWait time.Duration
+	Locale     string // of the task; default en_US (anaplan-api.md 11.1)
 	// ShowRejected is how many rejected rows of each failure dump a report may show;
 	// default 0, because they are people's data.
 	ShowRejected int
 
 	Positions Positions // of the keys above, "import", "guard.min_rows", "files.\"rates.csv\".source"
+}
+
+// RerunSafe says whether a continued run may do the step's action again by itself, after
+// it ended failed, partial, cancelled or timed out. Without the key it is so for import
+// and export: a process or an action may append, copy, or have half happened. What only
+// moves a file is always safe.
+func (s Step) RerunSafe() bool {
+	if s.Rerun != "" {
+		return s.Rerun == "safe"
+	}
+	return s.Verb != Process && s.Verb != Action
 }
 
 // EachAxis is one key of for_each with its values.

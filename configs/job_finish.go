@@ -33,6 +33,10 @@ func finishStep(s *Step, d Step) {
 	if s.Retry.Wait == 0 {
 		s.Retry.Wait = 30 * time.Second
 	}
+	if s.Verb.StartsTask() {
+		s.SettleWait = or(s.SettleWait, 2*time.Hour)
+		s.CancelWait = or(s.CancelWait, 15*time.Minute)
+	}
 	for i, a := range s.Actions {
 		if a.Accept != nil {
 			s.Actions[i].Accept = ptr(s.Accept.under(*a.Accept))
@@ -55,6 +59,13 @@ func take(s *Step, d Step) {
 		s.OnTimeout = or(s.OnTimeout, d.OnTimeout)
 		s.WarnAfter = or(s.WarnAfter, d.WarnAfter)
 		s.Locale = or(s.Locale, d.Locale)
+		s.OnStop = or(s.OnStop, d.OnStop)
+		s.SettleWait = or(s.SettleWait, d.SettleWait)
+		s.CancelWait = or(s.CancelWait, d.CancelWait)
+		s.Rerun = or(s.Rerun, d.Rerun)
+		if _, own := s.Positions["rerun_on"]; !own && s.RerunSafe() {
+			s.RerunOn = d.RerunOn
+		}
 	}
 	s.Wait.Busy = or(s.Wait.Busy, d.Wait.Busy)
 	s.Wait.Maintenance = or(s.Wait.Maintenance, d.Wait.Maintenance)

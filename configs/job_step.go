@@ -10,6 +10,7 @@ import (
 var (
 	outcomes  = []OnOutcome{Stop, Continue}
 	onTimeout = []string{"cancel", "detach"}
+	reruns    = []string{"safe", "ask"}
 )
 
 // sharedKeys are those that a step may take from [defaults].
@@ -18,11 +19,13 @@ var sharedKeys = []key[Step]{
 	enumKey("on_failure", outcomes, func(s *Step) *OnOutcome { return &s.OnFailure }),
 	enumKey("on_partial", outcomes, func(s *Step) *OnOutcome { return &s.OnPartial }),
 	tableKey("retry", retryTable, func(s *Step) *Retry { return &s.Retry }),
-	later(enumKey("rerun", []string{"safe", "ask"}, func(s *Step) *string { return &s.Rerun }), "no run can be continued yet: take it out"),
-	later(textsKey("rerun_on", nil, func(s *Step) *[]string { return &s.RerunOn }), "an action that ran is not run again: take it out"),
+	enumKey("rerun", reruns, func(s *Step) *string { return &s.Rerun }),
+	{name: "rerun_on", kind: kindEnums, values: failures, set: func(s scope, st *Step, e entry) { setRerunOn(s, st, e) }},
 	durationKey("timeout", 1, func(s *Step, d time.Duration) { s.Timeout = d }),
 	enumKey("on_timeout", onTimeout, func(s *Step) *string { return &s.OnTimeout }),
-	later(enumKey("on_stop", onTimeout, func(s *Step) *string { return &s.OnStop }), "SIGINT cancels what runs, SIGTERM leaves it running"),
+	enumKey("on_stop", onTimeout, func(s *Step) *string { return &s.OnStop }),
+	durationKey("settle_wait", 1, func(s *Step, d time.Duration) { s.SettleWait = d }),
+	durationKey("cancel_wait", 1, func(s *Step, d time.Duration) { s.CancelWait = d }),
 	durationKey("warn_after", 1, func(s *Step, d time.Duration) { s.WarnAfter = d }),
 	tableKey("wait", waitTable, func(s *Step) *Wait { return &s.Wait }),
 	{name: "locale", kind: kindText, set: func(s scope, st *Step, e entry) { setLocale(s, st, e) }},

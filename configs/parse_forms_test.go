@@ -80,6 +80,9 @@ func TestParseForms(t *testing.T) {
 	} {
 		want := Step{Name: "x", Base: "x", Enabled: true, When: WhenOK, OnFailure: Stop, OnPartial: Stop, Retry: Retry{3, 30 * time.Second}}
 		x.want(&want)
+		if want.Verb.StartsTask() {
+			want.SettleWait, want.CancelWait = 2*time.Hour, 15*time.Minute
+		}
 		text := jobHead + "[[step]]\nname = 'x'\n" + x.step + "\n"
 		for _, text := range []string{text, "\ufeff" + strings.ReplaceAll(text, "\n", "\r\n")} {
 			if d := cmp.Diff(want, parsed(t, text).Steps[0], cmpopts.IgnoreFields(Step{}, "Positions")); d != "" {
@@ -139,6 +142,54 @@ action = "A"
 	want := &Accept{Failed: limit(8), Unexplained: ptr(true), MinLoaded: ptr(int64(2))}
 	if d := cmp.Diff(want, j.Steps[1].Actions[0].Accept); d != "" {
 		t.Errorf("action -want +got\n%s", d)
+	}
+}
+
+// TestRerunOfDefaultsReachesSafeSteps: [defaults] may name failures for all steps; those
+// that a person must ask for are not done again by it.
+func TestRerunOfDefaultsReachesSafeSteps(t *testing.T) {
+	j := parsed(t, jobHead+`[defaults]
+rerun_on = ["connectorError", "internalError"]
+on_stop = "detach"
+settle_wait = "3h"
+[[step]]
+name = "import"
+import = "I"
+[[step]]
+name = "own"
+export = "E"
+rerun_on = []
+on_stop = "cancel"
+[[step]]
+name = "asked"
+import = "I2"
+rerun = "ask"
+[[step]]
+name = "process"
+process = "P"
+cancel_wait = "1m"
+[[step]]
+name = "safe"
+action = "A"
+rerun = "safe"
+[[step]]
+name = "upload"
+upload = "f"
+source = "f"
+`)
+	both := []string{"connectorError", "internalError"}
+	for i, want := range [][]any{
+		{both, true, "detach", 3 * time.Hour, 15 * time.Minute},
+		{[]string{}, true, "cancel", 3 * time.Hour, 15 * time.Minute},
+		{[]string(nil), false, "detach", 3 * time.Hour, 15 * time.Minute},
+		{[]string(nil), false, "detach", 3 * time.Hour, time.Minute},
+		{both, true, "detach", 3 * time.Hour, 15 * time.Minute},
+		{[]string(nil), true, "", time.Duration(0), time.Duration(0)},
+	} {
+		s := j.Steps[i]
+		if d := cmp.Diff(want, []any{s.RerunOn, s.RerunSafe(), s.OnStop, s.SettleWait, s.CancelWait}); d != "" {
+			t.Errorf("step %q -want +got\n%s", s.Name, d)
+		}
 	}
 }
 

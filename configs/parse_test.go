@@ -24,7 +24,8 @@ func TestParseReadsTheDesignsExample(t *testing.T) {
 	accept := Accept{Failed: rows(0), Warnings: rows(0), MinLoaded: ptr(int64(1))}
 	step := func(i int, name string, verb Verb, object string) Step {
 		return Step{Index: i, Name: name, Base: name, Verb: verb, Object: Ref{Name: object}, Enabled: true, When: WhenOK,
-			OnFailure: Stop, OnPartial: Stop, Retry: Retry{Tries: 3, Wait: 30 * time.Second}}
+			OnFailure: Stop, OnPartial: Stop, Retry: Retry{Tries: 3, Wait: 30 * time.Second},
+			SettleWait: 2 * time.Hour, CancelWait: 15 * time.Minute}
 	}
 	load := step(0, "load sales", Import, "Load Sales")
 	load.Source = &Source{Path: "data/sales_${run.date}.csv"}
@@ -53,7 +54,7 @@ func TestParseReadsTheDesignsExample(t *testing.T) {
 	banner.Accept = purge.Accept
 	want := &Job{
 		File: file, Dir: "testdata/jobs/right", Name: "nightly-sales", Connection: "prod", Timezone: "Europe/Paris",
-		Overlap: OverlapRefuse, MaxParallel: 4, Workspace: Ref{Name: "Finance"}, Model: Ref{Name: "Sales Hub"},
+		Overlap: OverlapRefuse, NotAfter: "06:30", MaxParallel: 4, Workspace: Ref{Name: "Finance"}, Model: Ref{Name: "Sales Hub"},
 		Params: []Param{{Name: "version", Default: "Actual", HasValue: true},
 			{Name: "period", Required: true, Pattern: `^[A-Z][a-z]{2} \d\d$`, Help: "the month as Anaplan names it: Oct 26"}},
 		Defaults: Step{Accept: accept},
@@ -64,20 +65,20 @@ func TestParseReadsTheDesignsExample(t *testing.T) {
 		t.Errorf("-want +got\n%s", d)
 	}
 	for key, want := range map[string]Position{
-		"source": {23, 1}, "guard.max_age": {25, 27}, "accept.ignored": {26, 27}, "": {20, 3},
+		"source": {24, 1}, "guard.max_age": {26, 27}, "accept.ignored": {27, 27}, "": {21, 3},
 	} {
 		if at := got.Steps[0].Positions[key]; at != want {
 			t.Errorf("step 0, %q stands at %v, want %v", key, at, want)
 		}
 	}
 	for key, want := range map[string]Position{
-		`files."rates.csv".source`: {32, 1}, `files."rates.csv"`: {31, 13}, `files."rates.csv".guard.min_rows`: {33, 12}, `actions."Load Rates".accept`: {35, 1},
+		`files."rates.csv".source`: {33, 1}, `files."rates.csv"`: {32, 13}, `files."rates.csv".guard.min_rows`: {34, 12}, `actions."Load Rates".accept`: {36, 1},
 	} {
 		if at := got.Steps[1].Positions[key]; at != want {
 			t.Errorf("step 1, %q stands at %v, want %v", key, at, want)
 		}
 	}
-	if at := got.Positions["params.period.pattern"]; at != (Position{14, 1}) {
+	if at := got.Positions["params.period.pattern"]; at != (Position{15, 1}) {
 		t.Errorf("params.period.pattern stands at %v", at)
 	}
 }

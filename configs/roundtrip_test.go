@@ -30,6 +30,8 @@ func TestJobAsTOMLParsesBack(t *testing.T) {
 // free is a name as people give them: with blanks, quotes, backslashes and other scripts.
 var free = rapid.StringMatching(`[A-Za-zÄ日"'\\#.=&-][A-Za-z0-9 Ä日"'\\#.=&-]{0,12}x`)
 
+var clock = rapid.StringMatching(`([01][0-9]|2[0-3]):[0-5][0-9]`)
+
 func maybe[T any](t *rapid.T, g *rapid.Generator[T]) *T {
 	if !rapid.Bool().Draw(t, "is there") {
 		return nil
@@ -38,7 +40,9 @@ func maybe[T any](t *rapid.T, g *rapid.Generator[T]) *T {
 }
 
 func randomJob(t *rapid.T) *Job {
-	j := &Job{File: "job.toml", Dir: ".", Name: free.Draw(t, "job"), Connection: free.Draw(t, "connection"), Overlap: OverlapRefuse,
+	j := &Job{File: "job.toml", Dir: ".", Name: free.Draw(t, "job"), Connection: free.Draw(t, "connection"),
+		Overlap:  rapid.SampledFrom([]Overlap{OverlapRefuse, OverlapWait, OverlapSkip}).Draw(t, "overlap"),
+		NotAfter: clock.Draw(t, "not after"), Deadline: clock.Draw(t, "deadline"), Keep: time.Duration(rapid.Int64Range(1, 1000).Draw(t, "keep")) * time.Hour,
 		MaxParallel: rapid.IntRange(1, 64).Draw(t, "parallel"), Workspace: Ref{Name: free.Draw(t, "workspace")}, Model: Ref{Name: free.Draw(t, "model")}}
 	for i := range rapid.IntRange(1, 5).Draw(t, "steps") {
 		j.Steps = append(j.Steps, randomStep(t, i))
@@ -83,6 +87,12 @@ func randomStep(t *rapid.T, i int) Step {
 	}
 	if s.Verb.StartsTask() {
 		s.Timeout = span.Draw(t, "timeout")
+		s.Rerun = rapid.SampledFrom(append(reruns, "")).Draw(t, "rerun")
+		if s.RerunSafe() {
+			s.RerunOn = rapid.SliceOfNDistinct(rapid.SampledFrom(failures), 0, 3, rapid.ID).Draw(t, "rerun on")
+		}
+		s.OnStop = rapid.SampledFrom(onTimeout).Draw(t, "on stop")
+		s.SettleWait, s.CancelWait = span.Draw(t, "settle wait"), span.Draw(t, "cancel wait")
 	}
 	return s
 }
@@ -124,6 +134,10 @@ func jobText(j *Job) string {
 	}
 	put("name", j.Name)
 	put("connection", j.Connection)
+	put("overlap", string(j.Overlap))
+	put("not_after", j.NotAfter)
+	put("deadline", j.Deadline)
+	put("keep", j.Keep)
 	put("max_parallel", j.MaxParallel)
 	put("anaplan.workspace", j.Workspace.Name)
 	put("anaplan.model", j.Model.Name)
@@ -152,6 +166,15 @@ func jobText(j *Job) string {
 		}
 		if s.Timeout > 0 {
 			put("timeout", s.Timeout)
+			put("on_stop", s.OnStop)
+			put("settle_wait", s.SettleWait)
+			put("cancel_wait", s.CancelWait)
+		}
+		if s.Rerun != "" {
+			put("rerun", s.Rerun)
+		}
+		if s.RerunOn != nil {
+			fmt.Fprintf(&b, "rerun_on = [%s]\n", quoted(s.RerunOn))
 		}
 		for _, p := range s.Prompts {
 			put("prompts."+quote(p.Dimension), p.Item)

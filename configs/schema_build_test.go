@@ -127,6 +127,8 @@ func valueSchema(table string, k keyInfo) node {
 		return node{"type": "string", "pattern": `^([0-9.]+(ms|s|m|h|d))+$`, "examples": []string{"90s", "45m", "2h", "1h30m", "2d"}}
 	case kindEnum:
 		return node{"enum": k.values}
+	case kindClock:
+		return node{"type": "string", "pattern": `^([01][0-9]|2[0-3]):[0-5][0-9]$`, "examples": []string{"06:30"}}
 	case kindEnums:
 		return node{"type": "array", "items": node{"enum": k.values}}
 	case kindRef:

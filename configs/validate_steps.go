@@ -102,6 +102,13 @@ func (v stepValidator) verb() {
 		v.at(k.key, fmt.Sprintf("is not for %s: it is for %s", kinds[s.Verb], kindsOf(k.verbs)), instead)
 	}
 	v.files(misfit)
+	if v.has("rerun_on") && !misfit["rerun_on"] && len(s.RerunOn) > 0 && !s.RerunSafe() {
+		why := kinds[s.Verb] + " is not done again by itself: it may append, copy, or have half happened"
+		if s.Rerun == "ask" {
+			why = `with rerun = "ask" nothing is done again by itself`
+		}
+		v.at("rerun_on", why, `write rerun = "safe" beside it if doing it twice is the same as doing it once; else take it out`)
+	}
 }
 
 // files looks at sources, targets and guards.

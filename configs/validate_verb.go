@@ -26,8 +26,15 @@ var verbKeys = []struct {
 	{"on_timeout", []Verb{Import, Export, Process, Action}, nil},
 	{"warn_after", []Verb{Import, Export, Process, Action}, nil},
 	{"locale", []Verb{Import, Export, Process, Action}, nil},
+	{"rerun", []Verb{Import, Export, Process, Action}, moves},
+	{"rerun_on", []Verb{Import, Export, Process, Action}, moves},
+	{"on_stop", []Verb{Import, Export, Process, Action}, nil},
+	{"settle_wait", []Verb{Import, Export, Process, Action}, nil},
+	{"cancel_wait", []Verb{Import, Export, Process, Action}, nil},
 	{"show_rejected", []Verb{Import, Process, Action}, nil},
 }
+
+var moves = map[Verb]string{Upload: "take it out: a file is sent again as often as that is needed", Download: "take it out: a file is fetched again as often as that is needed"}
 
 // fits says whether a key is for a verb.
 func fits(key string, v Verb) bool {

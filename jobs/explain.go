@@ -55,7 +55,17 @@ func explain(err error) *ending {
 	if _, ok := errors.AsType[*anaplan.WrongFileError](err); ok {
 		return end(ledger.CauseConfig, false, "make the server file in Anaplan, or name one that is there")
 	}
+	if _, ok := errors.AsType[*ledger.HeldError](err); ok {
+		return end(ledger.CauseBusy, true, "wait until that run has ended: anaplan-runner status")
+	}
+	if _, ok := errors.AsType[*stillRuns](err); ok {
+		return end(ledger.CauseBusy, true, "wait until that has ended in Anaplan: anaplan-runner status")
+	}
 	switch {
+	case errors.Is(err, ledger.ErrLeaseLost):
+		return end(ledger.CauseBusy, true, "another runner may have gone on in its place; continue the run when that has ended")
+	case errors.Is(err, errAbsent):
+		return end(ledger.CauseNetwork, true, "check the network and Anaplan's status page, then continue the run")
 	case errors.Is(err, transfer.ErrEmpty):
 		return end(ledger.CauseInput, false, "a file of zero bytes cannot be uploaded; give it at least its header")
 	case errors.Is(err, transfer.ErrChanged):

@@ -26,8 +26,8 @@ const (
 )
 
 func (r *Runner) pollEvery(age time.Duration) time.Duration {
-	if r.Poll != nil {
-		return r.Poll(age)
+	if r.Speed > 0 {
+		return r.scaled(PollEvery(time.Duration(float64(age) * r.Speed)))
 	}
 	return PollEvery(age)
 }
@@ -44,10 +44,12 @@ func PollEvery(age time.Duration) time.Duration {
 	return 30 * time.Second
 }
 
-// overdue says that a task was cancelled by us because a limit had passed.
+// overdue says why a task was cancelled by us.
 type overdue struct {
-	limit time.Duration
-	cause ledger.Cause
+	why     string // "its limit of 1h had passed"
+	verdict ledger.Verdict
+	cause   ledger.Cause
+	next    string
 }
 
 // apply turns the verdict of a task that ended after its time limit into what is to be
@@ -57,32 +59,47 @@ func (o *overdue) apply(end ledger.StepEnded) ledger.StepEnded {
 		return end
 	}
 	if end.Verdict == ledger.Cancelled {
-		end.Verdict, end.Cause = ledger.TimedOut, o.cause
-		end.Message += fmt.Sprintf("; it was cancelled because its limit of %s had passed", o.limit)
-		end.Next = "find out why it took so long, or raise its limit; what it had changed was rolled back"
+		end.Verdict, end.Cause = o.verdict, o.cause
+		end.Message += "; it was cancelled because " + o.why
+		end.Next = o.next
 		return end
 	}
-	end.Message += fmt.Sprintf("; its limit of %s had passed, and the cancel came too late", o.limit)
+	end.Message += "; the cancel came too late: " + o.why
 	return end
 }
 
 // watching is what follow remembers between polls.
 type watching struct {
-	task     anaplan.Task
-	since    time.Time // of the start
-	began    time.Time // first seen in a state other than NOT_STARTED
-	state    anaplan.TaskState
-	outage   time.Time // first of the failed polls in a row
-	gone     time.Time // first 404 in a row
-	warned   bool
-	overdue  *overdue
-	canceled time.Time // when we asked for a cancel
+	task      anaplan.Task
+	since     time.Time // of the start
+	began     time.Time // first seen in a state other than NOT_STARTED
+	state     anaplan.TaskState
+	outage    time.Time // first of the failed polls in a row
+	gone      time.Time // first 404 in a row
+	warned    bool
+	overdue   *overdue
+	halt      *halt     // the run is being cancelled, and the task with it
+	haltAsked time.Time // when a cancel was first asked for because of that
+	canceled  time.Time // when we asked for a cancel
+}
+
+// halted takes in that the run is being cancelled.
+func (w *watching) halted(h *halt) {
+	w.halt = h
+	w.overdue = &overdue{why: h.asked.Text, verdict: ledger.Cancelled, cause: h.asked.Cause,
+		next: "run it again; what it had changed was rolled back"}
+	if h.asked.Cause == ledger.CauseTime {
+		w.overdue.verdict = ledger.TimedOut
+	}
 }
 
 // follow polls a task until it has ended. An ending says why its end is not known. A
 // ledger that fails keeps nobody from watching.
 func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task, late *overdue, end *ending) {
 	w := &watching{task: task, since: time.Now()}
+	if b := s.begun; b != nil && !b.Began.IsZero() {
+		w.began = w.since.Add(-max(0, s.run.now().Sub(b.Began)))
+	}
 	for {
 		t, err := s.poll(ctx, task.ID)
 		switch {
@@ -97,7 +114,12 @@ func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task
 				return t, nil, end
 			}
 		}
-		if ctx.Err() != nil {
+		if h := s.run.halted(ctx); h != nil && h.cancel {
+			if w.halt == nil {
+				w.halted(h)
+			}
+			ctx = s.run.outer
+		} else if ctx.Err() != nil {
 			s.leave(ctx, w)
 			return t, nil, stopEnding()
 		}
@@ -187,7 +209,7 @@ func (s *step) limit(w *watching) (limit time.Duration, from time.Time, cause le
 func (s *step) left(w *watching) time.Duration {
 	limit, from, _ := s.limit(w)
 	if !w.canceled.IsZero() {
-		limit, from = cancelWait, w.canceled
+		limit, from = s.cancelWait(), w.canceled
 	}
 	left := limit - time.Since(from)
 	if s.plan.WarnAfter > 0 && !w.warned {
@@ -203,16 +225,20 @@ func (s *step) limits(ctx context.Context, w *watching) *ending {
 		s.note(ledger.Warned{Text: fmt.Sprintf("runs for longer than %s", s.plan.WarnAfter)})
 	}
 	if !w.canceled.IsZero() {
-		if time.Since(w.canceled) < cancelWait {
+		if time.Since(w.canceled) < s.cancelWait() {
 			return nil
 		}
-		return s.timedOut(w, fmt.Sprintf("a cancel was asked for %s ago and is not done", cancelWait))
+		return s.timedOut(w, fmt.Sprintf("a cancel was asked for %s ago and is not done", s.cancelWait()))
+	}
+	if w.halt != nil {
+		return s.cancelHalted(ctx, w)
 	}
 	limit, from, cause := s.limit(w)
 	if time.Since(from) < limit {
 		return nil
 	}
-	w.overdue = &overdue{limit: limit, cause: cause}
+	w.overdue = &overdue{why: fmt.Sprintf("its limit of %s had passed", limit), verdict: ledger.TimedOut, cause: cause,
+		next: "find out why it took so long, or raise its limit; what it had changed was rolled back"}
 	if !s.cancels(w) {
 		return s.timedOut(w, "it was left running")
 	}
@@ -228,9 +254,38 @@ func (s *step) limits(ctx context.Context, w *watching) *ending {
 	return nil
 }
 
+// cancelHalted asks for the cancel of a task of a run that is being cancelled, until
+// Anaplan has heard it.
+func (s *step) cancelHalted(ctx context.Context, w *watching) *ending {
+	short, done := context.WithTimeout(ctx, pollLimit)
+	defer done()
+	if w.haltAsked.IsZero() {
+		w.haltAsked = time.Now()
+	}
+	if _, err := s.cancel(short, w.task.ID, w.halt.asked.Text); err == nil {
+		w.canceled = time.Now()
+	} else if time.Since(w.haltAsked) >= s.cancelWait() {
+		return s.timedOut(w, fmt.Sprintf("no cancel was heard for %s: %v", s.cancelWait(), err))
+	}
+	return nil
+}
+
+func (s *step) cancelWait() time.Duration {
+	if s.plan.CancelWait > 0 {
+		return s.plan.CancelWait
+	}
+	return cancelWait
+}
+
+// timedOut is the ending of a step whose task is not watched any longer, though it may run.
+// Whether it was cancelled is not known.
 func (s *step) timedOut(w *watching, what string) *ending {
+	if w.halt != nil && w.halt.asked.Cause != ledger.CauseTime {
+		s.note(ledger.Warned{Text: fmt.Sprintf("task %s: %s; what became of it is not known", w.task.ID, what)})
+		return stopEnding()
+	}
 	return &ending{Runs: true, StepEnded: ledger.StepEnded{Verdict: ledger.TimedOut, Cause: w.overdue.cause,
-		Message: fmt.Sprintf("%s: task %s passed its limit of %s; %s", s.describe(), w.task.ID, w.overdue.limit, what),
+		Message: fmt.Sprintf("%s: task %s: %s; %s", s.describe(), w.task.ID, w.overdue.why, what),
 		Next:    "see how it ends: " + s.look(w.task.ID)}}
 }
 

@@ -18,7 +18,7 @@ type Selection struct {
 // NewPlan orders the steps of an expanded job. It is pure. Steps that are not enabled or
 // not selected stay in the plan and are skipped. Errors are configs.Problems.
 func NewPlan(job *configs.Job, sel Selection) (*Plan, error) {
-	p := &Plan{Job: job}
+	p := &Plan{Job: job, Selection: sel}
 	var problems configs.Problems
 	for i, s := range job.Steps {
 		ps := PlanStep{Step: s, Index: i}

@@ -36,6 +36,12 @@ func Words(b ledger.Body) (logrus.Level, string) {
 	switch b := b.(type) {
 	case ledger.RunCreated:
 		return logrus.InfoLevel, fmt.Sprintf("run %q of job %q created, date %s, time zone %s", b.ID.Run, b.ID.Job, b.Date, b.Timezone)
+	case ledger.RunContinued:
+		return logrus.InfoLevel, fmt.Sprintf("continued by process %d of %s on %s", b.Runner.PID, b.Runner.User, b.Runner.Host)
+	case ledger.JobRepaired:
+		return logrus.WarnLevel, fmt.Sprintf("what is left follows %s: %s", b.JobFile, strings.Join(b.Changes, "; "))
+	case ledger.StepReopened:
+		return logrus.InfoLevel, "opened again: " + b.Why
 	case ledger.RunResolved:
 		return logrus.InfoLevel, fmt.Sprintf("every name was found, as user %s", b.User.Email)
 	case ledger.StepStarted:
@@ -55,6 +61,14 @@ func Words(b ledger.Body) (logrus.Level, string) {
 		return logrus.WarnLevel, "start refused: " + b.Text
 	case ledger.StartUnknown:
 		return logrus.ErrorLevel, "the answer to the start was lost: " + b.Text
+	case ledger.StartSettled:
+		switch b.Outcome {
+		case ledger.IntentStarted:
+			return logrus.WarnLevel, fmt.Sprintf("task %s is that of the start whose answer was lost: %s", b.Task, b.Text)
+		case ledger.IntentAbsent:
+			return logrus.WarnLevel, "the start whose answer was lost started nothing: " + b.Text
+		}
+		return logrus.WarnLevel, "what became of the start is not known: " + b.Text
 	case ledger.TaskSeen:
 		return logrus.InfoLevel, strings.TrimSpace(fmt.Sprintf("task %s %s %s", b.Task, b.State, b.Step))
 	case ledger.CancelAsked:

@@ -52,7 +52,7 @@ func Inspect(ctx context.Context, in FileInput, now time.Time) (data.Facts, erro
 }
 
 // upload fills one server file with a source.
-func (s *step) upload(ctx context.Context, in inspected) *ending {
+func (s *step) upload(ctx context.Context, in inspected, lease ledger.Lease) *ending {
 	f, err := os.Open(in.Path)
 	if err != nil {
 		return s.failed(ctx, "upload "+in.Path, err)
@@ -63,8 +63,9 @@ func (s *step) upload(ctx context.Context, in inspected) *ending {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
+		s.run.files.forget(lease.Key())
 		up, err = transfer.Send(ctx, s.client, transfer.Upload{
-			Model: s.model(), File: in.File.ID, Source: f, Size: in.facts.Bytes,
+			Model: s.model(), File: in.File.ID, Source: leased{f, s.check}, Size: in.facts.Bytes,
 			Progress: func(n int64) {
 				s.progress(Progress{Phase: PhaseUpload, Text: in.File.Name, Bytes: n, Total: in.facts.Bytes,
 					Done: float64(n) / float64(max(1, in.facts.Bytes))})
@@ -78,8 +79,12 @@ func (s *step) upload(ctx context.Context, in inspected) *ending {
 	if up.Digest != in.facts.Digest {
 		return s.failed(ctx, "upload "+in.Path, fmt.Errorf("%w: other bytes were sent than were checked", transfer.ErrChanged))
 	}
-	return asEnding(s.record(ledger.SourceUploaded{File: in.File, Path: in.Path, Bytes: up.Bytes, Rows: rowsOfFacts(in.facts),
-		Chunks: up.Chunks, Digest: up.Digest, Modified: in.facts.Modified, User: s.run.bound.Users[s.bound.Connection].ID}))
+	if err := s.record(ledger.SourceUploaded{File: in.File, Path: in.Path, Bytes: up.Bytes, Rows: rowsOfFacts(in.facts),
+		Chunks: up.Chunks, Digest: up.Digest, Modified: in.facts.Modified, User: s.user(), Epoch: lease.Epoch()}); err != nil {
+		return explain(err)
+	}
+	s.run.files.set(lease.Key(), filled{up.Digest, rowsOfFacts(in.facts), s.run.now(), lease.Epoch()})
+	return nil
 }
 
 // fetch writes the server files that the step gives to their targets.

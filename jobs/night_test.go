@@ -42,6 +42,7 @@ type night struct {
 	seen   []Progress
 
 	mayNotFire bool // the faults
+	pid        int  // of the runner that continues
 }
 
 // newNight makes a night inside a bubble. At its end the simulator must have nothing to

@@ -12,6 +12,8 @@ import (
 type Plan struct {
 	Job   *configs.Job // expanded
 	Steps []PlanStep   // in file order
+
+	Selection Selection // of the steps, as it was given
 }
 
 // PlanStep is one step of a plan.

@@ -17,7 +17,7 @@ type ledgerError struct {
 	err   error
 }
 
-func (e *ledgerError) Error() string { return fmt.Sprintf("record in ledger %s: %v", e.where, e.err) }
+func (e *ledgerError) Error() string { return fmt.Sprintf("ledger %s: %v", e.where, e.err) }
 func (e *ledgerError) Unwrap() error { return e.err }
 
 // record applies events to the state and appends them to the ledger. Only the owner of
@@ -88,7 +88,7 @@ func (r *run) flush(ctx context.Context) error {
 			}
 		}
 		var seq int64
-		if seq, err = r.Ledger.Append(ctx, r.req.ID, r.recorded, 0, r.pending...); err == nil {
+		if seq, err = r.Ledger.Append(ctx, r.req.ID, r.recorded, r.epoch(), r.pending...); err == nil {
 			r.recorded, r.pending, r.doubt = seq, nil, false
 			return r.trouble
 		}

@@ -193,7 +193,7 @@ func TestRunOfAnotherIsLeftAlone(t *testing.T) {
 		time.AfterFunc(time.Minute, func() {
 			events, err := n.ledger.Events(context.Background(), id, 0)
 			if err == nil {
-				_, err = n.ledger.Append(context.Background(), id, int64(len(events)), 0, ledger.Event{At: time.Now(), Body: ledger.Warned{Text: "another"}})
+				_, err = n.ledger.Append(context.Background(), id, int64(len(events)), 2, ledger.Event{At: time.Now(), Body: ledger.Warned{Text: "another"}})
 			}
 			if err != nil {
 				t.Error(err)

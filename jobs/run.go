@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,14 @@ type run struct {
 	req   Request
 	bound *Bound
 	state ledger.State
+
+	leases []ledger.Lease // of the job and of the run
+	files  *fillings
+	outer  context.Context // ends with a signal; that of the steps may end before
+	limits limits
+	begun  int64  // number of the event with which this runner began
+	by     string // the person who decides, user@host
+	only   bool   // to be cancelled: nothing starts, what may still run is watched to its end
 
 	recorded int64          // how far the ledger has it
 	pending  []ledger.Event // applied to the state, and not recorded yet
@@ -68,16 +77,23 @@ func created(r *Runner, req Request) (ledger.RunCreated, error) {
 		ID: req.ID, Version: r.Version,
 		JobFile: req.Plan.Job.File, JobDigest: req.Plan.Job.Digest,
 		Params: req.Params, Date: req.Date.Format(time.DateOnly), Timezone: req.Date.Location().String(),
-		Job: job, Runner: req.Runner,
-	}
-	for _, s := range req.Plan.Steps {
-		p := planned(s)
-		for _, w := range s.Waits {
-			p.Needs = append(p.Needs, req.Plan.Steps[w].Name)
-		}
-		e.Steps = append(e.Steps, p)
+		Job: job, Runner: req.Runner, Only: req.Plan.Selection.Only, From: req.Plan.Selection.From,
+		Steps: plannedSteps(req.Plan),
 	}
 	return e, nil
+}
+
+// plannedSteps is a plan as the ledger knows it.
+func plannedSteps(plan *Plan) []ledger.StepPlan {
+	var steps []ledger.StepPlan
+	for _, s := range plan.Steps {
+		p := planned(s)
+		for _, w := range s.Waits {
+			p.Needs = append(p.Needs, plan.Steps[w].Name)
+		}
+		steps = append(steps, p)
+	}
+	return steps
 }
 
 // refuse ends a run whose names could not be resolved: nothing was started.
@@ -105,17 +121,32 @@ func (r *run) finish(ctx context.Context, end ledger.RunEnded) (ledger.State, er
 }
 
 // steps runs the steps of a bound plan to the end.
-func (r *run) steps(ctx context.Context, b *Bound) (ledger.State, error) {
-	r.bound = b
-	_ = r.record(ctx, "", resolved(b)...) // kept as trouble: then nothing starts
-	st := make([]standing, len(b.Plan.Steps))
+func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
+	r.bound, r.outer = b, outer
+	ctx, halting := context.WithCancelCause(outer)
+	defer halting(nil)
+	if r.only {
+		_ = r.record(ctx, "", r.cancelling().asked) // kept as trouble
+	}
+	st := r.standings()
 	var workers sync.WaitGroup
 	running := 0
 	stop := ctx.Done()
+	look := time.NewTicker(r.scaled(lookEvery))
+	defer look.Stop()
 	for {
+		if ctx.Err() == nil {
+			if h := r.wished(ctx); h != nil {
+				halting(h)
+			}
+		}
 		if ctx.Err() != nil {
 			stop = nil
 			r.stopAsked(ctx)
+		}
+		if r.limits.past(r.limits.notAfter, r.now()) && r.state.Stop == nil {
+			_ = r.record(ctx, "", ledger.StopAsked{Cause: ledger.CauseTime,
+				Text: "not_after has passed: " + r.limits.notAfter.Format("2006-01-02 15:04 MST")}) // kept as trouble
 		}
 		if r.trouble != nil && r.state.Stop == nil {
 			_ = r.record(ctx, "", ledger.StopAsked{Cause: ledger.CauseInternal, Text: r.trouble.Error()})
@@ -142,6 +173,7 @@ func (r *run) steps(ctx context.Context, b *Bound) (ledger.State, error) {
 			r.end(ctx, e.step, &e.end.StepEnded)
 		case <-stop:
 			stop = nil // recorded at the top
+		case <-look.C:
 		}
 	}
 	workers.Wait()
@@ -151,7 +183,7 @@ func (r *run) steps(ctx context.Context, b *Bound) (ledger.State, error) {
 // advance makes the scheduler's next moves and says whether it has to be asked again.
 func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGroup, running *int) bool {
 	again := false
-	for _, m := range schedule(r.bound, st, r.limit(), r.state.Stop) {
+	for _, m := range schedule(r.bound, st, r.limit(), r.state.Stop, r.only) {
 		if m.end != nil {
 			st[m.step].end = m.end
 			r.end(ctx, m.step, m.end)
@@ -183,7 +215,15 @@ func (r *run) limit() int {
 
 // end records the end of a step.
 func (r *run) end(ctx context.Context, i int, end *ledger.StepEnded) {
-	name := r.bound.Plan.Steps[i].Name
+	s := r.bound.Plan.Steps[i]
+	name := s.Name
+	if v := end.Verdict; !planned(s).Satisfied(*end) && v != ledger.Blocked && v != ledger.Unsure {
+		var again []string
+		if t := &r.state.Steps[i]; ranAndNotJudged(t) && !mayRun(t) && !rerunSafe(s) {
+			again = []string{"--again", name}
+		}
+		end.Next = strings.TrimPrefix(end.Next+"; to continue: "+ledger.ResumeCommand(r.req.ID, again...), "; ")
+	}
 	_ = r.record(ctx, name, *end) // kept as trouble
 	r.progress(Progress{Step: name, Phase: PhaseEnd, Done: 1, End: end})
 }
@@ -194,6 +234,9 @@ func (r *run) stopAsked(ctx context.Context) {
 		return
 	}
 	e := ledger.StopAsked{Cause: ledger.CauseSignal, Text: context.Cause(ctx).Error()}
+	if h, ok := errors.AsType[*halt](context.Cause(ctx)); ok {
+		e = h.asked
+	}
 	if s, ok := errors.AsType[*Stopped](context.Cause(ctx)); ok {
 		e.Signal = s.Signal
 	}

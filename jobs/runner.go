@@ -15,6 +15,10 @@ import (
 type Tenant struct {
 	Client *anaplan.Client
 	Host   string // of the API, with port: part of the name of a model
+
+	// Exclusive says that nobody else uses this login: the only new task after a start
+	// whose answer was lost is then ours.
+	Exclusive bool
 }
 
 // Connect gives the tenant of a connection by its name in the job, "" for the job's
@@ -32,9 +36,9 @@ type Runner struct {
 	Watch   func(Progress)   // optional; called from one goroutine at a time, must not block
 	Now     func() time.Time // optional: time.Now
 	Version string
-	// Poll is the time between two polls of a task of this age; optional: PollEvery. For
-	// simulators that are faster than Anaplan.
-	Poll func(age time.Duration) time.Duration
+	// Speed is how much faster than Anaplan a simulator is: polls and the waits of settling
+	// are so much shorter. Optional: 1.
+	Speed float64
 }
 
 // Progress tells what a step is doing at the moment, for progress bars and lines.
@@ -86,7 +90,9 @@ type Stopped struct {
 func (s *Stopped) Error() string { return fmt.Sprintf("stopped by %s", s.Signal) }
 
 // Run makes a new run: it records it, resolves every name, and runs the steps. What
-// happened, failures too, is in the returned state.
+// happened, failures too, is in the returned state. It takes the leases of the job and the
+// run; if somebody runs the job, the error is a *ledger.HeldError, unless the job's overlap
+// says to wait.
 //
 // The error is not nil only if the ledger could not record. ErrConflict of package ledger:
 // a run of this id is there already; nothing was started, and the state is empty, as it is
@@ -99,14 +105,31 @@ func (r *Runner) Run(ctx context.Context, req Request) (ledger.State, error) {
 	if err != nil {
 		return ledger.State{}, err
 	}
+	if run.limits, err = limitsOf(req.Plan.Job, r.now(), req.Date.Location()); err != nil {
+		return ledger.State{}, err
+	}
+	if err := run.own(ctx, req.ID, req.Plan.Job.Overlap); err != nil {
+		return ledger.State{}, fmt.Errorf("create run %q: %w", req.ID.Run, err)
+	}
+	defer run.disown()
 	if err := run.record(ctx, "", created); err != nil {
 		return ledger.State{}, fmt.Errorf("create run %q: %w", req.ID.Run, err)
 	}
+	run.files = newFillings(run.state)
 	bound, err := run.resolve(ctx)
 	if err != nil {
 		return run.refuse(ctx, err)
 	}
+	_ = run.record(ctx, "", resolved(bound)...) // kept as trouble: then nothing starts
 	return run.steps(ctx, bound)
+}
+
+// scaled is a time of Anaplan's in that of the simulator.
+func (r *Runner) scaled(d time.Duration) time.Duration {
+	if r.Speed > 0 {
+		return time.Duration(float64(d) / r.Speed)
+	}
+	return d
 }
 
 func (r *Runner) now() time.Time {

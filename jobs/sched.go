@@ -11,6 +11,7 @@ import (
 // standing is what the scheduler knows of one step.
 type standing struct {
 	running bool
+	begun   bool              // an earlier runner has begun it, and something of it may run
 	end     *ledger.StepEnded // nil until it ended
 	runs    bool              // it ended, and its task may still run
 }
@@ -25,12 +26,26 @@ type move struct {
 // schedule decides what happens next: which steps start and which end unstarted. It is
 // pure. Moves come in file order; after ends were recorded it is asked again, because
 // one blocked step may block others. limit is the number of steps that may run at a
-// time. stopped forbids every start, "always" steps too.
-func schedule(b *Bound, st []standing, limit int, stopped *ledger.StopAsked) []move {
+// time. stopped forbids every start, "always" steps too; with finish it does not keep steps
+// that have begun from going on.
+func schedule(b *Bound, st []standing, limit int, stopped *ledger.StopAsked, finish bool) []move {
 	var moves []move
 	use := usage(b, st)
+	// First what may run already: nothing else may start on its model, and its turn has come
+	// whatever happened meanwhile.
 	for i := range b.Plan.Steps {
-		if st[i].running || st[i].end != nil {
+		if st[i].running || st[i].end != nil || !st[i].begun {
+			continue
+		}
+		if (stopped == nil || finish) && use.running < limit && use.free(b, i) {
+			use.take(b, i)
+			moves = append(moves, move{step: i})
+		} else {
+			use.keep(b, i)
+		}
+	}
+	for i := range b.Plan.Steps {
+		if st[i].running || st[i].end != nil || st[i].begun {
 			continue
 		}
 		switch end, ready := reach(b, st, i, stopped); {
@@ -149,6 +164,9 @@ func (m *models) take(b *Bound, i int) {
 		m.shared[id]++
 	}
 }
+
+// keep holds the model of a step for it, before it runs.
+func (m *models) keep(b *Bound, i int) { m.held[b.Steps[i].Model.ID] = true }
 
 func (m *models) free(b *Bound, i int) bool {
 	own := b.Steps[i].Model.ID

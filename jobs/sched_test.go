@@ -80,7 +80,7 @@ func TestScheduleEndsEveryStepAndHoldsItsRules(t *testing.T) {
 		started := make([]bool, len(st))
 		var stopped *ledger.StopAsked
 		for {
-			for moves := schedule(b, st, limit, stopped); len(moves) > 0; moves = schedule(b, st, limit, stopped) {
+			for moves := schedule(b, st, limit, stopped, false); len(moves) > 0; moves = schedule(b, st, limit, stopped, false) {
 				for _, m := range moves {
 					if m.end != nil {
 						st[m.step].end = m.end
@@ -208,7 +208,7 @@ func TestBlockedRules(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			b := &Bound{Plan: &Plan{Job: &configs.Job{}, Steps: tc.steps}, Steps: make([]BoundStep, len(tc.steps))}
 			st := make([]standing, len(tc.steps))
-			for moves := schedule(b, st, 4, nil); len(moves) > 0; moves = schedule(b, st, 4, nil) {
+			for moves := schedule(b, st, 4, nil, false); len(moves) > 0; moves = schedule(b, st, 4, nil, false) {
 				for _, m := range moves {
 					end := m.end
 					if end == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
@@ -15,7 +16,8 @@ import (
 const recentTasks = 48 * time.Hour
 
 // start starts the step's task: the intent is recorded durably, then the POST is sent
-// once. An answer that was lost ends the step as unsure; nothing here sends it again.
+// once. It is sent again only with another intent, when it is certain that nothing was
+// started.
 func (s *step) start(ctx context.Context) (anaplan.Task, *ending) {
 	var task anaplan.Task
 	var unsure *ending
@@ -26,6 +28,9 @@ func (s *step) start(ctx context.Context) (anaplan.Task, *ending) {
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if err := s.check(); err != nil {
+			return err
 		}
 		task, unsure, err = s.post(ctx, before)
 		return err
@@ -39,14 +44,21 @@ func (s *step) start(ctx context.Context) (anaplan.Task, *ending) {
 	return task, nil
 }
 
-// post records an intent and sends the start once. The error says that nothing was
-// started.
+// post records an intent and sends the start once. What became of it is settled if the
+// answer was lost. The error says that nothing was started.
 func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task, *ending, error) {
 	number := s.run.intents.Add(1)
-	intent := ledger.Intent{Number: int(number), ServerTime: s.client.ServerTime(), Before: before}
+	intent := ledger.Intent{Number: int(number), Epoch: s.held.model.Epoch(), ServerTime: s.client.ServerTime(), Before: before, Files: s.reads}
+	at := s.run.now()
 	err := s.record(intent)
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
+	}
+	if err == nil && s.run.limits.past(s.run.limits.notAfter, s.run.now()) {
+		err = errNotAfter
+	}
+	if err == nil {
+		err = s.check()
 	}
 	if err != nil {
 		s.note(ledger.StartRefused{Number: int(number), Text: fmt.Sprintf("it was not sent: %v", err)})
@@ -68,14 +80,25 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 		s.note(ledger.StartRefused{Number: int(number), Text: err.Error()})
 		return anaplan.Task{}, nil, err
 	}
-	end := &ending{StepEnded: ledger.StepEnded{
-		Verdict: ledger.Unsure, Cause: ledger.CauseStartUnknown,
-		Message: fmt.Sprintf("%s: start: the answer was lost, Anaplan may run it: %v", s.describe(), err),
-		Next:    fmt.Sprintf("look at its tasks (%s) before you start it again; nothing was repeated", s.look("")),
-	}}
 	s.note(ledger.StartUnknown{Number: int(number), Text: err.Error()})
-	return anaplan.Task{}, end, nil
+	if s.run.outer.Err() != nil {
+		return anaplan.Task{}, stopEnding(), nil // whoever continues finds out
+	}
+	found, end := s.settle(s.run.outer, ledger.IntentState{Intent: intent, At: at, Lost: s.run.now()})
+	if end != nil {
+		return anaplan.Task{}, end, nil
+	}
+	if found != nil {
+		return *found, nil, nil
+	}
+	return anaplan.Task{}, nil, errAbsent
 }
+
+// errAbsent says that a start whose answer was lost did not happen.
+var errAbsent = errors.New("its start did not reach Anaplan")
+
+// errNotAfter says that it is too late to start anything.
+var errNotAfter = errors.New("not_after has passed")
 
 func (s *step) locale() string {
 	if s.plan.Locale != "" {
@@ -87,17 +110,26 @@ func (s *step) locale() string {
 // tasksBefore reads an object's whole task list.
 func tasksBefore(ctx context.Context, c *anaplan.Client, o anaplan.Object, now time.Time) (ledger.TaskListed, error) {
 	var listed ledger.TaskListed
+	var latest []string // the ids of those created last
 	for t, err := range c.Tasks(ctx, o) {
 		if err != nil {
 			return ledger.TaskListed{}, err
 		}
 		listed.Count++
 		if t.CreationTime.After(listed.Latest) {
-			listed.Latest = t.CreationTime
+			listed.Latest, latest = t.CreationTime, nil
+		}
+		if t.CreationTime.Equal(listed.Latest) {
+			latest = append(latest, t.ID)
 		}
 		// A task without a time may be recent.
 		if t.CreationTime.IsZero() || now.Sub(t.CreationTime) < recentTasks {
 			listed.Recent = append(listed.Recent, t.ID)
+		}
+	}
+	for _, id := range latest {
+		if !slices.Contains(listed.Recent, id) {
+			listed.Recent = append(listed.Recent, id)
 		}
 	}
 	return listed, nil

@@ -3,8 +3,10 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +23,25 @@ type step struct {
 	bound  BoundStep
 	client *anaplan.Client
 	last   *ending // of the try before
+	tries  int     // that were recorded, by runners before too
+
+	// begun is the start that the runner before left, or this one: of the step's present
+	// life. Nil: nothing was started that counts.
+	begun *ledger.IntentState
+
+	overruled []ledger.Start    // of steps on the model, whose tasks a person did not wait for
+	stopped   map[string]bool   // the tasks that earlier runners asked to cancel
+	exclusive bool              // nobody else uses the login
+	held      *holding          // what the try holds
+	reads     []ledger.FileRead // what the step's task is to read
 }
 
 // ending is how a step or a try ended.
 type ending struct {
 	ledger.StepEnded
-	Again bool // it did not happen, and trying again may help
-	Runs  bool // its task may still run: nothing else may start on its model
+	Again bool   // it did not happen, and trying again may help
+	Runs  bool   // its task may still run: nothing else may start on its model
+	Rerun string // why the job wants what ran to be done again; empty: it does not
 
 	// stopped: the run was stopped before the step's end was known. It is not recorded as
 	// ended, so that it can be continued.
@@ -38,24 +52,49 @@ type ending struct {
 func stopEnding() *ending { return &ending{stopped: true} }
 
 func newStep(r *run, i int) *step {
-	return &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i]}
+	s := &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i]}
+	t := &r.state.Steps[i]
+	s.tries, s.stopped = len(t.Tries), map[string]bool{}
+	for _, asked := range t.Cancelled {
+		s.stopped[asked.Task] = true
+	}
+	for _, other := range r.state.Steps {
+		for _, i := range other.Intents {
+			if i.Outcome == ledger.IntentOverruled && other.Model == t.Model {
+				s.overruled = append(s.overruled, ledger.Start{Run: r.req.ID, Step: other.Plan.Name, Verb: other.Plan.Verb, Object: other.Object, Intent: i})
+			}
+		}
+	}
+	if life := t.Life(); len(life) > 0 {
+		last := life[len(life)-1]
+		switch last.Outcome {
+		case ledger.IntentPending, ledger.IntentOpen, ledger.IntentStarted:
+			s.begun = &last
+		}
+	}
+	return s
 }
 
 // do runs the step with its tries.
 func (s *step) do(ctx context.Context) *ending {
-	try := 0
 	return s.again(ctx, func(ctx context.Context) *ending {
-		if try > 0 {
-			failed := ledger.TryFailed{Try: try, Cause: s.last.Cause, Text: s.last.Message}
-			if err := s.record(failed); err != nil {
-				return explain(err)
+		var events []ledger.Body
+		if s.last != nil {
+			events = append(events, ledger.TryFailed{Try: s.tries, Cause: s.last.Cause, Text: s.last.Message})
+			if s.last.Rerun != "" {
+				events = append(events, ledger.StepReopened{Rerun: true, Why: s.last.Rerun})
 			}
 		}
-		try++
-		if err := s.record(ledger.StepStarted{Try: try}); err != nil {
+		events = append(events, ledger.StepStarted{Try: s.tries + 1})
+		if err := s.record(events...); err != nil {
 			return explain(err)
 		}
+		s.tries++
+		if s.last != nil && s.last.Rerun != "" {
+			s.begun = nil
+		}
 		s.last = s.try(ctx)
+		s.release()
 		return s.last
 	})
 }
@@ -76,21 +115,51 @@ func (s *step) again(ctx context.Context, f func(context.Context) *ending) *endi
 	}
 }
 
-// try makes one attempt at the step.
+// try makes one attempt at the step, or goes on with what an earlier runner began.
 func (s *step) try(ctx context.Context) *ending {
 	tenant, err := s.run.Connect(ctx, s.plan.Connection)
 	if err != nil {
 		return s.failed(ctx, "connect", err)
 	}
-	s.client = tenant.Client
-	sources, end := s.inspect(ctx)
-	if end != nil {
-		return end
-	}
-	for _, src := range sources {
-		if end := s.upload(ctx, src); end != nil {
+	s.client, s.exclusive = tenant.Client, tenant.Exclusive
+	if b := s.begun; b != nil && b.Outcome == ledger.IntentStarted {
+		end := s.resume(ctx, *b)
+		if end.Verdict != ledger.Cancelled || !s.stopped[b.Task] || !rerunSafe(s.plan) || s.run.halted(ctx) != nil {
 			return end
 		}
+		s.release()
+		if err := s.record(ledger.StepReopened{Rerun: true, Why: "its task was cancelled because the run was stopped"}); err != nil {
+			return explain(err)
+		}
+		s.begun = nil
+	}
+	sources, end := s.inspect(ctx)
+	if end != nil && s.begun == nil {
+		return end
+	}
+	if err := s.hold(ctx); err != nil {
+		return s.failed(ctx, "take the leases", err)
+	}
+	if s.begun != nil {
+		task, unsure := s.settle(ctx, *s.begun)
+		if unsure != nil {
+			return unsure
+		}
+		s.begun = nil
+		if task != nil {
+			return s.attend(ctx, *task)
+		}
+		if end != nil {
+			return end
+		}
+	}
+	if s.plan.Verb.StartsTask() {
+		if err := s.quiet(ctx); err != nil {
+			return s.failed(ctx, "wait for what runs in the model", err)
+		}
+	}
+	if end := s.fill(ctx, sources); end != nil {
+		return end
 	}
 	switch {
 	case s.plan.Verb == configs.Upload:
@@ -105,14 +174,39 @@ func (s *step) try(ctx context.Context) *ending {
 	return s.attend(ctx, task)
 }
 
+// resume goes on with a task that an earlier runner started: it watches it, or, if that
+// has seen its end, collects what it left. Neither needs a lease, but nobody of this ledger
+// should take the failure dumps away meanwhile.
+func (s *step) resume(ctx context.Context, b ledger.IntentState) *ending {
+	if lease, err := s.run.lease(ctx, ledger.ModelKey(s.bound.Model), s.run.holder(s.plan.Name)); err == nil {
+		s.held = &holding{model: lease}
+	}
+	task := anaplan.Task{ID: b.Task, State: anaplan.TaskState(b.State), CurrentStep: b.Step, CreationTime: b.Created}
+	if b.Ended.IsZero() {
+		return s.attend(ctx, task)
+	}
+	if len(b.Result) > 0 {
+		task.RawResult, task.Result = b.Result, &anaplan.Result{}
+		if err := json.Unmarshal(b.Result, task.Result); err != nil {
+			return s.failed(ctx, "read the result of task "+b.Task, err)
+		}
+	}
+	return s.gather(ctx, task, nil)
+}
+
 // attend watches a started task to its end and collects what it left.
 func (s *step) attend(ctx context.Context, task anaplan.Task) *ending {
 	last, late, end := s.follow(ctx, task)
 	if end != nil {
 		return end
 	}
-	// The task has ended: what it left is fetched even if the run was stopped meanwhile,
-	// for as long as the process has. Then its end is left to whoever continues.
+	return s.gather(s.run.lasting(ctx), last, late)
+}
+
+// gather fetches what a task left that has ended, and judges it.
+func (s *step) gather(ctx context.Context, last anaplan.Task, late *overdue) *ending {
+	// What it left is fetched even if the run was stopped meanwhile, for as long as the
+	// process has. Then its end is left to whoever continues.
 	ctx, cancel := graceful(ctx, stopGrace)
 	defer cancel()
 	found := s.collect(ctx, last)
@@ -127,7 +221,22 @@ func (s *step) attend(ctx context.Context, task anaplan.Task) *ending {
 			return end
 		}
 	}
+	if why := s.rerunOn(last); why != "" && verdict.Verdict == ledger.Failed {
+		return &ending{StepEnded: verdict, Again: true, Rerun: why}
+	}
 	return &ending{StepEnded: verdict}
+}
+
+// rerunOn says why the job wants a failed task to be done again, if it does.
+func (s *step) rerunOn(t anaplan.Task) string {
+	if !rerunSafe(s.plan) || t.Result == nil {
+		return ""
+	}
+	d := find(*t.Result, func(d anaplan.Detail) bool { return slices.Contains(s.plan.RerunOn, d.Type) })
+	if d == nil {
+		return ""
+	}
+	return "rerun_on: " + d.Type
 }
 
 // note records what happened. That it could not be recorded changes nothing here: it is
@@ -148,7 +257,10 @@ func (s *step) record(bodies ...ledger.Body) error {
 // failed explains an error of this step. One that only says that the run was stopped is
 // no end of the step.
 func (s *step) failed(ctx context.Context, doing string, err error) *ending {
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)) || errors.Is(err, errAbsent)) {
+		return stopEnding()
+	}
+	if errors.Is(err, errNotAfter) {
 		return stopEnding()
 	}
 	e := explain(err)

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -24,9 +25,11 @@ var slowed = []simulator.Fault{
 	{Method: "GET", Path: `/(imports|users)`, Delay: 300 * time.Millisecond, Count: -1},
 }
 
-// TestStopAtAnyMoment stops a night at many moments, by each signal.
+// TestStopAtAnyMoment stops a night at many moments, by each signal, and continues it: it
+// ends as if it had never been stopped.
 func TestStopAtAnyMoment(t *testing.T) {
 	var whole time.Duration
+	var undisturbed []byte
 	synctest.Test(t, func(t *testing.T) {
 		n := newLeanNight(t, simulator.Options{Faults: slowed})
 		defer n.close()
@@ -34,7 +37,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 		if s := n.run(t.Context(), sampleNight(n)...); s.End.Code != 0 {
 			t.Fatal(messages(s))
 		}
-		whole = time.Since(began)
+		whole, undisturbed = time.Since(began), n.sim.Snapshot()
 	})
 	moments := 36
 	if *every {
@@ -45,12 +48,12 @@ func TestStopAtAnyMoment(t *testing.T) {
 		at := time.Duration((float64(i) + rng.Float64()) / float64(moments) * float64(whole))
 		signal := []string{"SIGINT", "SIGTERM", "SIGHUP"}[i%3]
 		t.Run(fmt.Sprintf("%s at %s", signal, at.Round(time.Millisecond)), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { stopAt(t, signal, at) })
+			synctest.Test(t, func(t *testing.T) { stopAt(t, signal, at, undisturbed) })
 		})
 	}
 }
 
-func stopAt(t *testing.T, signal string, at time.Duration) {
+func stopAt(t *testing.T, signal string, at time.Duration, undisturbed []byte) {
 	n := newLeanNight(t, simulator.Options{Faults: slowed})
 	n.mayNotFire = true
 	defer n.close()
@@ -86,6 +89,38 @@ func stopAt(t *testing.T, signal string, at time.Duration) {
 	for _, st := range s.Steps {
 		n.knowsNoMore(st, signal)
 	}
+	s = n.resume(s.Created.ID, Continuation{})
+	held := n.sim.Snapshot()
+	if again := toBeDecided(s); len(again) > 0 { // a cancelled process or action
+		if signal != "SIGINT" || s.End.Code != ledger.CodeAction {
+			t.Errorf("a person must decide on %q: %+v", again, s.End)
+		}
+		s = n.resume(s.Created.ID, Continuation{Again: again})
+		// What runs always has run before that, when the run had failed.
+		held, undisturbed = sortedLines(n.sim.Snapshot()), sortedLines(undisturbed)
+	}
+	if s.End.Code != 0 || !s.Closed() || !bytes.Equal(held, undisturbed) {
+		t.Errorf("continued, it ended with %+v; the same state: %v\n%s", s.End, bytes.Equal(held, undisturbed), messages(s))
+	}
+	n.onceEach(s)
+}
+
+func sortedLines(text []byte) []byte {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	slices.SortFunc(lines, bytes.Compare)
+	return bytes.Join(lines, nil)
+}
+
+// toBeDecided are the steps whose task ran and which only a person may do again.
+func toBeDecided(s ledger.State) []string {
+	var names []string
+	for i := range s.Steps {
+		t := &s.Steps[i]
+		if t.End != nil && !t.Plan.Satisfied(*t.End) && ranAndNotJudged(t) {
+			names = append(names, t.Plan.Name)
+		}
+	}
+	return names
 }
 
 // knowsNoMore checks what is recorded of a stopped step against the simulator's record.

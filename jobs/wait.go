@@ -28,6 +28,9 @@ const (
 	reasonLocked      reason = "the model is locked"
 	reasonClosed      reason = "the model is being opened"
 	reasonMoved       reason = "the model has moved"
+	reasonLease       reason = "another runner has it"
+	reasonLeft        reason = "something of an earlier run may still run in the model"
+	reasonSettle      reason = "the answer to a start was lost"
 )
 
 // patience is how long a job waits for a reason to pass.
@@ -45,6 +48,14 @@ func (r reason) patience(w configs.Wait) time.Duration {
 		return *set
 	}
 	return standard
+}
+
+// every is the time between two tries.
+func (r reason) every() time.Duration {
+	if r == reasonLease {
+		return leaseEvery
+	}
+	return waitEvery
 }
 
 // refusal is the reason that an answer alone tells; empty: it is nothing to wait for.
@@ -117,7 +128,7 @@ func waits(ctx context.Context, w configs.Wait, f func() error, why func(error) 
 				return err
 			}
 		}
-		if !sleep(ctx, min(waitEvery, left)) {
+		if !sleep(ctx, min(reason.every(), left)) {
 			return context.Cause(ctx)
 		}
 	}

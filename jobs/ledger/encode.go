@@ -37,7 +37,11 @@ func (e *UnknownKindError) Error() string {
 // decoders read the body of each kind. A kind that is not here is unknown.
 var decoders = map[string]func([]byte) (Body, error){
 	"run_created":     decode[RunCreated],
+	"run_continued":   decode[RunContinued],
 	"run_resolved":    decode[RunResolved],
+	"job_repaired":    decode[JobRepaired],
+	"step_reopened":   decode[StepReopened],
+	"start_settled":   decode[StartSettled],
 	"step_started":    decode[StepStarted],
 	"waiting":         decode[Waiting],
 	"source_uploaded": decode[SourceUploaded],

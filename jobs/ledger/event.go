@@ -55,7 +55,36 @@ type (
 		Timezone  string            `json:"timezone"` // IANA name
 		Job       json.RawMessage   `json:"job"`      // the job with its values, as the engine encodes it
 		Runner    Runner            `json:"runner"`
+		Only      []string          `json:"only,omitempty"` // what was chosen of the job, if not all
+		From      string            `json:"from,omitempty"`
 		Steps     []StepPlan        `json:"steps"` // in file order
+	}
+
+	// RunContinued says that a runner goes on with a run that has ended open, or whose
+	// runner is gone. Steps that were blocked are planned again.
+	RunContinued struct {
+		Runner  Runner `json:"runner"`
+		Version string `json:"version"`
+	}
+
+	// JobRepaired says that what is left of the run follows another job file from here on.
+	// Steps that have begun are all among Steps; the names of new ones are resolved by a
+	// RunResolved that follows.
+	JobRepaired struct {
+		JobFile   string          `json:"job_file,omitempty"`
+		JobDigest string          `json:"job_digest,omitempty"`
+		Job       json.RawMessage `json:"job"`
+		Steps     []StepPlan      `json:"steps"`   // in file order
+		Changes   []string        `json:"changes"` // for people, a line each
+	}
+
+	// StepReopened says that a step that has ended is not done. With Rerun what its task
+	// did is done again, by a new task; else the step goes on where it was. With Rerun it
+	// may also stand in a step under way whose task has ended.
+	StepReopened struct {
+		Rerun bool   `json:"rerun,omitempty"`
+		Why   string `json:"why"`
+		By    string `json:"by,omitempty"` // the person who decided, user@host; empty: the job file
 	}
 
 	// RunResolved follows once every name was found: the ids that a continued run uses.
@@ -84,7 +113,8 @@ type (
 		Chunks   int       `json:"chunks"`
 		Digest   string    `json:"digest"` // XXH3-128 of the bytes
 		Modified time.Time `json:"modified,omitzero"`
-		User     string    `json:"user"` // uploads are private to this login
+		User     string    `json:"user"`            // uploads are private to this login
+		Epoch    int64     `json:"epoch,omitempty"` // of the lease of the server file
 	}
 
 	// Intent is recorded before a POST that starts a task, durably.
@@ -93,6 +123,7 @@ type (
 		Epoch      int64      `json:"epoch"`  // of the lease of the model; 0 without
 		ServerTime time.Time  `json:"server_time,omitzero"`
 		Before     TaskListed `json:"before"`
+		Files      []FileRead `json:"files,omitempty"` // what it will read
 	}
 
 	// TaskStarted closes an intent: Anaplan gave a task id.
@@ -112,6 +143,17 @@ type (
 	StartUnknown struct {
 		Number int    `json:"number"`
 		Text   string `json:"text"`
+	}
+
+	// StartSettled closes an intent whose outcome was not known, after Anaplan was looked
+	// at, or by a person.
+	StartSettled struct {
+		Number  int           `json:"number"`
+		Outcome IntentOutcome `json:"outcome"` // started, absent, overruled
+		Task    string        `json:"task,omitempty"`
+		Created time.Time     `json:"created,omitzero"` // Anaplan's creationTime
+		Text    string        `json:"text"`             // why
+		By      string        `json:"by,omitempty"`     // the person who decided, user@host
 	}
 
 	// TaskSeen is recorded when the state of a task changed. A poll that changed
@@ -234,6 +276,14 @@ type StepObject struct {
 	Model  ModelRef  `json:"model"`
 }
 
+// FileRead is a server file that a task reads, as this run filled it.
+type FileRead struct {
+	File   string `json:"file"` // id
+	User   string `json:"user"` // id of the login: uploads are private
+	Digest string `json:"digest"`
+	Epoch  int64  `json:"epoch,omitempty"` // of the lease of the file under which it is read
+}
+
 // TaskListed says what the object's task list held before a start.
 type TaskListed struct {
 	Count  int       `json:"count"`
@@ -270,7 +320,10 @@ type ActionVerdict struct {
 
 // Kind names of the events. They are what stands in the ledger.
 func (RunCreated) Kind() string     { return "run_created" }
+func (RunContinued) Kind() string   { return "run_continued" }
 func (RunResolved) Kind() string    { return "run_resolved" }
+func (JobRepaired) Kind() string    { return "job_repaired" }
+func (StepReopened) Kind() string   { return "step_reopened" }
 func (StepStarted) Kind() string    { return "step_started" }
 func (Waiting) Kind() string        { return "waiting" }
 func (SourceUploaded) Kind() string { return "source_uploaded" }
@@ -278,6 +331,7 @@ func (Intent) Kind() string         { return "intent" }
 func (TaskStarted) Kind() string    { return "task_started" }
 func (StartRefused) Kind() string   { return "start_refused" }
 func (StartUnknown) Kind() string   { return "start_unknown" }
+func (StartSettled) Kind() string   { return "start_settled" }
 func (TaskSeen) Kind() string       { return "task_seen" }
 func (CancelAsked) Kind() string    { return "cancel_asked" }
 func (TaskEnded) Kind() string      { return "task_ended" }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,9 +39,11 @@ type Stored struct {
 
 // Extend gives events their numbers, checks that they may follow what the state knows of
 // this run, and calls keep with each as it is to be stored, after the state has taken it
-// in. Every ledger appends through it. After an error the state may hold some of the
-// events: it must be thrown away, and what was kept taken back.
-func (s *State) Extend(run ID, events []Event, keep func(Stored) error) error {
+// in. last is the last epoch of a lease, 0 if it was never taken; it is asked for the model
+// of every Intent, and one of another epoch is ErrConflict. Every ledger appends through
+// it. After an error the state may hold some of the events: it must be thrown away, and
+// what was kept taken back.
+func (s *State) Extend(run ID, events []Event, last func(Key) (int64, error), keep func(Stored) error) error {
 	if err := run.Check(); err != nil {
 		return err
 	}
@@ -63,9 +66,30 @@ func (s *State) Extend(run ID, events []Event, keep func(Stored) error) error {
 		if err := s.Apply(e); err != nil {
 			return err
 		}
+		if err := s.fence(e, last); err != nil {
+			return err
+		}
 		if err := keep(Stored{e, data}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// fence refuses an intent, which the state has taken in, under another lease of its model
+// than the last one.
+func (s *State) fence(e Event, last func(Key) (int64, error)) error {
+	b, ok := e.Body.(Intent)
+	if !ok {
+		return nil
+	}
+	at := slices.IndexFunc(s.Steps, func(t StepState) bool { return t.Plan.Name == e.Step })
+	key := ModelKey(s.Steps[at].Model)
+	switch epoch, err := last(key); {
+	case err != nil:
+		return err
+	case epoch != 0 && epoch != b.Epoch:
+		return fmt.Errorf("intent %d under lease %d of %s, whose last one is %d: %w", b.Number, b.Epoch, key, epoch, ErrConflict)
 	}
 	return nil
 }

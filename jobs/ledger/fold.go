@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // OrderError says that an event cannot follow those before it: the ledger was damaged,
@@ -50,11 +51,10 @@ func (s *State) Apply(e Event) error {
 	if s.Seq == 0 {
 		return wrong("the first event must create the run")
 	}
-	if s.End != nil {
-		return wrong("the run has ended")
-	}
 	var why string
-	if e.Step == "" {
+	if _, on := e.Body.(RunContinued); s.End != nil && !on {
+		why = "the run has ended"
+	} else if e.Step == "" {
 		why = s.applyRun(e)
 	} else if i := slices.IndexFunc(s.Steps, func(t StepState) bool { return t.Plan.Name == e.Step }); i < 0 {
 		why = fmt.Sprintf("the run has no step %q", e.Step)
@@ -97,28 +97,79 @@ func (s *State) intended(number int) bool {
 }
 
 func (s *State) create(e Event, b RunCreated) {
-	*s = State{Created: b, Seq: e.Seq, Started: e.At, Updated: e.At, Steps: make([]StepState, len(b.Steps))}
+	*s = State{Created: b, Runner: b.Runner, Seq: e.Seq, Started: e.At, Updated: e.At, Steps: make([]StepState, len(b.Steps))}
 	for i, p := range b.Steps {
 		s.Steps[i].Plan = p
 	}
 }
 
+// repair gives what is left of the run another plan, and says what is wrong with it.
+func (s *State) repair(b JobRepaired, at time.Time) string {
+	if name := twice(b.Steps); name != "" {
+		return fmt.Sprintf("two steps are named %q", name)
+	}
+	steps := make([]StepState, len(b.Steps))
+	kept := 0
+	for i, p := range b.Steps {
+		steps[i].Plan = p
+		at := slices.IndexFunc(s.Steps, func(t StepState) bool { return t.Plan.Name == p.Name })
+		if at < 0 {
+			continue
+		}
+		t := s.Steps[at]
+		if t.begun() {
+			kept++
+			if t.Plan.Verb != p.Verb {
+				return fmt.Sprintf("step %q has begun, and is given another verb", p.Name)
+			}
+		} else if t.Plan.Verb != p.Verb || t.Plan.Label != p.Label || t.Plan.Model != p.Model {
+			t.Object, t.Model = ObjectRef{}, ModelRef{} // until the new names are resolved
+		}
+		t.Plan = p
+		steps[i] = t
+	}
+	for _, t := range s.Steps {
+		if t.begun() {
+			kept--
+		}
+	}
+	if kept != 0 {
+		return "a step that has begun is missing"
+	}
+	s.Steps = steps
+	s.Created.JobFile, s.Created.JobDigest, s.Created.Job, s.Created.Steps = b.JobFile, b.JobDigest, b.Job, b.Steps
+	s.Repairs = append(s.Repairs, RepairState{b, at})
+	return ""
+}
+
 // applyRun takes in an event of the run as a whole, and says what is wrong with it.
 func (s *State) applyRun(e Event) string {
 	switch b := e.Body.(type) {
+	case RunContinued:
+		if s.Closed() {
+			return "the run is closed"
+		}
+		s.Runner, s.Continued = b.Runner, append(s.Continued, ContinuedState{b, e.At, e.Seq})
+		s.End, s.Ended, s.Stop = nil, time.Time{}, nil
+		for i := range s.Steps {
+			if t := &s.Steps[i]; t.End != nil && t.End.Verdict == Blocked {
+				t.End, t.Ended = nil, time.Time{}
+			}
+		}
+	case JobRepaired:
+		return s.repair(b, e.At)
 	case RunResolved:
-		if s.Resolved != nil {
-			return "the names are resolved already"
-		}
-		if i := slices.IndexFunc(s.Steps, func(t StepState) bool { return len(t.Tries) > 0 || t.End != nil }); i >= 0 {
-			return fmt.Sprintf("step %q has begun", s.Steps[i].Plan.Name)
-		}
 		if len(b.Steps) != len(s.Steps) {
 			return fmt.Sprintf("it resolves %d steps of %d", len(b.Steps), len(s.Steps))
 		}
 		for i, o := range b.Steps {
 			if o.Step != s.Steps[i].Plan.Name {
 				return fmt.Sprintf("it resolves step %q in the place of %q", o.Step, s.Steps[i].Plan.Name)
+			}
+		}
+		for i, o := range b.Steps {
+			if t := &s.Steps[i]; t.fixed() && (t.Object.ID != o.Object.ID || t.Model.ID != o.Model.ID || t.Model.Host != o.Model.Host) {
+				return fmt.Sprintf("step %q has begun, and is given another object", t.Plan.Name)
 			}
 		}
 		for i, o := range b.Steps {
@@ -147,11 +198,14 @@ func (s *State) applyRun(e Event) string {
 
 // apply takes in an event of one step, and says what is wrong with it.
 func (t *StepState) apply(e Event) string {
+	if b, ok := e.Body.(StepReopened); ok {
+		return t.reopen(b, e.At)
+	}
 	if t.End != nil {
 		return "the step has ended"
 	}
 	switch b := e.Body.(type) {
-	case RunResolved, StopAsked, RunEnded, nil:
+	case RunResolved, RunContinued, JobRepaired, StopAsked, RunEnded, nil:
 		return "it must not belong to a step"
 	case StepEnded:
 		if why := improper(b.Verdict, b.Cause); why != "" {
@@ -202,8 +256,8 @@ func (t *StepState) applyTask(e Event) string {
 		if i := t.intent(); i != nil && (i.Outcome == IntentPending || i.Outcome == IntentOpen) {
 			return fmt.Sprintf("intent %d is %s: a second start is forbidden", i.Number, i.Outcome)
 		}
-		if i := t.intent(); i != nil && i.Outcome == IntentStarted && i.Ended.IsZero() {
-			return fmt.Sprintf("task %s of intent %d has not ended", i.Task, i.Number)
+		if i := t.intent(); i != nil && i.Outcome == IntentStarted && len(t.Life()) > 0 {
+			return fmt.Sprintf("task %s of intent %d was started: nothing says that it is to be done again", i.Task, i.Number)
 		}
 		if b.Number < 1 {
 			return "intents are numbered from 1"
@@ -233,7 +287,25 @@ func (t *StepState) applyTask(e Event) string {
 		if i.Number != b.Number || i.Outcome != IntentPending {
 			return fmt.Sprintf("intent %d is not waiting for it", b.Number)
 		}
-		i.Outcome, i.Text = IntentOpen, b.Text
+		i.Outcome, i.Text, i.Lost = IntentOpen, b.Text, e.At
+	case StartSettled:
+		if i.Number != b.Number || i.Outcome != IntentPending && i.Outcome != IntentOpen {
+			return fmt.Sprintf("intent %d is not waiting for it", b.Number)
+		}
+		switch b.Outcome {
+		case IntentStarted:
+			if b.Task == "" {
+				return "it has no task id"
+			}
+			i.Task, i.Created = b.Task, b.Created
+		case IntentAbsent, IntentOverruled:
+			if b.Task != "" {
+				return "it has a task id"
+			}
+		default:
+			return fmt.Sprintf("a start is not settled as %q", b.Outcome)
+		}
+		i.Outcome, i.Settled = b.Outcome, &SettledState{b, e.At}
 	case TaskSeen:
 		if !i.underWay(b.Task) {
 			return fmt.Sprintf("task %s is not under way", b.Task)
@@ -257,6 +329,49 @@ func (t *StepState) applyTask(e Event) string {
 		t.Cancelled = append(t.Cancelled, b)
 	}
 	return ""
+}
+
+// reopen takes back the end of a step, and says what is wrong with that.
+func (t *StepState) reopen(b StepReopened, at time.Time) string {
+	i := t.intent()
+	unknown := i != nil && (i.Outcome == IntentPending || i.Outcome == IntentOpen)
+	unended := i != nil && i.Outcome == IntentStarted && i.Ended.IsZero()
+	switch {
+	case t.End == nil && !b.Rerun:
+		return "the step has not ended"
+	case t.End == nil && (len(t.Life()) == 0 || i.Outcome != IntentStarted):
+		return "no task of the step has ended"
+	case b.Rerun && unknown:
+		return fmt.Sprintf("what became of intent %d is not known", i.Number)
+	case b.Rerun && unended && b.By == "": // a person may know better
+		return fmt.Sprintf("task %s of intent %d has not ended", i.Task, i.Number)
+	}
+	t.End, t.Ended = nil, time.Time{}
+	if b.Rerun {
+		t.Spent = len(t.Intents)
+	}
+	t.Reopened = append(t.Reopened, ReopenedState{b, at})
+	return ""
+}
+
+// fixed says whether the step's object cannot change any more: the step is done, or what
+// it started may run or is not judged.
+func (t *StepState) fixed() bool {
+	if t.End != nil && t.Plan.Satisfied(*t.End) {
+		return true
+	}
+	life := t.Life()
+	if len(life) == 0 {
+		return false
+	}
+	last := life[len(life)-1]
+	unsettled := last.Outcome == IntentPending || last.Outcome == IntentOpen || last.Outcome == IntentStarted && last.Ended.IsZero()
+	return unsettled || t.End == nil && last.Outcome == IntentStarted
+}
+
+// begun says whether the step has left something that another plan must not forget.
+func (t *StepState) begun() bool {
+	return len(t.Tries) > 0 || t.End != nil && t.End.Verdict != Blocked && t.End.Verdict != Skipped
 }
 
 // underWay says whether the intent's task is this one and has not ended.

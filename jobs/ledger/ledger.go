@@ -13,9 +13,10 @@ type Ledger interface {
 	// after is the sequence number of the last event that the caller knows, 0 for a new
 	// run, whose first event must be RunCreated of this very run. Numbers of the events
 	// are given here; times must be set. If the run has moved on, the error is
-	// ErrConflict: of two writers one fails. epoch is that of the caller's lease, 0
-	// without leases; a lower one than the run has seen is ErrConflict too. Events that
-	// cannot follow are an *OrderError. The returned number is that of the last event of
+	// ErrConflict: of two writers one fails. epoch is that of the caller's lease of the
+	// run, 0 without leases; a lower one than the run has seen is ErrConflict too, and so is
+	// an Intent whose epoch is not that of the last lease of its model, if that was ever
+	// taken. Events that cannot follow are an *OrderError. The returned number is that of the last event of
 	// the run; without events nothing is added. When ctx ends, the append has happened
 	// if and only if the error is nil.
 	Append(ctx context.Context, run ID, after int64, epoch int64, events ...Event) (int64, error)
@@ -28,6 +29,32 @@ type Ledger interface {
 	// Runs lists runs, the latest first; of those that started at the same instant, the
 	// one that was created last.
 	Runs(ctx context.Context, q Query) ([]Summary, error)
+
+	// Take takes a lease: whoever has it is the only one among the runners that share the
+	// ledger. Every taking raises the epoch of the key, which begins with 1. If somebody
+	// else has it the error is a *HeldError: Take never waits for a lease.
+	Take(ctx context.Context, key Key, by Holder) (Lease, error)
+
+	// Holder says who has a lease; nil if nobody has.
+	Holder(ctx context.Context, key Key) (*Holder, error)
+
+	// Unsettled lists the starts on a model, of all runs, of which a task may run or come
+	// to run: intents that are pending or open, and tasks that have not ended. The earliest
+	// first.
+	Unsettled(ctx context.Context, host, model string) ([]Start, error)
+
+	// Tasks are the ids of the tasks of an object, of all runs, that were intended after a
+	// time.
+	Tasks(ctx context.Context, host, model, object string, after time.Time) ([]string, error)
+
+	// Ask leaves a wish for whoever runs a run; Asked gives the latest one, nil if there is
+	// none. An unknown run is ErrNoRun.
+	Ask(ctx context.Context, run ID, w Wish) error
+	Asked(ctx context.Context, run ID) (*Wish, error)
+
+	// Remove takes a run with all its events out of the ledger. A run whose lease somebody
+	// has is a *HeldError, an unknown one ErrNoRun.
+	Remove(ctx context.Context, run ID) error
 
 	// Where names the ledger for people: "memory", or a path.
 	Where() string

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // onward is the value of StepPlan.OnFailure and OnPartial with which a run goes on.
@@ -60,7 +61,7 @@ func Outcome(s State) RunEnded {
 			code = CodeInterrupt
 		}
 		return RunEnded{Verdict: Cancelled, Cause: s.Stop.Cause, Code: code, Message: s.Stop.Text,
-			Next: "what was running is listed with its task ids; look how it ended before you run the job again"}
+			Next: "to continue: " + ResumeCommand(s.Created.ID)}
 	}
 	if t := s.firstEnded(func(t StepState) bool { return t.Plan.Stops(*t.End) }); t != nil {
 		return byStep(*t, Code(t.End.Verdict, t.End.Cause))
@@ -99,4 +100,24 @@ func (s State) firstEnded(want func(StepState) bool) *StepState {
 		}
 	}
 	return first
+}
+
+// ResumeCommand is the command that continues a run, whole, so that it can be pasted.
+func ResumeCommand(id ID, more ...string) string {
+	text := "anaplan-runner resume " + quoteArg(id.Run)
+	for _, word := range more {
+		text += " " + quoteArg(word)
+	}
+	return text
+}
+
+// quoteArg is a word for a command line that a person pastes.
+func quoteArg(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:#@+[]", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return `"` + strings.ReplaceAll(word, `"`, `\"`) + `"`
 }

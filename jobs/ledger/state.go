@@ -5,16 +5,45 @@ import "time"
 // State is what is known of a run. It is folded from the run's events and from nothing
 // else.
 type State struct {
-	Created  RunCreated
-	Resolved *RunResolved // nil until every name was found
-	Seq      int64        // of the last event
-	Started  time.Time
-	Updated  time.Time
-	Steps    []StepState // in file order
-	Stop     *StopAsked
-	End      *RunEnded // nil while it runs, or after its runner died
-	Ended    time.Time
-	Warnings []string
+	Created   RunCreated // with the job of the last repair
+	Runner    Runner     // who runs it, or did so last
+	Continued []ContinuedState
+	Repairs   []RepairState
+	Resolved  *RunResolved // nil until every name was found
+	Seq       int64        // of the last event
+	Started   time.Time
+	Updated   time.Time
+	Steps     []StepState // in file order
+	Stop      *StopAsked
+	End       *RunEnded // nil while it runs, or after its runner died
+	Ended     time.Time
+	Warnings  []string
+}
+
+// ContinuedState is one time that the run was continued.
+type ContinuedState struct {
+	RunContinued
+	At  time.Time
+	Seq int64
+}
+
+// RepairState is one time that the run was given another job file.
+type RepairState struct {
+	JobRepaired
+	At time.Time
+}
+
+// ReopenedState is one time that a step was opened again.
+type ReopenedState struct {
+	StepReopened
+	At time.Time
+}
+
+// SettledState is what became of a start whose outcome was not known, and when that was
+// found out or decided.
+type SettledState struct {
+	StartSettled
+	At time.Time
 }
 
 // StepState is what is known of one step.
@@ -24,6 +53,8 @@ type StepState struct {
 	Model     ModelRef
 	Tries     []Try
 	Intents   []IntentState
+	Spent     int // how many of Intents are of before the step was begun anew
+	Reopened  []ReopenedState
 	Uploads   []UploadState
 	Targets   []TargetState
 	Dumps     []DumpState
@@ -71,7 +102,9 @@ type IntentState struct {
 	Intent
 	At      time.Time
 	Outcome IntentOutcome
-	Text    string // why it was refused or is open
+	Text    string        // why it was refused or is open
+	Lost    time.Time     // when the answer was given up, of an open one
+	Settled *SettledState // nil unless it was open or pending, and somebody found out or decided
 	Task    string
 	Created time.Time // Anaplan's creationTime, else zero
 	Began   time.Time // when a state other than NOT_STARTED was first seen
@@ -85,10 +118,16 @@ type IntentState struct {
 type IntentOutcome string
 
 // The outcomes of an intent. A pending one has no event after it: its runner died, or
-// it is being sent. Pending and open ones forbid a second start.
+// it is being sent. Pending and open ones forbid a second start. An absent one was not
+// found at Anaplan; an overruled one was not known, and a person decided to go on.
 const (
-	IntentPending IntentOutcome = "pending"
-	IntentOpen    IntentOutcome = "open"
-	IntentRefused IntentOutcome = "refused"
-	IntentStarted IntentOutcome = "started"
+	IntentPending   IntentOutcome = "pending"
+	IntentOpen      IntentOutcome = "open"
+	IntentRefused   IntentOutcome = "refused"
+	IntentStarted   IntentOutcome = "started"
+	IntentAbsent    IntentOutcome = "absent"
+	IntentOverruled IntentOutcome = "overruled"
 )
+
+// Life is the starts since the step was begun anew, the earliest first.
+func (t *StepState) Life() []IntentState { return t.Intents[t.Spent:] }

@@ -32,6 +32,8 @@ func HTML(w io.Writer, r Report) error {
 		"clock": r.clock, "moment": func(t Time) string { return r.moment(t.Time) }, "rfc": rfc, "lasted": r.lasted,
 		"number": number, "count": count, "size": size, "plural": plural[int64], "tidy": tidy, "line": oneLine, "name": name,
 		"short": short, "tone": tone, "share": share, "sub": func(a, b int) int { return a - b },
+		"continued": func(c Continuation) string { return c.words(r) }, "repaired": func(f Repair) string { return f.words(r) },
+		"settled": func(s Settled) string { return s.words(r) }, "reopened": func(o Reopened) string { return o.words(r) },
 		"i64": func(i int) int64 { return int64(i) },
 	}).ParseFS(page, "page.html")
 	if err != nil {
@@ -115,7 +117,7 @@ func (s stepView) Idle() bool {
 
 // Facts says whether there are facts to list.
 func (s stepView) Facts() bool {
-	return !s.Started.IsZero() || len(s.Uploads)+len(s.Outputs)+len(s.Waits)+len(s.Failed)+len(s.Cancels) > 0 || s.Task != ""
+	return !s.Started.IsZero() || len(s.Uploads)+len(s.Outputs)+len(s.Waits)+len(s.Failed)+len(s.Cancels)+len(s.Settled)+len(s.Reopened) > 0 || s.Task != ""
 }
 
 // Sentence is the step's verdict in words.

@@ -28,6 +28,8 @@ func New(s ledger.State, o Options) Report {
 		Date: c.Date, Timezone: c.Timezone, Zone: zone(c.Timezone), Version: c.Version, Runner: c.Runner,
 		JobFile: c.JobFile, Warnings: list(s.Warnings), Steps: []Step{},
 	}
+	r.Continued, r.Repaired = continuations(s)
+	r.Resumed = len(s.Continued) > 0
 	if s.Resolved != nil {
 		r.User = s.Resolved.User.Email
 		if r.User == "" {
@@ -64,6 +66,7 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 		Dumps: []Dump{}, Outputs: []File{}, Uploads: []File{}, Actions: []Action{}, Warnings: list(t.Warnings),
 		Phases: phases(t, seen),
 	}
+	s.Settled, s.Reopened = decisions(t)
 	if s.Object.ID == "" && s.Object.Name == "" {
 		s.Object.Name = t.Plan.Label
 	}

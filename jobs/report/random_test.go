@@ -44,7 +44,7 @@ func anyState(t *rapid.T) ledger.State {
 		}
 		text := word.Draw(t, "text")
 		task := fmt.Sprint("T", number)
-		switch rapid.IntRange(0, 15).Draw(t, "kind") {
+		switch rapid.IntRange(0, 19).Draw(t, "kind") {
 		case 0:
 			apply(step, ledger.StepStarted{Try: 1})
 		case 1:
@@ -79,6 +79,19 @@ func anyState(t *rapid.T) ledger.State {
 			apply("", ledger.StopAsked{Cause: ledger.CauseSignal, Signal: text, Text: text})
 		case 14:
 			apply(step, ledger.CancelAsked{Task: task, Reason: text, Error: word.Draw(t, "error")})
+		case 16:
+			apply("", ledger.RunContinued{Runner: ledger.Runner{Host: text, User: word.Draw(t, "user")}, Version: text})
+		case 17:
+			apply("", ledger.JobRepaired{JobFile: text, Steps: created.Steps, Changes: []string{text, word.Draw(t, "change")}})
+		case 18:
+			apply(step, ledger.StepReopened{Rerun: rapid.Bool().Draw(t, "rerun"), Why: text, By: word.Draw(t, "by")})
+		case 19:
+			outcome := rapid.SampledFrom([]ledger.IntentOutcome{ledger.IntentStarted, ledger.IntentAbsent, ledger.IntentOverruled}).Draw(t, "outcome")
+			settled := ledger.StartSettled{Number: number, Outcome: outcome, Text: text, By: word.Draw(t, "by")}
+			if outcome == ledger.IntentStarted {
+				settled.Task = task
+			}
+			apply(step, settled)
 		case 15:
 			if rapid.IntRange(0, 5).Draw(t, "end") == 0 {
 				apply("", ledger.RunEnded{Verdict: verdict.Draw(t, "verdict"), Cause: cause.Draw(t, "cause"), Code: rapid.IntRange(0, 255).Draw(t, "code"), Message: text})

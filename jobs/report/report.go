@@ -36,6 +36,9 @@ type Report struct {
 	Warnings []string       `json:"warnings"`
 	Steps    []Step         `json:"steps"` // in file order
 
+	Continued []Continuation `json:"continued"` // the times that a runner went on with it
+	Repaired  []Repair       `json:"repaired"`  // the times that it was given another job file
+
 	JobFile string         `json:"-"`
 	Signal  string         `json:"-"`
 	Seen    time.Time      `json:"-"` // of the last event
@@ -64,6 +67,8 @@ type Step struct {
 	Message  string           `json:"message"`
 	Next     string           `json:"next"`
 	Warnings []string         `json:"warnings"`
+	Settled  []Settled        `json:"settled"`  // what became of starts whose answers were lost
+	Reopened []Reopened       `json:"reopened"` // the times that it was not done after all
 
 	Phases []Phase `json:"-"` // without gaps, from Started to Ended
 	Waits  []Wait  `json:"-"`

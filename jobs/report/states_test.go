@@ -314,6 +314,11 @@ func hostile(t *testing.T) ledger.State {
 	s.resolved().add("", ledger.Warned{Text: evil})
 	s.at(1).add(evil, ledger.StepStarted{Try: 1}, ledger.Waiting{Reason: evil, Text: evil})
 	s.at(2).add(evil, ledger.SourceUploaded{File: ledger.ObjectRef{ID: evil, Name: evil}, Path: evil})
+	s.add(evil, ledger.Intent{Number: 9}, ledger.StartUnknown{Number: 9, Text: evil},
+		ledger.StartSettled{Number: 9, Outcome: ledger.IntentOverruled, Text: evil, By: evil})
+	s.add("", ledger.RunContinued{Runner: ledger.Runner{Host: evil, PID: 1, User: evil}, Version: evil},
+		ledger.JobRepaired{JobFile: evil, Job: c.Job, Steps: c.Steps, Changes: []string{evil}})
+	s.resolved()
 	s.at(3).add(evil, ledger.TryFailed{Try: 1, Cause: ledger.CauseNetwork, Text: evil}, ledger.StepStarted{Try: 2}, ledger.Warned{Text: evil})
 	s.task(evil, 4, 5, 9).at(10).add(evil, ledger.DumpSaved{Of: ledger.ObjectRef{ID: evil, Name: evil}, Path: evil,
 		Dump: ledger.DumpStats{Rejected: 1, Reasons: []ledger.Reason{{Text: evil, Count: 1}}}},
@@ -330,12 +335,35 @@ func hostile(t *testing.T) ledger.State {
 	return state
 }
 
-// continued was taken up by a second runner, which found the task of the first.
+// continued was taken up by a second runner, which found the task of the first, and by a
+// third, for a person who repaired the job and decided.
 func continued(t *testing.T) ledger.State {
-	s := begin(t, plan("import", "load sales", "Load Sales", "Sales Hub")).resolved()
+	s := begin(t, plan("import", "load sales", "Load Sales", "Sales Hub"), plan("process", "forecast", "Nightly Forecast", "Sales Hub"),
+		plan("action", "purge", "Delete expired rows", "Sales Hub")).resolved()
 	s.at(1).add("load sales", ledger.StepStarted{Try: 1}, ledger.Intent{Number: 1}, ledger.StartUnknown{Number: 1, Text: "reset"})
-	s.at(600).add("load sales", ledger.StepStarted{Try: 2}, ledger.TaskStarted{Number: 1, Task: "5E63"},
-		ledger.Warned{Text: "task 5E63 was adopted: its rows are those that were uploaded"})
+	s.at(600).add("", ledger.RunContinued{Runner: ledger.Runner{Host: "etl-02", PID: 12, User: "anaplan"}, Version: "1.0.1"})
+	s.at(601).add("load sales", ledger.StepStarted{Try: 2},
+		ledger.StartSettled{Number: 1, Outcome: ledger.IntentStarted, Task: "5E63", Text: "its rows are those that were uploaded"})
 	s.at(660).add("load sales", ledger.TaskEnded{Task: "5E63", State: "COMPLETE"}, ledger.StepEnded{Verdict: ledger.OK, Rows: rows(12, 0, 0, 0)})
+	s.at(661).add("forecast", ledger.StepStarted{Try: 1})
+	s.number = 1
+	s.task("forecast", 662, 663, 670)
+	s.add("forecast", ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseAction, Message: "it could not run"})
+	s.add("purge", ledger.StepEnded{Verdict: ledger.Blocked, Message: "not started: step \"forecast\" stopped the run"})
+	s.add("", ledger.Outcome(s.state()))
+	s.at(90_000).add("", ledger.RunContinued{Runner: ledger.Runner{Host: "desk", PID: 9, User: "ada"}, Version: "1.0.1"})
+	repaired := s.events[0].Body.(ledger.RunCreated)
+	s.add("", ledger.JobRepaired{JobFile: "/home/ada/repaired.toml", Job: repaired.Job, Steps: repaired.Steps,
+		Changes: []string{`step "purge": timeout: was 24h, is 1h`}})
+	s.resolved()
+	s.add("forecast", ledger.StepReopened{Rerun: true, Why: "--again", By: "ada@desk"})
+	s.at(90_002).add("forecast", ledger.StepStarted{Try: 2}, ledger.Intent{Number: 3}, ledger.StartUnknown{Number: 3, Text: "reset"})
+	s.at(90_300).add("forecast", ledger.StartSettled{Number: 3, Outcome: ledger.IntentAbsent, Text: "two lists of its tasks show no new one"})
+	s.number = 3
+	s.task("forecast", 90_301, 90_302, 90_310)
+	s.add("forecast", ledger.StepEnded{Verdict: ledger.OK})
+	s.at(90_311).add("purge", ledger.StepStarted{Try: 1})
+	s.task("purge", 90_312, 90_313, 90_314)
+	s.add("purge", ledger.StepEnded{Verdict: ledger.OK})
 	return s.end()
 }

@@ -78,8 +78,17 @@ func (t *text) header(r Report) {
 	if !r.Started.IsZero() {
 		t.wrapped("", fmt.Sprintf("%s, %s", r.span(), r.lasted(r.Started, r.Ended)), 0)
 	}
-	if r.Resumed {
-		t.wrapped("", "The run was continued after an earlier runner had stopped.", 0)
+	for _, c := range r.Continued {
+		t.wrapped("", c.words(r), 2)
+	}
+	if r.Resumed && len(r.Continued) == 0 {
+		t.wrapped("", "continued after an earlier runner had stopped", 0)
+	}
+	for _, f := range r.Repaired {
+		t.wrapped("", f.words(r), 2)
+		for _, change := range f.Changes {
+			t.wrapped("  ", oneLine(change), 4)
+		}
 	}
 	if r.Ledger != "" {
 		t.wrapped("", "ledger: "+oneLine(r.Ledger), 2)
@@ -112,6 +121,12 @@ func (t *text) step(r Report, s Step) {
 	}
 	for _, c := range s.Cancels {
 		t.entry("cancel", c)
+	}
+	for _, d := range s.Settled {
+		t.entry("settled", d.words(r))
+	}
+	for _, o := range s.Reopened {
+		t.entry("again", o.words(r))
 	}
 	for _, d := range s.Dumps {
 		t.dump(s, d)

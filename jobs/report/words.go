@@ -201,7 +201,7 @@ func rowWords(r ledger.Rows) string {
 // notable says whether there is more to say of a step than that it is ok.
 func (s Step) notable() bool {
 	return s.Verdict != ledger.OK && s.Verdict != ledger.Skipped && (s.Verdict != "" || !s.Started.IsZero()) ||
-		positive(s.Rows.Failed) || positive(s.Rows.Warnings) || len(s.Warnings) > 0 || len(s.Failed)+len(s.Cancels)+len(s.Dumps) > 0
+		positive(s.Rows.Failed) || positive(s.Rows.Warnings) || len(s.Warnings) > 0 || len(s.Failed)+len(s.Cancels)+len(s.Dumps)+len(s.Settled)+len(s.Reopened) > 0
 }
 
 func positive(n *int64) bool { return n != nil && *n > 0 }

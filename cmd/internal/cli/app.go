@@ -82,7 +82,9 @@ func (p *Program) app() *cli.App {
 		ExitErrHandler:         func(*cli.Context, error) {}, // Main says what happened
 		CustomAppHelpTemplate:  appHelp,
 		UseShortOptionHandling: false,
-		Commands:               p.commands(),
+		// Names and values hold commas; what may be given several times is repeated.
+		DisableSliceFlagSeparator: true,
+		Commands:                  p.commands(),
 	}
 	p.complete(app.Commands)
 	return app

@@ -73,6 +73,9 @@ func acceptFlags() []cli.Flag {
 		Usage: "`WHAT=LIMIT` that is still ok: failed=100, warnings=5, ignored=2%, min_loaded=0; may be repeated or joined by commas", Category: "Data:"}}
 }
 
+// execFile is the name of the job file that exec makes up.
+const execFile = "command line"
+
 func (p *Program) doExec(c *cli.Context, verb configs.Verb) error {
 	p.startLog(c)
 	args, err := arguments(c, "NAME")
@@ -122,7 +125,7 @@ func (p *Program) doExec(c *cli.Context, verb configs.Verb) error {
 	if err != nil {
 		return err
 	}
-	parsed, err := configs.Parse("command line", text)
+	parsed, err := configs.Parse(execFile, text)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,9 @@ func explain(err error) *failure {
 	if e, ok := errors.AsType[*configs.ParamError](err); ok {
 		return &failure{code: ledger.CodeUsage, cause: ledger.CauseConfig, what: e.Error(), err: err}
 	}
+	if f := decisionFailure(err); f != nil {
+		return f
+	}
 	if problems := problemsOf(err); problems != nil {
 		f := &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: "the job cannot run as it is written", err: err,
 			next: "correct what is listed, then try `check`"}

@@ -27,6 +27,7 @@ func jobFlags() []cli.Flag {
 
 // tonight is a job as it would run now.
 type tonight struct {
+	source     *configs.Job // as written; nil if it comes from a run's record
 	job        *configs.Job // expanded
 	plan       *jobs.Plan
 	params     map[string]string
@@ -34,6 +35,7 @@ type tonight struct {
 	id         ledger.ID
 	warnings   []string                                      // for people, to be told by [Program.warn]
 	connection func(name string) (configs.Connection, error) // by the name in the job, "" for the job's own
+	exit       func(ledger.State) int                        // the exit code of a command that does not end with the run's; else nil
 }
 
 // tonight reads a job file and plans it. Nothing is sent.
@@ -59,7 +61,7 @@ func (p *Program) tonight(c *cli.Context, file string) (*tonight, error) {
 
 // plan makes a run of a job, with the parameters, date and id of the flags.
 func (p *Program) plan(c *cli.Context, job *configs.Job) (*tonight, error) {
-	t := &tonight{id: ledger.ID{Job: job.Name}}
+	t := &tonight{source: job, id: ledger.ID{Job: job.Name}}
 	given, err := params(c.StringSlice("param"))
 	if err != nil {
 		return nil, err

@@ -36,6 +36,11 @@ func (p *Program) ledgerPath(c *cli.Context, ofConnection string) (string, error
 	return path, nil
 }
 
+// usualLedger is where the ledger lies that commands look into without an option.
+func (p *Program) usualLedger() (string, error) {
+	return sqlite.ThisMachine().Choose("", p.env("ANAPLAN_LEDGER"), "")
+}
+
 // openLedger opens the ledger for a run, and makes it if it is not there. A later try of
 // its caller makes none: the first may have started something, and the third must not
 // find what the second made.
@@ -191,13 +196,15 @@ func (p *Program) checkLedger(c *cli.Context, t *tonight, r *checked) {
 }
 
 // completeRuns completes run ids from the ledger.
-func (p *Program) completeRuns(c *cli.Context) {
+func (p *Program) completeRuns(c *cli.Context) { p.completeFrom(c, ledger.Query{Limit: 20}) }
+
+func (p *Program) completeFrom(c *cli.Context, q ledger.Query) {
 	book, err := p.readLedger(c)
 	if err != nil {
 		return
 	}
 	defer book.Close()
-	found, err := book.Runs(c.Context, ledger.Query{Limit: 20})
+	found, err := book.Runs(c.Context, q)
 	if err != nil {
 		return
 	}

@@ -10,12 +10,15 @@ import (
 	"os/signal"
 	"os/user"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 	"github.com/anaplan-runner/anaplan-runner/jobs/report"
@@ -26,7 +29,8 @@ func (p *Program) runCommand() *cli.Command {
 		Name: "run", Usage: "runs a job", ArgsUsage: "JOB.toml",
 		Description: "Logs in, finds every name of the job file, looks at every source, and only then starts anything.\n" +
 			"What happened is recorded in the ledger, step by step; the exit code says it too.\n\n" +
-			"With --run-id a call that is repeated does not repeat the run: what has ended is told again.",
+			"With --run-id a call that is repeated does not repeat the run: one that was stopped, or failed, is continued at\n" +
+			"the first step that is not done; one that is closed, or unsure, is told again with its code.",
 		Flags: flags(jobFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "start and upload nothing: it is a check", Category: "Job:"},
 			&cli.BoolFlag{Name: "again", Usage: "run a closed run id once more, as ID#2", Category: "Job:"},
@@ -35,10 +39,9 @@ func (p *Program) runCommand() *cli.Command {
 	}
 }
 
-// recordFlags say where a run is recorded and what is made of it.
-func recordFlags() []cli.Flag {
+// resultFlags say what is made of a run.
+func resultFlags() []cli.Flag {
 	return []cli.Flag{
-		ledgerFlag(),
 		&cli.StringFlag{Name: "report", Usage: "also write the report as one HTML page to `FILE`", Category: "Record:", TakesFile: true},
 		&cli.IntFlag{Name: "skip-code", Usage: "exit code when every step was skipped, such as 99 for Airflow's skip_on_exit_code", Category: "Record:",
 			Action: func(_ *cli.Context, code int) error {
@@ -47,8 +50,14 @@ func recordFlags() []cli.Flag {
 				}
 				return nil
 			}},
-		&cli.IntFlag{Name: "try", Usage: "this is try `N` of the caller's, so the record of the first must be here [$AIRFLOW_CTX_TRY_NUMBER]", Category: "Record:"},
 	}
+}
+
+// recordFlags say where a run is recorded and what is made of it.
+func recordFlags() []cli.Flag {
+	return flags([]cli.Flag{ledgerFlag()}, resultFlags(), []cli.Flag{
+		&cli.IntFlag{Name: "try", Usage: "this is try `N` of the caller's, so the record of the first must be here [$AIRFLOW_CTX_TRY_NUMBER]", Category: "Record:"},
+	})
 }
 
 func (p *Program) doRun(c *cli.Context) error {
@@ -84,33 +93,98 @@ func (p *Program) doRun(c *cli.Context) error {
 // perform makes a run and tells how it ended. page is where its report is written too, if
 // not empty.
 func (p *Program) perform(c *cli.Context, t *tonight, tenants *tenants, book *book, page string) error {
+	p.begin(book, t)
+	for {
+		state, there, err := p.recorded(c, book, t)
+		if err != nil {
+			return err
+		}
+		if there {
+			return p.repeat(c, t, tenants, book, page, state)
+		}
+		err = p.work(c, t, tenants, book, page, func(ctx context.Context, runner *jobs.Runner) (ledger.State, error) {
+			return runner.Run(ctx, jobs.Request{ID: t.id, Plan: t.plan, Params: t.params, Date: t.date, Runner: thisRunner()})
+		})
+		if !errors.Is(err, ledger.ErrConflict) || !c.IsSet("run-id") {
+			return err
+		}
+		// Another runner was a moment earlier, and has ended since.
+	}
+}
+
+// begin says first what a person must know of a run, whatever becomes of it.
+func (p *Program) begin(book *book, t *tonight) {
 	// Whoever reads our lines may go away: what has been started is watched all the same.
 	signal.Ignore(syscall.SIGPIPE)
 	p.log.Infof("ledger: %s", book.Where())
 	p.warn(t)
-	if told, err := p.recorded(c, book, t); told || err != nil {
+}
+
+// repeat is a call with the id of a run that is recorded: it goes on with what is left.
+func (p *Program) repeat(c *cli.Context, t *tonight, tenants *tenants, book *book, page string, state ledger.State) error {
+	if err := sameValues(c, state); err != nil {
 		return err
 	}
+	if done(state) || state.End != nil && state.End.Verdict == ledger.Unsure {
+		return p.tellRecorded(c, book, state)
+	}
+	then := jobs.Continuation{ID: state.Created.ID, Runner: thisRunner(), By: decider(), Overlap: t.job.Overlap}
+	if t.source.Digest != state.Created.JobDigest {
+		repair, err := p.repairOf(state, t.source)
+		if err != nil {
+			return err
+		}
+		then.Repair, t.job = repair, repair.Job
+	} else {
+		job, err := jobs.DecodeJob(state.Created.Job)
+		if err != nil {
+			return unreadable(state, err)
+		}
+		t.job = job
+	}
+	return p.goOn(c, t, tenants, book, page, state, then)
+}
+
+// work calls the engine, lets signals stop it, and tells how the run ended.
+func (p *Program) work(c *cli.Context, t *tonight, tenants *tenants, book *book, page string,
+	call func(context.Context, *jobs.Runner) (ledger.State, error)) error {
 	ctx, done := p.stoppable(c.Context)
 	defer done()
 	defer func() { tenants.closeWithin(logoutLimit(ctx)) }()
 	last, cancel := outlive(ctx, lastWords)
 	defer cancel()
 	runner := &jobs.Runner{Ledger: book, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
-		Version: Version(), Poll: p.poll(t)}
-	state, err := runner.Run(ctx, jobs.Request{ID: t.id, Plan: t.plan, Params: t.params, Date: t.date, Runner: thisRunner()})
-	if state.Created.ID == (ledger.ID{}) {
-		if recorded, lost := book.state(c.Context, t.id); errors.Is(err, ledger.ErrConflict) && lost == nil {
-			return p.tellRecorded(c, book, recorded) // another runner was a moment earlier
-		}
-		return err
+		Version: Version(), Speed: p.speed(t)}
+	state, err := call(ctx, runner)
+	held, ok := errors.AsType[*ledger.HeldError](err)
+	switch {
+	case errors.Is(err, jobs.ErrClosed) && t.exit != nil:
+		return p.tell(c, t.exit(state), book.report(state))
+	case errors.Is(err, jobs.ErrClosed):
+		return p.tellRecorded(c, book, state)
+	case state.Created.ID != (ledger.ID{}):
+		return p.conclude(last, c, t, book, page, state, err)
+	case ok && t.job.Overlap == configs.OverlapSkip && c.Command.Name != "resume":
+		return p.skip(c, t, book, held)
+	case ok:
+		return heldFailure(t.id, held)
 	}
-	return p.conclude(last, c, t, book, page, state, err)
+	return interrupted(ctx, err)
 }
 
-// poll is how often tasks are polled: as Anaplan wants it, unless every connection of the
-// job leads to a simulator.
-func (p *Program) poll(t *tonight) func(time.Duration) time.Duration {
+// skip is the end of a call that makes no run, for the job already runs.
+func (p *Program) skip(c *cli.Context, t *tonight, book *book, held *ledger.HeldError) error {
+	r := skippedRun{Schema: 1, Job: t.id.Job, Run: t.id.Run, Verdict: ledger.Skipped, ExitCode: c.Int("skip-code"), Ledger: book.Where(),
+		Message: fmt.Sprintf("the job already runs, and overlap = \"skip\": %s", held.By)}
+	return p.finish(c, r.ExitCode, r, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s skipped: %s; exit code %d\n", printable(r.Job), printable(r.Message), r.ExitCode)
+		return err
+	})
+}
+
+// speed is that of the simulator to which every connection of the job leads; 0 when one
+// leads to Anaplan.
+func (p *Program) speed(t *tonight) float64 {
 	names := []string{""}
 	for _, s := range t.job.Steps {
 		names = append(names, s.Connection)
@@ -119,22 +193,17 @@ func (p *Program) poll(t *tonight) func(time.Duration) time.Duration {
 	for _, name := range names {
 		conn, err := t.connection(name)
 		if err != nil {
-			return nil
+			return 0
 		}
 		hosts, err := hostsOf(conn)
 		if err != nil {
-			return nil
+			return 0
 		}
 		if s := p.simulatorSpeed(hostOf(hosts.API)); speed == 0 || s < speed {
 			speed = s
 		}
 	}
-	if speed <= 1 {
-		return nil
-	}
-	return func(age time.Duration) time.Duration {
-		return time.Duration(float64(jobs.PollEvery(time.Duration(float64(age)*speed))) / speed)
-	}
+	return speed
 }
 
 // conclude tells how a run ended: the report beside the ledger, the program that wants to
@@ -164,6 +233,9 @@ func (p *Program) conclude(ctx context.Context, c *cli.Context, t *tonight, book
 		} else if started {
 			p.log.Infof("on_end: %s was told", t.job.OnEnd.Command[0])
 		}
+	}
+	if t.exit != nil {
+		code = t.exit(state)
 	}
 	return p.tell(c, code, r)
 }
@@ -227,60 +299,78 @@ func (p *Program) writeReport(path string, r report.Report) {
 	p.log.Infof("report: %s", path)
 }
 
-// recorded looks whether a run of this id is in the ledger. It tells what is known of it
-// then, and starts nothing.
-func (p *Program) recorded(c *cli.Context, book *book, t *tonight) (told bool, err error) {
+// recorded looks for the run of this id in the ledger; of the closed ones of an id with
+// --again, for the one after them.
+func (p *Program) recorded(c *cli.Context, book *book, t *tonight) (state ledger.State, there bool, err error) {
 	if !c.IsSet("run-id") {
-		return false, nil
+		return state, false, nil
 	}
+	first := t.id.Run
 	for n := 1; ; n++ {
-		id := t.id
 		if n > 1 {
-			id.Run = fmt.Sprintf("%s#%d", t.id.Run, n)
+			t.id.Run = fmt.Sprintf("%s#%d", first, n)
 		}
-		state, err := book.state(c.Context, id)
+		state, err := book.state(c.Context, t.id)
 		if errors.Is(err, ledger.ErrNoRun) {
 			if n > 1 {
-				p.log.Infof("run %q is closed; this one is %q", t.id.Run, id.Run)
+				p.log.Infof("run %q is closed; this one is %q", first, t.id.Run)
 			}
-			t.id = id
-			return false, nil
+			return ledger.State{}, false, nil
 		}
 		if err != nil {
-			return false, err
+			return ledger.State{}, false, err
 		}
-		if c.Bool("again") && state.Closed() {
-			continue
+		if !c.Bool("again") || !done(state) {
+			return state, true, nil
 		}
-		return true, p.tellRecorded(c, book, state)
 	}
 }
 
-// tellRecorded tells what the ledger knows of a run that is not started again.
+// tellRecorded tells what the ledger knows of a run that has ended, and is not continued:
+// it is closed, or a person has to decide.
 func (p *Program) tellRecorded(c *cli.Context, book *book, state ledger.State) error {
 	r := book.report(state)
-	code := ledger.CodeUnsure
-	switch {
-	case state.End != nil && state.Closed():
-		p.log.Warnf("run %q of job %q is closed: nothing was started. --again runs it once more", r.Run, r.Job)
+	code := ledger.CodeOK
+	if state.End != nil {
 		code = state.End.Code
+	}
+	if state.Closed() {
+		hint := ""
+		if c.Command.Name == "run" {
+			hint = "; --again runs it once more"
+		}
+		p.log.Warnf("run %q of job %q is closed: nothing was started%s", r.Run, r.Job, hint)
 		if r.Verdict == ledger.Skipped {
 			code = c.Int("skip-code")
 		}
-	case state.End != nil:
-		p.log.Warnf("run %q of job %q has ended %s: nothing was started. Continuing a run is not there yet; give another --run-id for a new one", r.Run, r.Job, r.Verdict)
-		code = state.End.Code
-	default:
-		alive := ""
-		if runner := state.Created.Runner; runner.Host == thisRunner().Host {
-			alive = fmt.Sprintf(" by process %d on this machine", runner.PID)
-		}
-		r.Verdict, r.Cause = ledger.Unsure, ledger.CauseStartUnknown
-		r.Message = fmt.Sprintf("the run was begun%s and has no end: it still runs, or its runner died; nothing was started now", alive)
-		r.Next = "look at the tasks that are listed (" + name + " tasks VERB NAME); then run the job with another --run-id"
+	} else {
+		p.log.Warnf("run %q of job %q has ended %s: nothing was started; a person decides: %s with --adopt TASK, --again STEP or --accept STEP",
+			r.Run, r.Job, r.Verdict, p.about(c, book, "resume", state.Created.ID))
 	}
 	r.Code = &code
 	return p.tell(c, code, r)
+}
+
+// about is the call of a command about a run, as it can be pasted into a shell.
+func (p *Program) about(c *cli.Context, book *book, command string, id ledger.ID) string {
+	call := name + " " + command + " " + word(id.Run)
+	if usual, err := p.usualLedger(); err != nil || usual != book.Where() {
+		call += " --ledger " + word(book.Where())
+	}
+	return call
+}
+
+// word is a word of a shell's line.
+func word(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:+@%,", r))
+	}) {
+		return s
+	}
+	if runtime.GOOS == "windows" {
+		return `"` + s + `"`
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // thisRunner says who runs, for the record.

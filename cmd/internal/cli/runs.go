@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -50,12 +51,13 @@ func (p *Program) runsCommand() *cli.Command {
 				}, outputFlags(), logFlags()),
 				Action: p.doRunsDumps, BashComplete: p.completeRuns,
 			},
+			p.runsPruneCommand(),
 		},
 	}
 }
 
 func jobOfRunFlag() cli.Flag {
-	return &cli.StringFlag{Name: "job", Usage: "`NAME` of the job, where several jobs have a run of this id", Category: "Record:"}
+	return &cli.StringFlag{Name: "job", Aliases: []string{"job-name"}, Usage: "`NAME` of the job, where several jobs have a run of this id", Category: "Record:"}
 }
 
 // listedRuns is the JSON of `runs`.
@@ -127,12 +129,12 @@ func (l listedRuns) text(w io.Writer) error {
 }
 
 // findRun finds the run that a person means by its id.
-func (p *Program) findRun(c *cli.Context, book *book) (ledger.State, error) {
+func (p *Program) findRun(c *cli.Context, book *book, job string) (ledger.State, error) {
 	args, err := arguments(c, "RUN")
 	if err != nil {
 		return ledger.State{}, err
 	}
-	found, err := book.Runs(c.Context, ledger.Query{Job: c.String("job"), Run: args[0]})
+	found, err := book.Runs(c.Context, ledger.Query{Job: job, Run: args[0]})
 	if err != nil {
 		return ledger.State{}, err
 	}
@@ -146,7 +148,11 @@ func (p *Program) findRun(c *cli.Context, book *book) (ledger.State, error) {
 	for _, s := range found {
 		of = append(of, fmt.Sprintf("%q", s.ID.Job))
 	}
-	return ledger.State{}, usage("say which with --job: "+strings.Join(of, ", "), "%d jobs have a run %q", len(found), args[0])
+	flag := "--job"
+	if c.Command.Name == "resume" {
+		flag = "--job-name"
+	}
+	return ledger.State{}, usage("say which with "+flag+": "+strings.Join(of, ", "), "%d jobs have a run %q", len(found), args[0])
 }
 
 func (p *Program) doRunsShow(c *cli.Context) error {
@@ -160,7 +166,7 @@ func (p *Program) doRunsShow(c *cli.Context) error {
 		return err
 	}
 	defer book.Close()
-	state, err := p.findRun(c, book)
+	state, err := p.findRun(c, book, c.String("job"))
 	if err != nil {
 		return err
 	}
@@ -189,19 +195,29 @@ func (p *Program) follow(c *cli.Context, book *book, state ledger.State) (ledger
 			return state, nil
 		case <-time.After(followEvery):
 		}
-		events, err := book.Events(ctx, state.Created.ID, state.Seq)
-		if err != nil {
-			if ctx.Err() != nil {
-				return state, nil
-			}
+		news, err := p.news(ctx, book, state)
+		switch {
+		case ctx.Err() != nil:
+			return state, nil
+		case err != nil:
 			return state, err
 		}
-		for _, e := range events {
-			if err := state.Apply(e); err != nil {
-				return state, err
-			}
-			p.logEvent(e)
+		state = news
+	}
+	return state, nil
+}
+
+// news takes in what has been recorded of a run since, and tells it.
+func (p *Program) news(ctx context.Context, book *book, state ledger.State) (ledger.State, error) {
+	events, err := book.Events(ctx, state.Created.ID, state.Seq)
+	if err != nil {
+		return state, err
+	}
+	for _, e := range events {
+		if err := state.Apply(e); err != nil {
+			return state, err
 		}
+		p.logEvent(e)
 	}
 	return state, nil
 }
@@ -232,7 +248,7 @@ func (p *Program) doRunsDumps(c *cli.Context) error {
 		return err
 	}
 	defer book.Close()
-	state, err := p.findRun(c, book)
+	state, err := p.findRun(c, book, c.String("job"))
 	if err != nil {
 		return err
 	}

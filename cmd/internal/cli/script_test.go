@@ -45,11 +45,12 @@ func TestScripts(t *testing.T) {
 
 // simulated is sim.toml: how the simulator of a script behaves.
 type simulated struct {
-	TokenLife time.Duration      `toml:"token_life"`
-	Speed     float64            `toml:"speed"`
-	Misuse    bool               `toml:"misuse"` // the script misuses it on purpose
-	Switches  simulator.Switches `toml:"switches"`
-	Faults    []simulator.Fault  `toml:"fault"`
+	TokenLife time.Duration        `toml:"token_life"`
+	Speed     float64              `toml:"speed"`
+	Misuse    bool                 `toml:"misuse"` // the script misuses it on purpose
+	Switches  simulator.Switches   `toml:"switches"`
+	Faults    []simulator.Fault    `toml:"fault"`
+	Strangers []simulator.Stranger `toml:"stranger"`
 }
 
 const scriptSpeed = 100
@@ -65,7 +66,7 @@ func setup(env *testscript.Env, files map[string][]byte) error {
 			return fmt.Errorf("sim.toml: unknown keys %v", extra)
 		}
 	}
-	sim := simulator.New(sample.Company(), simulator.Options{TokenLife: s.TokenLife, Speed: s.Speed, Switches: &s.Switches, Faults: s.Faults})
+	sim := simulator.New(sample.Company(), simulator.Options{TokenLife: s.TokenLife, Speed: s.Speed, Switches: &s.Switches, Faults: s.Faults, Strangers: s.Strangers})
 	server := httptest.NewServer(sim)
 	env.Defer(func() {
 		server.Close()

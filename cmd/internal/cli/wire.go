@@ -147,7 +147,7 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 			p.log.Warnf("%s %s: %s; try %d follows in %s", r.Method, r.URL.Path, why, try+1, wait.Round(time.Second))
 		},
 	})
-	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host}, Source: source, Conn: conn}
+	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host, Exclusive: conn.ExclusiveUser}, Source: source, Conn: conn}
 	if c, ok := login.(auth.Certificate); ok {
 		one.Identity = c.Identity
 	}

@@ -325,7 +325,9 @@ func endedContext(t *testing.T, s Suite) {
 	_, appendErr := l.Append(ctx, id, 1, 0, At(1, ledger.Warned{}))
 	_, eventsErr := l.Events(ctx, id, 0)
 	_, runsErr := l.Runs(ctx, ledger.Query{})
-	for call, err := range map[string]error{"append": appendErr, "events": eventsErr, "runs": runsErr} {
+	calls := otherCalls(ctx, l)
+	calls["append"], calls["events"], calls["runs"] = appendErr, eventsErr, runsErr
+	for call, err := range calls {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want context.Canceled", call, err)
 		}
@@ -352,6 +354,17 @@ func endedContext(t *testing.T, s Suite) {
 	mustAppend(t, l, id, last, At(3, ledger.Warned{}))
 }
 
+// otherCalls are the errors of the calls that have to do with leases and with several runs.
+func otherCalls(ctx context.Context, l ledger.Ledger) map[string]error {
+	_, take := l.Take(ctx, "k", ledger.Holder{})
+	_, holder := l.Holder(ctx, "k")
+	_, unsettled := l.Unsettled(ctx, "h", "m")
+	_, tasks := l.Tasks(ctx, "h", "m", "o", T0)
+	_, asked := l.Asked(ctx, id)
+	return map[string]error{"take": take, "holder": holder, "unsettled": unsettled, "tasks": tasks, "asked": asked,
+		"ask": l.Ask(ctx, id, ledger.Wish{What: ledger.WishCancel, At: T0}), "remove": l.Remove(ctx, id)}
+}
+
 func closed(t *testing.T, s Suite) {
 	l := s.Open(t)
 	mustAppend(t, l, id, 0, Created(id, T0))
@@ -363,7 +376,9 @@ func closed(t *testing.T, s Suite) {
 	_, appendErr := l.Append(t.Context(), id, 1, 0, At(1, ledger.Warned{}))
 	_, eventsErr := l.Events(t.Context(), id, 0)
 	_, runsErr := l.Runs(t.Context(), ledger.Query{})
-	for call, err := range map[string]error{"append": appendErr, "events": eventsErr, "runs": runsErr} {
+	calls := otherCalls(t.Context(), l)
+	calls["append"], calls["events"], calls["runs"] = appendErr, eventsErr, runsErr
+	for call, err := range calls {
 		if !errors.Is(err, ledger.ErrClosed) {
 			t.Errorf("%s: got %v, want ErrClosed", call, err)
 		}

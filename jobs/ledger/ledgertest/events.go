@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -36,12 +37,34 @@ func Created(id ledger.ID, at time.Time) ledger.Event {
 	return ledger.Event{At: at, Body: c}
 }
 
-// Story is a whole run that holds every kind of event.
+// Repaired gives a run these steps in this order.
+func Repaired(steps ...string) ledger.JobRepaired {
+	r := ledger.JobRepaired{JobFile: "other.toml", JobDigest: "d2", Job: json.RawMessage(`{"repaired":true}`), Changes: []string{"a change"}}
+	for _, s := range steps {
+		r.Steps = append(r.Steps, ledger.StepPlan{Name: s, Verb: "import", Label: "Load", Model: "Hub", OnPartial: "continue"})
+	}
+	return r
+}
+
+// Resolved resolves these steps, each to an object of its own in one model.
+func Resolved(steps ...string) ledger.RunResolved {
+	var r ledger.RunResolved
+	for _, s := range steps {
+		r.Steps = append(r.Steps, ledger.StepObject{Step: s, Object: ledger.ObjectRef{ID: "112 " + s, Name: s}, Model: Model})
+	}
+	return r
+}
+
+// Model is the model of the runs of tests.
+var Model = ledger.ModelRef{ID: "M1", Name: "Hub", Workspace: "W1", Host: "api.example.com:443"}
+
+// Story is a whole run that holds every kind of event: it is stopped, continued with
+// another job file, and closed.
 func Story(id ledger.ID) []ledger.Event {
 	n := int64(5)
 	rows := ledger.Rows{Total: &n, OK: &n}
 	of := ledger.ObjectRef{ID: "112000000001", Name: "Load"}
-	model := ledger.ModelRef{ID: "M1", Name: "Hub", Workspace: "W1", Host: "api.example.com:443"}
+	model := Model
 	s := time.Second
 	return []ledger.Event{
 		Created(id, T0),
@@ -69,35 +92,119 @@ func Story(id ledger.ID) []ledger.Event {
 			Actions: []ledger.ActionVerdict{{Object: of, Verdict: ledger.OK, Rows: rows, Texts: []string{"t"}, Started: T0, Duration: s}}}),
 		At(20*s, ledger.StopAsked{Cause: ledger.CauseSignal, Signal: "SIGTERM", Text: "stopped"}),
 		At(21*s, ledger.RunEnded{Verdict: ledger.Cancelled, Cause: ledger.CauseSignal, Code: 143, Message: "m", Next: "n"}),
+		At(22*s, ledger.RunContinued{Runner: ledger.Runner{Host: "h2", PID: 8, User: "u2"}, Version: "test 2"}),
+		At(23*s, Repaired("check", "load", "post")),
+		At(24*s, ledger.RunResolved{User: ledger.User{ID: "U1", Email: "u@example.com"}, Steps: []ledger.StepObject{
+			{Step: "check", Object: ledger.ObjectRef{ID: "112000000002", Name: "Check"}, Model: model},
+			{Step: "load", Object: of, Model: model}, {Step: "post", Object: of, Model: model}}}),
+		In("load", 25*s, ledger.StepReopened{Rerun: true, Why: "asked for", By: "u2@h2"}),
+		In("load", 26*s, ledger.StepStarted{Try: 3}),
+		In("load", 27*s, ledger.Intent{Number: 3, Epoch: 4, Files: []ledger.FileRead{{File: "113000000001", Digest: "d", Epoch: 2}}}),
+		In("load", 28*s, ledger.StartUnknown{Number: 3, Text: "reset"}),
+		In("load", 29*s, ledger.StartSettled{Number: 3, Outcome: ledger.IntentAbsent, Text: "two lists hold none"}),
+		In("load", 30*s, ledger.Intent{Number: 4, Epoch: 5}),
+		In("load", 31*s, ledger.StartSettled{Number: 4, Outcome: ledger.IntentStarted, Task: "T2", Created: T0, Text: "adopted", By: "u2@h2"}),
+		In("load", 32*s, ledger.TaskEnded{Task: "T2", State: "COMPLETE", Step: "Complete.", Result: json.RawMessage(`{"successful":true}`)}),
+		In("load", 33*s, ledger.StepEnded{Verdict: ledger.OK, Rows: rows}),
+		In("check", 34*s, ledger.StepEnded{Verdict: ledger.Skipped}),
+		In("post", 35*s, ledger.StepEnded{Verdict: ledger.Skipped}),
+		At(36*s, ledger.RunEnded{Verdict: ledger.OK}),
 	}
 }
 
-// Draw draws an event that may or may not follow.
-func Draw(t *rapid.T, later time.Duration) ledger.Event {
-	number := rapid.IntRange(1, 4).Draw(t, "number")
-	task := fmt.Sprint("T", rapid.IntRange(1, 3).Draw(t, "task"))
+// Draw draws an event that may or may not follow what is known of a run.
+func Draw(t *rapid.T, s ledger.State, later time.Duration) ledger.Event {
+	step := rapid.SampledFrom([]string{"load", "load", "load", "post", "post", "more"}).Draw(t, "step")
+	number, task, try, next := fitting(s, step)
+	if rapid.IntRange(0, 4).Draw(t, "odd") == 0 {
+		number = rapid.IntRange(1, 4).Draw(t, "number")
+		try, next = number, number
+		task = fmt.Sprint("T", rapid.IntRange(1, 3).Draw(t, "task"))
+	} else if bodies := onward(s, step); rapid.Bool().Draw(t, "onward") {
+		body := rapid.SampledFrom(bodies).Draw(t, "body")
+		if _, ok := body.(ledger.RunContinued); ok {
+			step = ""
+		}
+		return In(step, later, body)
+	}
 	verdict := rapid.SampledFrom(ledger.Verdicts).Draw(t, "verdict")
 	cause := rapid.SampledFrom(append([]ledger.Cause{""}, ledger.Causes...)).Draw(t, "cause")
-	objects := []ledger.StepObject{}
-	for _, s := range Steps {
-		objects = append(objects, ledger.StepObject{Step: s, Object: ledger.ObjectRef{ID: "112"}, Model: ledger.ModelRef{ID: "M", Host: "h"}})
+	plan := rapid.SampledFrom([][]string{{"load", "post"}, {"load", "post"}, {"post", "load"}, {"load", "post", "more"}, {"load"}}).Draw(t, "plan")
+	by := rapid.SampledFrom([]string{"", "u@h"}).Draw(t, "by")
+	settled := ledger.StartSettled{Number: number, Text: "seen", By: by,
+		Outcome: rapid.SampledFrom([]ledger.IntentOutcome{ledger.IntentStarted, ledger.IntentAbsent, ledger.IntentOverruled}).Draw(t, "outcome")}
+	if settled.Outcome == ledger.IntentStarted {
+		settled.Task = task
 	}
+	again := ledger.StepReopened{Rerun: rapid.Bool().Draw(t, "rerun"), Why: "w", By: by}
 	body := rapid.SampledFrom([]ledger.Body{
-		ledger.RunResolved{Steps: objects}, ledger.StepStarted{Try: number}, ledger.StepStarted{Try: 1}, ledger.Waiting{Reason: "busy"},
-		ledger.SourceUploaded{Bytes: 3}, ledger.Intent{Number: number, Epoch: 1}, ledger.Intent{Number: number},
+		Resolved(plan...), ledger.StepStarted{Try: try}, ledger.StepStarted{Try: 1}, ledger.Waiting{Reason: "busy"},
+		ledger.SourceUploaded{Bytes: 3}, ledger.Intent{Number: next, Epoch: 1}, ledger.Intent{Number: next},
 		ledger.TaskStarted{Number: number, Task: task}, ledger.TaskStarted{Number: number, Task: task},
 		ledger.StartRefused{Number: number, Text: "no"}, ledger.StartUnknown{Number: number},
 		ledger.TaskSeen{Task: task, State: "IN_PROGRESS"}, ledger.TaskSeen{Task: task, State: "NOT_STARTED"},
 		ledger.CancelAsked{Task: task}, ledger.TaskEnded{Task: task, State: "COMPLETE"}, ledger.DumpSaved{Task: task},
-		ledger.TargetWritten{Path: "p"}, ledger.Warned{Text: "w"}, ledger.TryFailed{Try: number},
+		ledger.TargetWritten{Path: "p"}, ledger.Warned{Text: "w"}, ledger.TryFailed{Try: try - 1},
 		ledger.StepEnded{Verdict: verdict, Cause: cause}, ledger.StopAsked{Cause: ledger.CauseSignal},
-		ledger.RunEnded{Verdict: verdict, Cause: cause, Code: number},
+		ledger.RunEnded{Verdict: verdict, Cause: cause, Code: number}, ledger.RunContinued{Runner: ledger.Runner{PID: number}},
+		Repaired(plan...), again, again, settled, settled,
 	}).Draw(t, "body")
-	step := ""
 	switch body.(type) {
-	case ledger.RunResolved, ledger.StopAsked, ledger.RunEnded:
-	default:
-		step = rapid.SampledFrom(Steps).Draw(t, "step")
+	case ledger.RunResolved, ledger.RunContinued, ledger.JobRepaired, ledger.StopAsked, ledger.RunEnded:
+		step = ""
 	}
 	return In(step, later, body)
+}
+
+// fitting is what the next event of a step could bear: the number and the task of its last
+// start, the number of its next try, and that of the run's next start.
+func fitting(s ledger.State, step string) (number int, task string, try, next int) {
+	number, task, try, next = 1, "T1", 1, 1
+	for _, t := range s.Steps {
+		next += len(t.Intents)
+		if t.Plan.Name != step {
+			continue
+		}
+		try = len(t.Tries) + 1
+		if n := len(t.Intents); n > 0 {
+			i := t.Intents[n-1]
+			number, task = i.Number, fmt.Sprint("T", i.Number)
+			if i.Task != "" {
+				task = i.Task
+			}
+		}
+	}
+	return number, task, try, next
+}
+
+// onward are events that bring a step on.
+func onward(s ledger.State, step string) []ledger.Body {
+	number, task, try, next := fitting(s, step)
+	at := slices.IndexFunc(s.Steps, func(t ledger.StepState) bool { return t.Plan.Name == step })
+	switch {
+	case s.End != nil || at < 0:
+		return []ledger.Body{ledger.RunContinued{}}
+	case s.Steps[at].End != nil:
+		return []ledger.Body{ledger.StepReopened{}, ledger.StepReopened{Rerun: true}, ledger.StepReopened{Rerun: true, By: "u@h"}, ledger.RunContinued{}}
+	case len(s.Steps[at].Tries) == 0:
+		return []ledger.Body{ledger.StepStarted{Try: try}}
+	}
+	life := s.Steps[at].Life()
+	if len(life) == 0 {
+		return []ledger.Body{ledger.Intent{Number: next}}
+	}
+	settled := []ledger.Body{ledger.StartSettled{Number: number, Outcome: ledger.IntentStarted, Task: task},
+		ledger.StartSettled{Number: number, Outcome: ledger.IntentAbsent}, ledger.StartSettled{Number: number, Outcome: ledger.IntentOverruled, By: "u@h"}}
+	switch last := life[len(life)-1]; {
+	case last.Outcome == ledger.IntentPending:
+		return append(settled, ledger.TaskStarted{Number: number, Task: task}, ledger.TaskStarted{Number: number, Task: task},
+			ledger.StartRefused{Number: number}, ledger.StartUnknown{Number: number}, ledger.StartUnknown{Number: number})
+	case last.Outcome == ledger.IntentOpen:
+		return settled
+	case last.Outcome == ledger.IntentStarted && last.Ended.IsZero():
+		return []ledger.Body{ledger.TaskSeen{Task: task, State: "IN_PROGRESS"}, ledger.TaskEnded{Task: task, State: "COMPLETE"}}
+	case last.Outcome == ledger.IntentStarted:
+		return []ledger.Body{ledger.StepReopened{Rerun: true}, ledger.StepEnded{Verdict: ledger.Failed}}
+	}
+	return []ledger.Body{ledger.Intent{Number: next}}
 }

@@ -160,8 +160,12 @@ func likeAMapOfSlices(t *testing.T, s Suite) {
 			if len(model[id]) == 0 {
 				events = append(events, Created(id, T0.Add(time.Duration(rapid.IntRange(0, 3).Draw(r, "start")))))
 			}
+			known, err := ledger.Fold(model[id])
+			if err != nil {
+				r.Fatal(err)
+			}
 			for range rapid.IntRange(0, 3).Draw(r, "events") {
-				events = append(events, Draw(r, time.Duration(len(model[id])+1)*time.Minute))
+				events = append(events, Draw(r, known, time.Duration(len(model[id])+1)*time.Minute))
 			}
 			grown := numbered(append(slices.Clone(model[id]), events...))
 			_, foldErr := ledger.Fold(grown)

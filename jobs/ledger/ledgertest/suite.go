@@ -14,6 +14,16 @@ type Suite struct {
 	// Plant adds an event, as it is stored, behind the ledger's back to a run that is
 	// there: what a newer program or a bad disk has left.
 	Plant func(t testing.TB, l ledger.Ledger, id ledger.ID, stored []byte)
+	// Second gives another handle on a ledger, as another process has one, and closes it at
+	// the end of the test. Nil: there is none, and the ledger itself is used.
+	Second func(t testing.TB, l ledger.Ledger) ledger.Ledger
+}
+
+func (s Suite) second(t testing.TB, l ledger.Ledger) ledger.Ledger {
+	if s.Second == nil {
+		return l
+	}
+	return s.Second(t, l)
 }
 
 // Run tests an implementation.
@@ -44,6 +54,21 @@ func Run(t *testing.T, s Suite) {
 		{"Closed", closed},
 		{"WhatWasGivenMayChange", whatWasGivenMayChange},
 		{"LikeAMapOfSlices", likeAMapOfSlices},
+		{"TheListFollows", theListFollows},
+		{"RefusesIllegalMoves", refusesIllegalMoves},
+		{"GoesOnAfterEachOutcome", goesOnAfterEachOutcome},
+		{"UnsettledStarts", unsettledStarts},
+		{"UnsettledOfANewerProgram", unsettledOfANewerProgram},
+		{"TasksOfAnObject", tasksOfAnObject},
+		{"Wishes", wishes},
+		{"RemovedRuns", removedRuns},
+		{"OneHolderAtATime", oneHolderAtATime},
+		{"OddKeys", oddKeys},
+		{"ManyTakers", manyTakers},
+		{"TakingEndsWithTheContext", takingEndsWithTheContext},
+		{"ClosingGivesLeasesBack", closingGivesLeasesBack},
+		{"IntentsNeedTheLastLease", intentsNeedTheLastLease},
+		{"EpochsOfARun", epochsOfARun},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
 	}

@@ -17,6 +17,7 @@ type Ledger struct {
 	mu     sync.Mutex
 	runs   map[ledger.ID]*record
 	order  []ledger.ID
+	claims map[ledger.Key]*claim
 	closed bool
 }
 
@@ -24,19 +25,17 @@ type record struct {
 	events [][]byte // encoded, so that what was appended cannot change
 	epoch  int64    // the highest
 	state  ledger.State
+	wish   *ledger.Wish
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)
 
 // Append implements ledger.Ledger.
 func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return 0, ledger.ErrClosed
+	if err := l.usable(ctx); err != nil {
+		return 0, err
 	}
 	r := l.runs[id]
 	if r == nil {
@@ -52,7 +51,7 @@ func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, e
 		return 0, err
 	}
 	stored := slices.Clone(r.events)
-	if err := r.state.Extend(id, events, func(e ledger.Stored) error {
+	if err := r.state.Extend(id, events, l.epoch, func(e ledger.Stored) error {
 		stored = append(stored, e.Data)
 		return nil
 	}); err != nil {
@@ -96,30 +95,21 @@ func decode(stored [][]byte) ([]ledger.Event, error) {
 
 // Events implements ledger.Ledger.
 func (l *Ledger) Events(ctx context.Context, id ledger.ID, after int64) ([]ledger.Event, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return nil, ledger.ErrClosed
-	}
-	r := l.runs[id]
-	if r == nil {
-		return nil, fmt.Errorf("run %q of job %q: %w", id.Run, id.Job, ledger.ErrNoRun)
+	r, err := l.run(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	return decode(r.events[min(max(after, 0), int64(len(r.events))):])
 }
 
 // Runs implements ledger.Ledger.
 func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return nil, ledger.ErrClosed
+	if err := l.usable(ctx); err != nil {
+		return nil, err
 	}
 	var found []ledger.Summary
 	for _, id := range slices.Backward(l.order) {

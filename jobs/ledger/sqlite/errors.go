@@ -49,6 +49,8 @@ const (
 	toOpen  = "open"
 	toWrite = "write to"
 	toRead  = "read"
+	toTake  = "take a lease in"
+	toSee   = "look at a lease in"
 )
 
 func (l *Ledger) explain(doing string, err error) error {

@@ -45,6 +45,8 @@ type how struct {
 	create   bool
 	patience time.Duration
 	network  func(path string) (string, error) // names the network file system of a path
+
+	migrating func() error // called in the middle of bringing an old file up; may be nil
 }
 
 func open(ctx context.Context, path string, h how) (*Ledger, error) {
@@ -55,7 +57,7 @@ func open(ctx context.Context, path string, h how) (*Ledger, error) {
 	if err != nil {
 		return nil, explain(toOpen, path, h.patience, err)
 	}
-	l := &Ledger{path: abs, patience: h.patience, known: map[int64]*ledger.State{}}
+	l := &Ledger{path: abs, patience: h.patience, network: h.network, known: map[int64]*ledger.State{}, leases: map[*lease]bool{}}
 	if err := l.place(h); err != nil {
 		return nil, err
 	}
@@ -64,12 +66,18 @@ func open(ctx context.Context, path string, h how) (*Ledger, error) {
 	}
 	// One connection: no waiting for ourselves in SQLite, where a time-out would decide.
 	l.db.SetMaxOpenConns(1)
-	if err := l.prepare(ctx, h.create); err != nil {
+	if err := l.prepare(ctx, h); err != nil {
 		return nil, errors.Join(err, l.db.Close())
 	}
 	if l.file, err = os.Stat(abs); err != nil {
 		return nil, errors.Join(l.explain(toOpen, err), l.db.Close())
 	}
+	// Under whatever name the file is opened, its locks are the same.
+	real, err := filepath.EvalSymlinks(abs)
+	if err != nil {
+		return nil, errors.Join(l.explain(toOpen, err), l.db.Close())
+	}
+	l.locks = real + ".locks"
 	return l, nil
 }
 

@@ -136,7 +136,7 @@ func TestOddPaths(t *testing.T) {
 func TestSettings(t *testing.T) {
 	l := mustOpen(t, filepath.Join(t.TempDir(), "ledger.db"))
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000",
-		"user_version": "1", "application_id": "1095651410", "fullfsync": "1"} {
+		"user_version": "2", "application_id": "1095651410", "fullfsync": "1"} {
 		var got string
 		if err := l.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %s, %v; want %s", pragma, got, err, want)
@@ -166,14 +166,14 @@ func TestMessages(t *testing.T) {
 		return path(name)
 	}
 	refused := func(name, path string) {
-		l, err := open(t.Context(), path, how{true, 50 * time.Millisecond, network})
+		l, err := open(t.Context(), path, how{create: true, patience: 50 * time.Millisecond, network: network})
 		if err == nil {
 			l.Close()
 		}
 		says(name, err)
 	}
 	made := func(name string) *Ledger {
-		l, err := open(t.Context(), path(name), how{true, 50 * time.Millisecond, network})
+		l, err := open(t.Context(), path(name), how{create: true, patience: 50 * time.Millisecond, network: network})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +191,7 @@ func TestMessages(t *testing.T) {
 	refused("not a database", write("text.db", strings.Repeat("not a database\n", 100)))
 	refused("not a database, short", write("short.db", "x"))
 	refused("below a file", filepath.Join(write("file", "x"), "ledger.db"))
-	_, err := open(t.Context(), path("a/b/nfs.db"), how{true, patience, func(at string) (string, error) {
+	_, err := open(t.Context(), path("a/b/nfs.db"), how{create: true, patience: patience, network: func(at string) (string, error) {
 		if at != dir {
 			t.Errorf("the file system of %s was looked at, want that of %s", at, dir)
 		}

@@ -8,26 +8,36 @@ import (
 	"time"
 )
 
-//go:embed schema.sql
-var schema string
+// The schema: tables that are the same since version 1, tables of version 2, triggers.
+var (
+	//go:embed schema/runs.sql
+	runsSchema string
+	//go:embed schema/steps.sql
+	stepsSchema string
+	//go:embed schema/moves.sql
+	movesSchema string
+)
 
 const (
-	schemaVersion = 1          // user_version
+	schemaVersion = 2          // user_version
+	firstVersion  = 1          // the earliest that can be migrated
 	applicationID = 0x414e5052 // "ANPR"
 )
 
+var setVersion = fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)
+
 // prepare checks that the file is a ledger of ours, or empty, and makes it one. A file
 // of another program is not touched.
-func (l *Ledger) prepare(ctx context.Context, create bool) error {
-	fresh, err := l.inspect(ctx, l.db)
+func (l *Ledger) prepare(ctx context.Context, h how) error {
+	version, err := l.inspect(ctx, l.db)
 	if err != nil {
 		return err
 	}
-	if fresh && !create {
+	if version == 0 && !h.create {
 		return l.missing()
 	}
-	if fresh {
-		if err := l.lay(ctx); err != nil {
+	if version != schemaVersion {
+		if err := l.lay(ctx, h.migrating); err != nil {
 			return err
 		}
 	}
@@ -39,38 +49,44 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// inspect says whether the file is empty; an error says that it is somebody else's.
-func (l *Ledger) inspect(ctx context.Context, q querier) (fresh bool, err error) {
-	var version, app, tables int64
+// inspect gives the version of the file's schema, 0 for an empty file; an error says that
+// it is somebody else's.
+func (l *Ledger) inspect(ctx context.Context, q querier) (version int64, err error) {
+	var app, tables int64
 	err = q.QueryRowContext(ctx, `SELECT v.user_version, a.application_id, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_user_version AS v, pragma_application_id AS a`).Scan(&version, &app, &tables)
 	switch {
 	case err != nil:
-		return false, l.explain(toOpen, err)
+		return 0, l.explain(toOpen, err)
 	case version == 0 && app == 0 && tables == 0:
-		return true, nil
+		return 0, nil
 	case app != applicationID:
-		return false, l.problem("it is the SQLite database of another program", "name another file with --ledger")
+		return 0, l.problem("it is the SQLite database of another program", "name another file with --ledger")
 	case version > schemaVersion:
-		return false, l.problem(fmt.Sprintf("a newer version of this program wrote it (schema %d, this one knows %d)", version, schemaVersion),
+		return 0, l.problem(fmt.Sprintf("a newer version of this program wrote it (schema %d, this one knows %d)", version, schemaVersion),
 			"use the newer version on this machine")
-	case version < schemaVersion:
-		return false, l.problem(fmt.Sprintf("its schema %d is none of this program's", version), "name another file with --ledger")
+	case version < firstVersion:
+		return 0, l.problem(fmt.Sprintf("its schema %d is none of this program's", version), "name another file with --ledger")
 	}
-	return false, nil
+	return version, nil
 }
 
-// lay makes the tables, unless another process has just done so.
-func (l *Ledger) lay(ctx context.Context) error {
+// lay makes the tables, or brings those of an earlier version up to this one, in one
+// transaction, unless another process has just done so. In the middle of bringing them up
+// it calls migrating, if that is not nil.
+func (l *Ledger) lay(ctx context.Context, migrating func() error) error {
 	made := false
 	err := l.transact(ctx, toOpen, func(ctx context.Context, tx *sql.Tx) error {
-		fresh, err := l.inspect(ctx, tx)
-		if err != nil || !fresh {
+		version, err := l.inspect(ctx, tx)
+		if err != nil || version == schemaVersion {
 			return err
 		}
-		made = true
-		_, err = tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion))
-		return err
+		if version == 0 {
+			made = true
+			_, err = tx.ExecContext(ctx, runsSchema+stepsSchema+movesSchema+fmt.Sprintf("PRAGMA application_id = %d; ", applicationID)+setVersion)
+			return err
+		}
+		return fromFirst(ctx, tx, migrating)
 	})
 	l.created = err == nil && made
 	return err

@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +24,11 @@ type Ledger struct {
 	// known holds the states of runs that this process writes, by row, so that an append
 	// does not read the whole run. Who holds the one connection may use it.
 	known map[int64]*ledger.State
+
+	locks   string                            // the folder of the leases' files
+	network func(path string) (string, error) // see how
+	held    sync.Mutex                        // guards leases
+	leases  map[*lease]bool                   // that were not given back
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)
@@ -42,6 +47,7 @@ func (l *Ledger) Close() error {
 	if l.closed.Swap(true) {
 		return nil
 	}
+	l.releaseAll()
 	if err := l.db.Close(); err != nil {
 		return l.explain("close", err)
 	}
@@ -69,7 +75,8 @@ func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, e
 		}
 		delete(l.known, row) // until it is certain that all of it was taken
 		m := mover{tx, row, s}
-		if err := s.Extend(id, events, func(e ledger.Stored) error { return m.keep(ctx, e) }); err != nil {
+		lastEpoch := func(key ledger.Key) (int64, error) { return epochOf(ctx, tx, key) }
+		if err := s.Extend(id, events, lastEpoch, func(e ledger.Stored) error { return m.keep(ctx, e) }); err != nil {
 			return err
 		}
 		if err := m.moveRun(ctx, epoch); err != nil {
@@ -184,8 +191,9 @@ func (l *Ledger) same() error {
 func (l *Ledger) failed(doing string, err error) error {
 	_, unknown := errors.AsType[*ledger.UnknownKindError](err)
 	_, order := errors.AsType[*ledger.OrderError](err)
+	_, held := errors.AsType[*ledger.HeldError](err)
 	switch {
-	case unknown || order || errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrNoRun):
+	case unknown || order || held || errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrNoRun):
 		return err
 	case l.closed.Load():
 		return ledger.ErrClosed
@@ -213,7 +221,7 @@ func (l *Ledger) Events(ctx context.Context, id ledger.ID, after int64) ([]ledge
 	var there bool
 	err = l.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM run WHERE job = ? AND run = ?)`, id.Job, id.Run).Scan(&there)
 	if err == nil && !there {
-		err = fmt.Errorf("run %q of job %q: %w", id.Run, id.Job, ledger.ErrNoRun)
+		err = noRun(id)
 	}
 	return nil, l.readError(err)
 }

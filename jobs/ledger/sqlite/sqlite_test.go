@@ -14,6 +14,7 @@ func TestSuite(t *testing.T) {
 		Plant: func(t testing.TB, l ledger.Ledger, id ledger.ID, stored []byte) {
 			sqlExec(t, l.(*Ledger), `INSERT INTO event (run, seq, data) SELECT id, seq + 1, ? FROM run WHERE job = ? AND run = ?`, string(stored), id.Job, id.Run)
 		},
+		Second: func(t testing.TB, l ledger.Ledger) ledger.Ledger { return mustOpen(t, l.Where()) },
 	})
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -32,10 +33,12 @@ type (
 		Verdict, Cause      string
 	}
 	taskRow struct {
-		Step, Number           int
+		Step                   string
+		Number                 int
 		Epoch                  int64
 		Outcome, Task, State   string
 		Intended, Began, Ended string
+		Spent                  bool
 	}
 )
 
@@ -52,9 +55,11 @@ func stepRowOf(s *ledger.State, i int) stepRow {
 	return r
 }
 
-func taskRowOf(step int, i ledger.IntentState) taskRow {
-	return taskRow{Step: step, Number: i.Number, Epoch: i.Epoch, Outcome: string(i.Outcome), Task: i.Task, State: i.State,
-		Intended: stamped(i.At), Began: stamped(i.Began), Ended: stamped(i.Ended)}
+// taskRowOf is the row of a step's n-th start.
+func taskRowOf(t *ledger.StepState, n int) taskRow {
+	i := t.Intents[n]
+	return taskRow{Step: t.Plan.Name, Number: i.Number, Epoch: i.Epoch, Outcome: string(i.Outcome), Task: i.Task, State: i.State,
+		Intended: stamped(i.At), Began: stamped(i.Began), Ended: stamped(i.Ended), Spent: n < t.Spent}
 }
 
 // mover stores the events of one append and moves the small tables with them.
@@ -81,16 +86,20 @@ func (m *mover) keep(ctx context.Context, e ledger.Stored) error {
 	if err := m.exec(ctx, `INSERT INTO event (run, seq, data) VALUES (?, ?, ?)`, m.run, e.Seq, string(e.Data)); err != nil {
 		return err
 	}
-	switch e.Body.(type) {
+	switch b := e.Body.(type) {
 	case ledger.RunCreated:
 		return m.everyStep(ctx, m.addStep)
-	case ledger.RunResolved:
+	case ledger.RunResolved, ledger.RunContinued:
 		return m.everyStep(ctx, m.moveStep)
+	case ledger.JobRepaired:
+		return m.repair(ctx)
 	case ledger.StepStarted, ledger.StepEnded:
 		return m.moveStep(ctx, stepRowOf(m.state, m.step(e)))
+	case ledger.StepReopened:
+		return m.reopen(ctx, m.step(e), b)
 	case ledger.Intent:
 		return m.addTask(ctx, m.task(e))
-	case ledger.TaskStarted, ledger.StartRefused, ledger.StartUnknown, ledger.TaskSeen, ledger.TaskEnded:
+	case ledger.TaskStarted, ledger.StartRefused, ledger.StartUnknown, ledger.StartSettled, ledger.TaskSeen, ledger.TaskEnded:
 		return m.moveTask(ctx, m.task(e))
 	}
 	return nil
@@ -105,11 +114,43 @@ func (m *mover) everyStep(ctx context.Context, move func(context.Context, stepRo
 	return nil
 }
 
+// repair makes the rows of steps anew; those of steps that have begun stay.
+func (m *mover) repair(ctx context.Context) error {
+	names := make([]string, len(m.state.Steps))
+	for i, t := range m.state.Steps {
+		names[i] = t.Plan.Name
+	}
+	list, err := json.Marshal(names)
+	if err != nil {
+		return err
+	}
+	if err := m.exec(ctx, `DELETE FROM step WHERE run = ? AND name NOT IN (SELECT value FROM json_each(?))`, m.run, string(list)); err != nil {
+		return err
+	}
+	return m.everyStep(ctx, func(ctx context.Context, r stepRow) error {
+		var there bool
+		if err := m.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM step WHERE run = ? AND name = ?)`, m.run, r.Name).Scan(&there); err != nil {
+			return err
+		}
+		if !there {
+			return m.addStep(ctx, r)
+		}
+		return m.moveStep(ctx, r)
+	})
+}
+
+func (m *mover) reopen(ctx context.Context, step int, b ledger.StepReopened) error {
+	r := stepRowOf(m.state, step)
+	if err := m.moveStep(ctx, r); err != nil || !b.Rerun {
+		return err
+	}
+	return m.exec(ctx, `UPDATE task SET spent = 1 WHERE run = ? AND step = ?`, m.run, r.Name)
+}
+
 // task is the row of the latest start of an event's step.
 func (m *mover) task(e ledger.Stored) taskRow {
-	i := m.step(e)
-	intents := m.state.Steps[i].Intents
-	return taskRowOf(i, intents[len(intents)-1])
+	t := &m.state.Steps[m.step(e)]
+	return taskRowOf(t, len(t.Intents)-1)
 }
 
 // step is the position of an event's step.
@@ -124,29 +165,29 @@ func (m *mover) exec(ctx context.Context, query string, args ...any) error {
 
 func (m *mover) moveRun(ctx context.Context, epoch int64) error {
 	s := m.state.Summary()
-	return m.exec(ctx, `UPDATE run SET epoch = ?, updated = ?, ended = ?, verdict = ?, cause = ?, code = ?, done = ?, closed = ? WHERE id = ?`,
-		epoch, stamped(s.Updated), stamped(s.Ended), string(s.Verdict), string(s.Cause), s.Code, s.Done, s.Closed, m.run)
+	return m.exec(ctx, `UPDATE run SET epoch = ?, updated = ?, ended = ?, verdict = ?, cause = ?, code = ?, steps = ?, done = ?, closed = ? WHERE id = ?`,
+		epoch, stamped(s.Updated), stamped(s.Ended), string(s.Verdict), string(s.Cause), s.Code, s.Steps, s.Done, s.Closed, m.run)
 }
 
 // Rows are inserted once and then updated, never upserted: the triggers take what is
 // inserted for new.
 
 func (m *mover) addStep(ctx context.Context, r stepRow) error {
-	return m.exec(ctx, `INSERT INTO step (run, position, name, verb, host, model, object, state, tries, started, ended, verdict, cause)
+	return m.exec(ctx, `INSERT INTO step (run, name, position, verb, host, model, object, state, tries, started, ended, verdict, cause)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.run, r.Position, r.Name, r.Verb, r.Host, r.Model, r.Object, r.State, r.Tries, r.Started, r.Ended, r.Verdict, r.Cause)
+		m.run, r.Name, r.Position, r.Verb, r.Host, r.Model, r.Object, r.State, r.Tries, r.Started, r.Ended, r.Verdict, r.Cause)
 }
 
 func (m *mover) moveStep(ctx context.Context, r stepRow) error {
-	return m.exec(ctx, `UPDATE step SET host = ?, model = ?, object = ?, state = ?, tries = ?, started = ?, ended = ?, verdict = ?, cause = ?
-		WHERE run = ? AND position = ?`,
-		r.Host, r.Model, r.Object, r.State, r.Tries, r.Started, r.Ended, r.Verdict, r.Cause, m.run, r.Position)
+	return m.exec(ctx, `UPDATE step SET position = ?, verb = ?, host = ?, model = ?, object = ?, state = ?, tries = ?, started = ?, ended = ?,
+		verdict = ?, cause = ? WHERE run = ? AND name = ?`,
+		r.Position, r.Verb, r.Host, r.Model, r.Object, r.State, r.Tries, r.Started, r.Ended, r.Verdict, r.Cause, m.run, r.Name)
 }
 
 func (m *mover) addTask(ctx context.Context, r taskRow) error {
-	return m.exec(ctx, `INSERT INTO task (run, step, number, epoch, outcome, task, state, intended, began, ended)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.run, r.Step, r.Number, r.Epoch, r.Outcome, r.Task, r.State, r.Intended, r.Began, r.Ended)
+	return m.exec(ctx, `INSERT INTO task (run, step, number, epoch, outcome, task, state, intended, began, ended, spent)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.run, r.Step, r.Number, r.Epoch, r.Outcome, r.Task, r.State, r.Intended, r.Began, r.Ended, r.Spent)
 }
 
 func (m *mover) moveTask(ctx context.Context, r taskRow) error {

@@ -46,10 +46,10 @@ func rebuilt(t testing.TB, l *Ledger, id ledger.ID) tables {
 	sum := s.Summary()
 	out := tables{Run: runRow{id.Job, id.Run, s.Seq, stamped(sum.Started), stamped(sum.Updated), stamped(sum.Ended),
 		string(sum.Verdict), string(sum.Cause), sum.Code, sum.Steps, sum.Done, sum.Closed}}
-	for i, step := range s.Steps {
+	for i := range s.Steps {
 		out.Steps = append(out.Steps, stepRowOf(&s, i))
-		for _, intent := range step.Intents {
-			out.Tasks = append(out.Tasks, taskRowOf(i, intent))
+		for n := range s.Steps[i].Intents {
+			out.Tasks = append(out.Tasks, taskRowOf(&s.Steps[i], n))
 		}
 	}
 	return out
@@ -74,10 +74,11 @@ func kept(t testing.TB, l *Ledger, id ledger.ID) tables {
 	}, `SELECT position, name, verb, host, model, object, state, tries, started, ended, verdict, cause FROM step WHERE run = ? ORDER BY position`, row)
 	each(t, l, func(rows *sql.Rows) error {
 		var k taskRow
-		err := rows.Scan(&k.Step, &k.Number, &k.Epoch, &k.Outcome, &k.Task, &k.State, &k.Intended, &k.Began, &k.Ended)
+		err := rows.Scan(&k.Step, &k.Number, &k.Epoch, &k.Outcome, &k.Task, &k.State, &k.Intended, &k.Began, &k.Ended, &k.Spent)
 		out.Tasks = append(out.Tasks, k)
 		return err
-	}, `SELECT step, number, epoch, outcome, task, state, intended, began, ended FROM task WHERE run = ? ORDER BY step, rowid`, row)
+	}, `SELECT t.step, t.number, t.epoch, t.outcome, t.task, t.state, t.intended, t.began, t.ended, t.spent
+		FROM task AS t JOIN step AS s ON s.run = t.run AND s.name = t.step WHERE t.run = ? ORDER BY s.position, t.rowid`, row)
 	return out
 }
 
@@ -134,17 +135,23 @@ func TestTablesFollowTheEvents(t *testing.T) {
 	}
 	got := kept(t, l, id)
 	want := []taskRow{
-		{Step: 0, Number: 1, Epoch: 3, Outcome: "refused", Intended: "2026-11-24T02:00:07.123456789Z"},
-		{Step: 0, Number: 2, Outcome: "started", Task: "T1", State: "COMPLETE", Intended: "2026-11-24T02:00:09.123456789Z",
-			Began: "2026-11-24T02:00:13.123456789Z", Ended: "2026-11-24T02:00:15.123456789Z"},
+		{Step: "load", Number: 1, Epoch: 3, Outcome: "refused", Intended: "2026-11-24T02:00:07.123456789Z", Spent: true},
+		{Step: "load", Number: 2, Outcome: "started", Task: "T1", State: "COMPLETE", Intended: "2026-11-24T02:00:09.123456789Z",
+			Began: "2026-11-24T02:00:13.123456789Z", Ended: "2026-11-24T02:00:15.123456789Z", Spent: true},
+		{Step: "load", Number: 3, Epoch: 4, Outcome: "absent", Intended: "2026-11-24T02:00:27.123456789Z"},
+		{Step: "load", Number: 4, Epoch: 5, Outcome: "started", Task: "T2", State: "COMPLETE", Intended: "2026-11-24T02:00:30.123456789Z",
+			Began: "2026-11-24T02:00:32.123456789Z", Ended: "2026-11-24T02:00:32.123456789Z"},
 	}
 	if diff := cmp.Diff(want, got.Tasks); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
 	wantSteps := []stepRow{
-		{Position: 0, Name: "load", Verb: "import", Host: "api.example.com:443", Model: "M1", Object: "112000000001", State: "ended", Tries: 2,
-			Started: "2026-11-24T02:00:02.123456789Z", Ended: "2026-11-24T02:00:19.123456789Z", Verdict: "partial", Cause: "rows"},
-		{Position: 1, Name: "post", Verb: "import", Host: "api.example.com:443", Model: "M1", Object: "112000000001", State: "planned"},
+		{Position: 0, Name: "check", Verb: "import", Host: "api.example.com:443", Model: "M1", Object: "112000000002", State: "ended",
+			Ended: "2026-11-24T02:00:34.123456789Z", Verdict: "skipped"},
+		{Position: 1, Name: "load", Verb: "import", Host: "api.example.com:443", Model: "M1", Object: "112000000001", State: "ended", Tries: 3,
+			Started: "2026-11-24T02:00:02.123456789Z", Ended: "2026-11-24T02:00:33.123456789Z", Verdict: "ok"},
+		{Position: 2, Name: "post", Verb: "import", Host: "api.example.com:443", Model: "M1", Object: "112000000001", State: "ended",
+			Ended: "2026-11-24T02:00:35.123456789Z", Verdict: "skipped"},
 	}
 	if diff := cmp.Diff(wantSteps, got.Steps); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
@@ -156,7 +163,7 @@ func TestTablesFollowTheEvents(t *testing.T) {
 func TestTablesFollowRandomHistories(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	ledgers := []*Ledger{mustOpen(t, path), mustOpen(t, path)}
-	tries, tasks, ended := 0, 0, 0
+	tries, tasks, ended, spent, continued := 0, 0, 0, 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		tries++
 		id := ledger.ID{Job: "j", Run: fmt.Sprint(tries)}
@@ -167,8 +174,16 @@ func TestTablesFollowRandomHistories(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(r, "appends") {
 			l := rapid.SampledFrom(ledgers).Draw(r, "ledger")
 			var events []ledger.Event
+			known, err := l.Events(t.Context(), id, 0)
+			if err != nil {
+				r.Fatal(err)
+			}
+			s, err := ledger.Fold(known)
+			if err != nil {
+				r.Fatal(err)
+			}
 			for range rapid.IntRange(1, 2).Draw(r, "events") {
-				events = append(events, ledgertest.Draw(r, time.Duration(seq)*time.Second))
+				events = append(events, ledgertest.Draw(r, s, time.Duration(seq)*time.Second))
 			}
 			last, err := l.Append(t.Context(), id, seq, 0, events...)
 			if err == nil {
@@ -185,9 +200,23 @@ func TestTablesFollowRandomHistories(t *testing.T) {
 		if got.Run.Ended != "" {
 			ended++
 		}
+		for _, k := range got.Tasks {
+			if k.Spent {
+				spent++
+			}
+		}
+		events, err := ledgers[0].Events(t.Context(), id, 0)
+		if err != nil {
+			r.Fatal(err)
+		}
+		for _, e := range events {
+			if _, ok := e.Body.(ledger.RunContinued); ok {
+				continued++
+			}
+		}
 	})
-	if tasks == 0 || ended == 0 {
-		t.Errorf("the histories held %d tasks and %d ended runs: they show nothing", tasks, ended)
+	if tasks == 0 || ended == 0 || spent == 0 || continued == 0 {
+		t.Errorf("the histories held %d tasks, %d ended runs, %d spent tasks, %d times of being continued: they show nothing", tasks, ended, spent, continued)
 	}
 	checkTables(t, ledgers[1])
 }
@@ -202,15 +231,30 @@ func TestTheFileRefusesIllegalMoves(t *testing.T) {
 		ledgertest.In("post", 1, ledger.Intent{Number: 3}))...); err != nil {
 		t.Fatal(err)
 	}
-	over := ledger.ID{Job: "j", Run: "over"}
+	over := ledger.ID{Job: "j", Run: "over"} // 2, closed
 	if _, err := l.Append(t.Context(), over, 0, 0, ledgertest.Story(over)...); err != nil {
+		t.Fatal(err)
+	}
+	stopped := ledger.ID{Job: "j", Run: "stopped"} // 3, ended open
+	if _, err := l.Append(t.Context(), stopped, 0, 0, ledgertest.Story(stopped)[:22]...); err != nil {
+		t.Fatal(err)
+	}
+	again := ledger.ID{Job: "j", Run: "again"} // 4, under way; its step has ended
+	if _, err := l.Append(t.Context(), again, 0, 0, append(ledgertest.Story(again)[:20:20], ledgertest.In("post", 1, ledger.StepStarted{Try: 1}))...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Take(t.Context(), "k", ledger.Holder{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ query, says string }{
 		{`INSERT INTO event VALUES (1, 17, '{}')`, "must follow the last one"},
 		{`INSERT INTO event VALUES (1, 15, '{}')`, "must follow the last one"},
 		{`INSERT INTO event VALUES (9, 1, '{}')`, "must follow the last one"},
-		{`INSERT INTO event VALUES (2, 23, '{}')`, "the run has ended"},
+		{`INSERT INTO event VALUES (2, 38, '{}')`, "the run has ended"},
+		{`INSERT INTO event VALUES (2, 38, '{"kind":"run_continued"}')`, "the run has ended"},
+		{`INSERT INTO event VALUES (3, 23, '{"kind":"warned"}')`, "the run has ended"},
+		{`INSERT INTO event VALUES (3, 23, '{}')`, "the run has ended"},
+		{`INSERT INTO event VALUES (3, 23, 'x')`, "malformed JSON"},
 		{`UPDATE event SET data = '{}' WHERE seq = 1`, "does not change"},
 		{`DELETE FROM event WHERE seq = 15`, "goes only with its run"},
 		{`UPDATE run SET run = 'other' WHERE id = 1`, "does not change its name"},
@@ -223,19 +267,44 @@ func TestTheFileRefusesIllegalMoves(t *testing.T) {
 		{`UPDATE run SET cause = 'weather' WHERE id = 1`, "CHECK"},
 		{`UPDATE run SET verdict = 'ok' WHERE id = 1`, "CHECK"},
 		{`UPDATE run SET code = 0 WHERE id = 2`, "the run has ended"},
+		{`UPDATE run SET ended = '', verdict = '', cause = '', code = 0, seq = seq + 1 WHERE id = 2`, "the run has ended"}, // it is closed
+		{`UPDATE run SET ended = '', verdict = '', cause = '', code = 0 WHERE id = 3`, "the run has ended"},                // without an event
+		{`UPDATE run SET code = 0 WHERE id = 3`, "the run has ended"},
+		{`DELETE FROM step WHERE run = 1 AND name = 'load'`, "goes only with its run"},
+		{`DELETE FROM step WHERE run = 4 AND name = 'load'`, "goes only with its run"},
+		{`UPDATE step SET verb = 'export' WHERE run = 1 AND name = 'load'`, "does not change its object"},
+		{`UPDATE step SET position = 9 WHERE run = 3 AND name = 'post'`, "the run has ended"},
+		{`UPDATE step SET verdict = 'ok' WHERE run = 4 AND name = 'load'`, "the step has ended"},
+		{`UPDATE step SET cause = '' WHERE run = 4 AND name = 'load'`, "the step has ended"},
+		{`UPDATE step SET ended = 'x' WHERE run = 4 AND name = 'load'`, "the step has ended"},
+		{`UPDATE step SET started = 'x' WHERE run = 4 AND name = 'load'`, "does not go back"},
+		{`UPDATE step SET state = 'planned', ended = '', verdict = '', cause = '', tries = 0, started = '' WHERE run = 4 AND name = 'load'`, "does not go back"},
+		{`UPDATE task SET spent = 1 WHERE run = 1 AND number = 3`, "is not spent"}, // pending
+		{`UPDATE task SET spent = 0 WHERE run = 2 AND number = 2`, "does not go back"},
+		{`UPDATE task SET outcome = 'started', task = 'T' WHERE run = 2 AND number = 3`, "does not go back"}, // absent
+		{`UPDATE task SET outcome = 'overruled' WHERE run = 2 AND number = 1`, "does not go back"},           // refused
+		{`UPDATE task SET outcome = 'absent', task = '', state = '', began = '', ended = '' WHERE run = 1 AND number = 2`, "does not go back"},
+		{`INSERT INTO task VALUES (4, 'load', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // its task has run
+		{`INSERT INTO task VALUES (4, 'post', 9, 0, 'pending', '', '', 'x', '', '', 1)`, "begins as pending"},
+		{`UPDATE lease SET epoch = 1 WHERE key = 'k'`, "does not go back"},
+		{`UPDATE lease SET epoch = 3 WHERE key = 'k'`, "does not go back"},
+		{`UPDATE lease SET key = 'l', epoch = 2 WHERE key = 'k'`, "does not go back"},
+		{`DELETE FROM lease`, "the epoch of a lease is kept"},
+		{`INSERT INTO wish VALUES (1, 'explode', '', 'x', 1)`, "CHECK"},
+		{`INSERT INTO wish VALUES (9, 'cancel', '', 'x', 1)`, "FOREIGN KEY"},
 		{`UPDATE step SET name = 'x' WHERE run = 1`, "does not change its name"},
-		{`UPDATE step SET object = 'x' WHERE run = 1 AND position = 0`, "does not change its object"},
-		{`UPDATE step SET state = 'planned', tries = 0, started = '' WHERE run = 1 AND position = 0`, "does not go back"},
-		{`UPDATE step SET tries = 5 WHERE run = 1 AND position = 0`, "does not go back"},
-		{`UPDATE step SET state = 'odd' WHERE run = 1 AND position = 0`, "CHECK"},
-		{`UPDATE step SET state = 'ended' WHERE run = 1 AND position = 0`, "CHECK"},
-		{`UPDATE step SET verdict = 'ok' WHERE run = 2 AND position = 0`, "the step has ended"},
-		{`INSERT INTO step SELECT run, 7, 'third', verb, host, model, object, state, tries, started, ended, verdict, cause FROM step WHERE run = 1 AND position = 0`, "begins as planned"},
-		{`INSERT INTO task VALUES (1, 0, 9, 0, 'pending', '', '', 'x', '', '')`, "second start is forbidden"}, // a task runs
-		{`INSERT INTO task VALUES (1, 1, 9, 0, 'pending', '', '', 'x', '', '')`, "second start is forbidden"}, // one is pending
-		{`INSERT INTO task VALUES (2, 0, 9, 0, 'pending', '', '', 'x', '', '')`, "needs a step that is under way"},
-		{`INSERT INTO task VALUES (1, 7, 9, 0, 'pending', '', '', 'x', '', '')`, "needs a step that is under way"},
-		{`INSERT INTO task VALUES (1, 0, 9, 0, 'started', 'T', '', 'x', '', '')`, "begins as pending"},
+		{`UPDATE step SET object = 'x' WHERE run = 1 AND name = 'load'`, "does not change its object"},
+		{`UPDATE step SET state = 'planned', tries = 0, started = '' WHERE run = 1 AND name = 'load'`, "does not go back"},
+		{`UPDATE step SET tries = 5 WHERE run = 1 AND name = 'load'`, "does not go back"},
+		{`UPDATE step SET state = 'odd' WHERE run = 1 AND name = 'load'`, "CHECK"},
+		{`UPDATE step SET state = 'ended' WHERE run = 1 AND name = 'load'`, "CHECK"},
+		{`UPDATE step SET verdict = 'ok' WHERE run = 2 AND name = 'load'`, "the run has ended"},
+		{`INSERT INTO step SELECT run, 'third', 7, verb, host, model, object, state, tries, started, ended, verdict, cause FROM step WHERE run = 1 AND name = 'load'`, "begins as planned"},
+		{`INSERT INTO task VALUES (1, 'load', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // a task runs
+		{`INSERT INTO task VALUES (1, 'post', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // one is pending
+		{`INSERT INTO task VALUES (2, 'check', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "needs a step that is under way"},
+		{`INSERT INTO task VALUES (1, 'none', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "needs a step that is under way"},
+		{`INSERT INTO task VALUES (1, 'load', 9, 0, 'started', 'T', '', 'x', '', '', 0)`, "begins as pending"},
 		{`UPDATE task SET outcome = 'pending', task = '', state = '', began = '' WHERE run = 1 AND number = 2`, "does not go back"},
 		{`UPDATE task SET outcome = 'open', task = '', state = '', began = '' WHERE run = 1 AND number = 2`, "does not go back"},
 		{`UPDATE task SET task = 'U' WHERE run = 1 AND number = 2`, "does not go back"},

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+	"github.com/anaplan-runner/anaplan-runner/jobs/report"
+)
+
+// keepStandard is how long runs are kept whose job does not say it.
+const keepStandard = 30 * 24 * time.Hour
+
+func (p *Program) runsPruneCommand() *cli.Command {
+	return &cli.Command{
+		Name: "prune", Usage: "removes old runs with their failure dumps and reports",
+		Description: "Removes runs that have ended longer ago than their job's `keep` says, or 30 days: their record, and their folder\n" +
+			"beside the ledger. A run that is under way, that has no end, or of whose tasks it is not known how they ended, is\n" +
+			"kept. Nothing outside of the ledger's folder of runs is removed, and links are not followed.",
+		Flags: flags(recordPlaceFlags(), []cli.Flag{
+			spanFlag("older-than", 0, "remove what has ended longer ago than `TIME`, such as 30d, whatever the jobs say", "Record:"),
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "remove nothing, only tell", Category: "Record:"},
+		}, outputFlags(), logFlags()),
+		Action: p.doRunsPrune,
+	}
+}
+
+// pruned is the result of runs prune.
+type pruned struct {
+	Schema  int          `json:"schema"`
+	Ledger  string       `json:"ledger"`
+	DryRun  bool         `json:"dry_run"`
+	Removed []removedRun `json:"removed"` // not null
+	Kept    []keptRun    `json:"kept"`    // those that are old enough and stay all the same; not null
+	Bytes   int64        `json:"bytes"`   // of the folders that were removed
+}
+
+type removedRun struct {
+	Job   string      `json:"job"`
+	Run   string      `json:"run"`
+	Ended report.Time `json:"ended"`
+	Bytes int64       `json:"bytes"`
+}
+
+type keptRun struct {
+	Job string `json:"job"`
+	Run string `json:"run"`
+	Why string `json:"why"`
+}
+
+func (p *Program) doRunsPrune(c *cli.Context) error {
+	p.startLog(c)
+	if _, err := arguments(c); err != nil {
+		return err
+	}
+	book, err := p.readLedger(c)
+	if err != nil {
+		return err
+	}
+	defer book.Close()
+	return p.interruptible(c, func(ctx context.Context) error {
+		found, err := book.Runs(ctx, ledger.Query{Limit: everyRun})
+		if err != nil {
+			return err
+		}
+		r := pruned{Schema: 1, Ledger: book.Where(), DryRun: c.Bool("dry-run"), Removed: []removedRun{}, Kept: []keptRun{}}
+		for _, s := range found {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := p.prune(ctx, c, book, s.ID, &r); err != nil {
+				return err
+			}
+		}
+		return p.finish(c, ledger.CodeOK, r, r.text)
+	})
+}
+
+// prune removes a run if it is old enough and nothing keeps it.
+func (p *Program) prune(ctx context.Context, c *cli.Context, book *book, id ledger.ID, r *pruned) error {
+	keep := func(format string, args ...any) error {
+		r.Kept = append(r.Kept, keptRun{id.Job, id.Run, fmt.Sprintf(format, args...)})
+		return nil
+	}
+	state, err := book.state(ctx, id)
+	switch {
+	case errors.Is(err, ledger.ErrNoRun): // somebody else was a moment earlier
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return keep("it cannot be read: %v", err)
+	}
+	age, kept := p.Now().Sub(state.Updated), p.keepOf(c, state)
+	if age <= kept {
+		return nil
+	}
+	if state.End == nil {
+		holder, err := book.Holder(ctx, ledger.RunKey(id))
+		if err != nil {
+			return err
+		}
+		if holder != nil {
+			return keep("it is under way: %s", holder)
+		}
+		return keep("it has no end: %s, or %s", p.about(c, book, "resume", id), p.about(c, book, "cancel", id))
+	}
+	if left := unsettled(state); len(left) > 0 {
+		return keep("%s; to find out: %s", strings.Join(left, "; "), p.about(c, book, "resume", id))
+	}
+	bytes, err := book.remove(ctx, id, r.DryRun)
+	if held, ok := errors.AsType[*ledger.HeldError](err); ok {
+		return keep("it is under way: %s", held.By)
+	}
+	if err != nil {
+		return err
+	}
+	r.Removed = append(r.Removed, removedRun{id.Job, id.Run, report.Time{Time: state.Ended}, bytes})
+	r.Bytes += bytes
+	return nil
+}
+
+// keepOf is how long a run is kept.
+func (p *Program) keepOf(c *cli.Context, state ledger.State) time.Duration {
+	if c.IsSet("older-than") {
+		return length(c, "older-than")
+	}
+	// A job that this program cannot read says nothing.
+	if job, err := jobs.DecodeJob(state.Created.Job); err == nil && job.Keep > 0 {
+		return job.Keep
+	}
+	return keepStandard
+}
+
+// remove takes a run out of the ledger, with its folder, and says how large that was. The
+// folder goes first: what stops it on the way leaves a run that is removed the next time,
+// and no people's data that nobody finds.
+func (b *book) remove(ctx context.Context, id ledger.ID, dry bool) (bytes int64, err error) {
+	if dry {
+		if holder, err := b.Holder(ctx, ledger.RunKey(id)); err != nil || holder != nil {
+			if holder != nil {
+				err = &ledger.HeldError{Key: ledger.RunKey(id), By: *holder}
+			}
+			return 0, err
+		}
+		return b.folder(id, false)
+	}
+	lease, err := b.Take(ctx, ledger.RunKey(id), ledger.Holder{Runner: thisRunner(), Run: id, Since: time.Now().UTC()})
+	if err != nil {
+		return 0, err
+	}
+	bytes, err = b.folder(id, true)
+	lease.Release()
+	if err != nil {
+		return 0, ledgerFolderFailure(err)
+	}
+	if err := b.Remove(ctx, id); err != nil && !errors.Is(err, ledger.ErrNoRun) {
+		return bytes, err
+	}
+	return bytes, nil
+}
+
+// folder says how large the folder of a run is, and removes it if it is to be gone. It
+// stays inside the ledger's folder of runs, whatever links are in there.
+func (b *book) folder(id ledger.ID, gone bool) (bytes int64, err error) {
+	root, err := os.OpenRoot(b.Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	name := ledger.DirName(id)
+	info, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case !info.IsDir(): // a link, or something that is not ours
+		return 0, nil
+	}
+	err = fs.WalkDir(root.FS(), name, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	if err != nil || !gone {
+		return bytes, err
+	}
+	return bytes, root.RemoveAll(name)
+}
+
+func ledgerFolderFailure(err error) error {
+	return &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: fmt.Sprintf("remove the folder of a run: %v", err),
+		next: "see who may write there, then call it again", err: err}
+}
+
+func (r pruned) text(w io.Writer) error {
+	var b strings.Builder
+	verb := "removed"
+	if r.DryRun {
+		verb = "would be removed"
+	}
+	for _, one := range r.Removed {
+		fmt.Fprintf(&b, "%s: run %s of job %s, ended %s, %s\n", verb, printable(one.Run), printable(one.Job), moment(one.Ended), size(one.Bytes))
+	}
+	for _, one := range r.Kept {
+		fmt.Fprintf(&b, "kept: run %s of job %s: %s\n", printable(one.Run), printable(one.Job), printable(one.Why))
+	}
+	what := "runs"
+	if len(r.Removed) == 1 {
+		what = "run"
+	}
+	fmt.Fprintf(&b, "%d %s %s, %s; ledger: %s\n", len(r.Removed), what, verb, size(r.Bytes), printable(r.Ledger))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
