@@ -5,6 +5,7 @@
 //	plan, err := jobs.NewPlan(job, jobs.Selection{}) // pure: order, what waits for what
 //	bound, err := jobs.Bind(ctx, plan, connect)      // reads only: every name, every import's file
 //	state, err := runner.Run(ctx, jobs.Request{ID: id, Plan: plan, Date: time.Now()})
+//	state, err = runner.Continue(ctx, jobs.Continuation{ID: id}) // after anything
 //
 // # Who does what
 //
@@ -16,11 +17,12 @@
 //
 // # A step
 //
-// A step reads its sources and holds them against their guards, uploads them, starts its
-// task, watches it to its end, fetches the failure dumps, judges, and, for an export,
-// downloads. What did not happen is repeated, as the step's retry says; what a task did has
-// happened and is never repeated. A model that is busy, locked, offline or closed is waited
-// for, each with its own patience.
+// A step reads its sources and holds them against their guards, takes the leases of its
+// model and server files, uploads, starts its task, watches it to its end, fetches the
+// failure dumps, judges, and, for an export, downloads. What did not happen is repeated, as
+// the step's retry says; what a task did has happened and is not repeated, unless rerun_on
+// says so. A model that is busy, locked, offline or closed is waited for, each with its own
+// patience, and so is another runner.
 //
 // # Starting once
 //
@@ -31,19 +33,48 @@
 //	                       ledger failed)
 //	intent          yes    a task id           task_started    watches it
 //	intent          yes    surely nothing      start_refused   is tried again, or ends
-//	intent          yes    anything else       start_unknown   ends unsure, 76
-//	intent          yes    (we died)           nothing         is for the next runner to settle
+//	intent          yes    anything else       start_unknown   settles it
+//	intent          yes    (we died)           nothing         the next runner settles it
+//
+// To settle is to look at the object's tasks, when Anaplan shows that it can be believed:
+//
+//	new tasks                                  recorded        the step
+//	none, twice, 5 minutes apart               absent          is tried again, with a new intent
+//	one, with a reason why it is ours          started         watches it
+//	one without, or several                    nothing         ends unsure, 76: a person decides
 //
 // After unsure nothing starts on the same model, or on one that reads it, in this run; nor
-// behind a task that was left running. An intent without an outcome forbids a second start:
-// package ledger refuses to record one.
+// behind a task that was left running. An intent without an outcome forbids a second start,
+// and so does a task that has run: package ledger refuses to record one.
+//
+// # Leases
+//
+// A runner has the lease of the job and of the run for as long as it runs; a try has that of
+// its model, from before the intent until what the task left is here, and those of the
+// server files that it reads. They are checked immediately before the start is sent, and
+// before every piece of an upload. Who takes a model first waits for what this ledger knows
+// to be under way there, whoever started it. What an earlier step uploaded is uploaded
+// again if the epoch of the file's lease says that somebody else had the file since.
+//
+// One thing remains that no lease can prevent: with leases that expire, a process that is
+// frozen between that last check and the moment when the kernel takes the request, for
+// longer than its lease and the settling of its intent by another runner together.
+//
+// # Continuing
+//
+// [Runner.Continue] uses the values and ids of the record. What is done stays. A start of
+// which nothing is known is settled before anything else starts on its model, a task that
+// runs is watched, one that has ended is judged by what is recorded, and what did not
+// happen begins. A step whose task ended, and that is not ok, is run again if its rerun is
+// safe, or if a person says so.
 //
 // # Stopping
 //
 // The context of a run is cancelled with a [Stopped] as its cause. Nothing new starts; a
 // start on its way has two seconds; tasks are left running or asked to be cancelled, and
 // their steps do not end, since how their tasks end is not known. Run returns within four
-// seconds.
+// seconds. A deadline, and a person who cancels the run from elsewhere, leave more time: the
+// cancel is followed, and what really happened is the verdict.
 //
 // # A ledger that fails
 //
