@@ -171,6 +171,9 @@ func (s *step) check() error {
 // take takes one lease.
 func (s *step) take(ctx context.Context, key ledger.Key) (lease ledger.Lease, err error) {
 	try := func() (err error) {
+		if err := s.late(); err != nil {
+			return err
+		}
 		lease, err = s.run.lease(ctx, key, s.run.holder(s.plan.Name))
 		return err
 	}
@@ -226,6 +229,9 @@ func (s *step) outlast(ctx context.Context, start ledger.Start) error {
 	var gone time.Time
 	first := time.Now()
 	try := func() error {
+		if err := s.late(); err != nil {
+			return err
+		}
 		running, err := s.runsStill(ctx, o, start, first)
 		switch {
 		case err == nil && running == "":

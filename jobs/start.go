@@ -22,6 +22,9 @@ func (s *step) start(ctx context.Context) (anaplan.Task, *ending) {
 	var task anaplan.Task
 	var unsure *ending
 	err := s.patient(ctx, func() error {
+		if err := s.late(); err != nil {
+			return err
+		}
 		before, err := tasksBefore(ctx, s.client, s.object(), s.run.now())
 		if err != nil {
 			return fmt.Errorf("list its tasks: %w", err)
@@ -54,8 +57,8 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if err == nil && s.run.limits.past(s.run.limits.notAfter, s.run.now()) {
-		err = errNotAfter
+	if err == nil {
+		err = s.late()
 	}
 	if err == nil {
 		err = s.check()
@@ -96,6 +99,14 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 
 // errAbsent says that a start whose answer was lost did not happen.
 var errAbsent = errors.New("its start did not reach Anaplan")
+
+// late says that nothing may be started any more.
+func (s *step) late() error {
+	if s.run.limits.past(s.run.limits.notAfter, s.run.now()) {
+		return errNotAfter
+	}
+	return nil
+}
 
 // errNotAfter says that it is too late to start anything.
 var errNotAfter = errors.New("not_after has passed")
