@@ -21,7 +21,37 @@ type MappingParameter struct {
 type StartOptions struct {
 	Locale  string             `json:"localeName"` // en_US
 	Mapping []MappingParameter `json:"mappingParameters,omitempty"`
+
+	// Check, if not nil, is called when the connection stands, the token is there and the
+	// rate allows it: immediately before the body goes out. Its error keeps the task from
+	// being started: Anaplan acts on no request whose body is not whole.
+	Check func() error `json:"-"`
 }
+
+// checkedBody is a body that is not sent when a check fails.
+type checkedBody struct {
+	io.ReadCloser
+	check func() error
+}
+
+func (b *checkedBody) Read(p []byte) (int, error) {
+	if b.check != nil {
+		if err := b.check(); err != nil {
+			return 0, &checkError{err}
+		}
+		b.check = nil
+	}
+	return b.ReadCloser.Read(p)
+}
+
+// checkError says that a request was given up before its body.
+type checkError struct{ err error }
+
+func (e *checkError) Error() string { return "it was not sent: " + e.err.Error() }
+func (e *checkError) Unwrap() error { return e.err }
+
+// NoEffect says that the request had none.
+func (e *checkError) NoEffect() bool { return true }
 
 // What is known of a start that failed, compared with errors.Is.
 var (
@@ -56,6 +86,7 @@ func (e *StartError) Is(target error) bool {
 //
 //	2xx with a task id                                           started
 //	no connection; no byte of the request was written            ErrNotStarted
+//	opts.Check failed                                            ErrNotStarted
 //	401; 429; another 4xx but 408 with Anaplan's JSON            ErrNotStarted
 //	everything else: 408, 3xx, 5xx, 2xx without an id, HTML,
 //	a time-out, a reset, ctx cancelled on the way                ErrStartUnknown
@@ -63,6 +94,12 @@ func (c *Client) Start(ctx context.Context, o Object, opts StartOptions) (Task, 
 	body, size, err := jsonBody(opts)
 	if err != nil {
 		return Task{}, &StartError{Err: err}
+	}
+	if open := body; opts.Check != nil {
+		body = func() (io.ReadCloser, error) {
+			b, err := open()
+			return &checkedBody{b, opts.Check}, err
+		}
 	}
 	// Set as soon as the first header is on its way: before any byte leaves our buffers.
 	var written atomic.Bool

@@ -335,3 +335,35 @@ func refusing(rt *http.Transport) *http.Transport {
 	}
 	return rt
 }
+
+// TestStartIsChecked: a check that fails at the last moment keeps the task from being
+// started, over real connections, however much of the header is written by then.
+func TestStartIsChecked(t *testing.T) {
+	for _, size := range []int{0, 20000} { // more than the transport's buffer
+		whole := 0
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.ReadAll(r.Body); err == nil {
+				whole++
+			}
+		}))
+		base, err := anaplan.BaseTransport(anaplan.BaseOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost := errors.New("the lease is lost")
+		c := anaplan.New(anaplan.NewHTTPClient(anaplan.HTTPOptions{Base: base, Authorize: func(rt http.RoundTripper) http.RoundTripper {
+			return bearer{rt, strings.Repeat("x", size)}
+		}}), srv.URL+"/2/0")
+		checks := 0
+		opts := anaplan.StartOptions{Locale: "en_US", Check: func() error { checks++; return lost }}
+		_, err = c.Start(t.Context(), anaplan.Object{Kind: anaplan.KindImport, ID: "112000000001"}, opts)
+		if !errors.Is(err, anaplan.ErrNotStarted) || !errors.Is(err, lost) || checks == 0 {
+			t.Errorf("%v after %d checks", err, checks)
+		}
+		base.CloseIdleConnections()
+		srv.Close()
+		if whole > 0 {
+			t.Error("it was sent")
+		}
+	}
+}

@@ -70,7 +70,7 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 	s.progress(Progress{Phase: PhaseQueue, Done: -1, Text: "starting"})
 	sending, cancel := graceful(ctx, stopGrace)
 	defer cancel()
-	task, err := s.client.Start(sending, s.object(), anaplan.StartOptions{Locale: s.locale(), Mapping: s.bound.Prompts})
+	task, err := s.client.Start(sending, s.object(), anaplan.StartOptions{Locale: s.locale(), Mapping: s.bound.Prompts, Check: s.check})
 	switch {
 	case err == nil:
 		started := ledger.TaskStarted{Number: int(number), Task: task.ID, Created: task.CreationTime}
