@@ -191,8 +191,8 @@ func (s *step) take(ctx context.Context, key ledger.Key) (lease ledger.Lease, er
 }
 
 // quiet waits until nothing that this ledger knows of may still run on the model: tasks of
-// other runs, or of other steps, whose runner is gone or has left them running. The model's
-// lease is held.
+// other runs, or of other steps, whose runner is gone or has left them running. An upload
+// waits only for those that may read its server file. The leases are held.
 func (s *step) quiet(ctx context.Context) error {
 	var starts []ledger.Start
 	if err := s.run.read(ctx, func() (err error) {
@@ -205,11 +205,19 @@ func (s *step) quiet(ctx context.Context) error {
 		if start.Intent.Outcome != ledger.IntentOverruled && start.Run == s.run.req.ID && start.Step == s.plan.Name {
 			continue
 		}
+		if !s.plan.Verb.StartsTask() && !slices.ContainsFunc(start.Intent.Files, s.fills) {
+			continue
+		}
 		if err := s.outlast(ctx, start); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fills says whether the step fills a server file that a task reads.
+func (s *step) fills(r ledger.FileRead) bool {
+	return r.User == s.user() && slices.ContainsFunc(s.bound.Reads, func(in FileInput) bool { return in.File.ID == r.File })
 }
 
 // stillRuns says that a task of another run may run.

@@ -156,12 +156,16 @@ func (s *step) listed(ctx context.Context, i ledger.IntentState) ([]anaplan.Task
 	} else if !ok {
 		return nil, &notBelieved{fmt.Sprintf("%s %q is not listed in its model", s.plan.Verb, s.bound.Object.Name)}
 	}
+	known, err := s.known(ctx) // those of other starts
+	if err != nil {
+		return nil, err
+	}
 	var fresh []anaplan.Task
 	for t, err := range s.client.Tasks(ctx, s.object()) {
 		if err != nil {
 			return nil, err
 		}
-		if isNew(i.Before, t) {
+		if isNew(i.Before, t) && !slices.Contains(known, t.ID) {
 			fresh = append(fresh, t)
 		}
 	}
@@ -269,11 +273,8 @@ func (s *step) namesUs(ctx context.Context) bool {
 // there is one: then nobody else starts it.
 func (s *step) allKnown(ctx context.Context, task string) (bool, error) {
 	since := s.run.now().Add(-knownSpan)
-	var mine []string
-	if err := s.run.read(ctx, func() (err error) {
-		mine, err = s.run.Ledger.Tasks(ctx, s.bound.Model.Host, s.bound.Model.ID, s.bound.Object.ID, time.Time{})
-		return err
-	}); err != nil {
+	mine, err := s.known(ctx)
+	if err != nil {
 		return false, err
 	}
 	others := 0
@@ -290,6 +291,15 @@ func (s *step) allKnown(ctx context.Context, task string) (bool, error) {
 		others++
 	}
 	return others > 0, nil
+}
+
+// known are the recent tasks of the step's object that this ledger knows.
+func (s *step) known(ctx context.Context) (tasks []string, err error) {
+	err = s.run.read(ctx, func() (err error) {
+		tasks, err = s.run.Ledger.Tasks(ctx, s.bound.Model.Host, s.bound.Model.ID, s.bound.Object.ID, s.run.now().Add(-2*knownSpan))
+		return err
+	})
+	return tasks, err
 }
 
 // sameRows says whether each import of the step that reads a file of ours has read as many

@@ -153,10 +153,8 @@ func (s *step) try(ctx context.Context) *ending {
 			return end
 		}
 	}
-	if s.plan.Verb.StartsTask() {
-		if err := s.quiet(ctx); err != nil {
-			return s.failed(ctx, "wait for what runs in the model", err)
-		}
+	if err := s.quiet(ctx); err != nil {
+		return s.failed(ctx, "wait for what runs in the model", err)
 	}
 	if end := s.fill(ctx, sources); end != nil {
 		return end
