@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -103,7 +104,7 @@ func told(text, why, by string) string {
 	if why != "" {
 		text += ": " + why
 	}
-	if by != "" {
+	if by != "" && !strings.Contains(why, by) {
 		text += " (decided by " + by + ")"
 	}
 	return oneLine(text)

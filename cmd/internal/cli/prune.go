@@ -39,16 +39,18 @@ type pruned struct {
 	Schema  int          `json:"schema"`
 	Ledger  string       `json:"ledger"`
 	DryRun  bool         `json:"dry_run"`
-	Removed []removedRun `json:"removed"` // not null
-	Kept    []keptRun    `json:"kept"`    // those that are old enough and stay all the same; not null
-	Bytes   int64        `json:"bytes"`   // of the folders that were removed
+	Removed []removedRun `json:"removed"`     // not null
+	Kept    []keptRun    `json:"kept"`        // those that are old enough and stay all the same; not null
+	Bytes   int64        `json:"freed_bytes"` // of the folders that were removed
+
+	failed bool // a folder could not be removed
 }
 
 type removedRun struct {
 	Job   string      `json:"job"`
 	Run   string      `json:"run"`
 	Ended report.Time `json:"ended"`
-	Bytes int64       `json:"bytes"`
+	Bytes int64       `json:"freed_bytes"`
 }
 
 type keptRun struct {
@@ -81,7 +83,11 @@ func (p *Program) doRunsPrune(c *cli.Context) error {
 				return err
 			}
 		}
-		return p.finish(c, ledger.CodeOK, r, r.text)
+		code := ledger.CodeOK
+		if r.failed {
+			code = ledger.CodeInternal
+		}
+		return p.finish(c, code, r, r.text)
 	})
 }
 
@@ -120,6 +126,10 @@ func (p *Program) prune(ctx context.Context, c *cli.Context, book *book, id ledg
 	bytes, err := book.remove(ctx, id, r.DryRun)
 	if held, ok := errors.AsType[*ledger.HeldError](err); ok {
 		return keep("it is under way: %s", held.By)
+	}
+	if e, ok := errors.AsType[*folderError](err); ok {
+		r.failed = true
+		return keep("%v", e)
 	}
 	if err != nil {
 		return err
@@ -161,7 +171,7 @@ func (b *book) remove(ctx context.Context, id ledger.ID, dry bool) (bytes int64,
 	bytes, err = b.folder(id, true)
 	lease.Release()
 	if err != nil {
-		return 0, ledgerFolderFailure(err)
+		return 0, &folderError{err}
 	}
 	if err := b.Remove(ctx, id); err != nil && !errors.Is(err, ledger.ErrNoRun) {
 		return bytes, err
@@ -206,10 +216,10 @@ func (b *book) folder(id ledger.ID, gone bool) (bytes int64, err error) {
 	return bytes, root.RemoveAll(name)
 }
 
-func ledgerFolderFailure(err error) error {
-	return &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: fmt.Sprintf("remove the folder of a run: %v", err),
-		next: "see who may write there, then call it again", err: err}
-}
+// folderError says that the folder of a run could not be removed; the run stays.
+type folderError struct{ err error }
+
+func (e *folderError) Error() string { return fmt.Sprintf("its folder cannot be removed: %v", e.err) }
 
 func (r pruned) text(w io.Writer) error {
 	var b strings.Builder

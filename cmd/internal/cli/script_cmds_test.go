@@ -141,7 +141,7 @@ func scriptGolden(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // volatile are keys whose values differ each time.
-var volatile = map[string]string{"serial": "SERIAL", "fingerprint_sha256": "FINGERPRINT", "task": "TASK", "clock_difference_s": "SECONDS", "life_s": "SECONDS", "version": "VERSION", "seconds": "SECONDS", "go": "GO", "system": "SYSTEM", "days_left": "DAYS", "token": "TOKEN",
+var volatile = map[string]string{"serial": "SERIAL", "fingerprint_sha256": "FINGERPRINT", "freed_bytes": "BYTES", "task": "TASK", "clock_difference_s": "SECONDS", "life_s": "SECONDS", "version": "VERSION", "seconds": "SECONDS", "go": "GO", "system": "SYSTEM", "days_left": "DAYS", "token": "TOKEN",
 	"queued_s": "SECONDS"}
 
 var (
