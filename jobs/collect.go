@@ -33,6 +33,10 @@ func (s *step) collect(ctx context.Context, t anaplan.Task) collected {
 	}
 	s.progress(Progress{Phase: PhaseDump, Done: -1})
 	for _, w := range s.wanted(*t.Result) {
+		if i := slices.IndexFunc(s.saved, func(d ledger.DumpSaved) bool { return d.Task == t.ID && d.Of.ID == w.of.ID && d.Path != "" }); i >= 0 {
+			found.dumps[w.of.ID] = dumpCollected{Path: s.saved[i].Path, Stats: s.saved[i].Dump, bytes: s.saved[i].Bytes}
+			continue
+		}
 		var got dumpCollected
 		err := s.insist(ctx, func() (err error) {
 			got, err = s.dump(ctx, t.ID, w)

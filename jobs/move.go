@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,8 +91,11 @@ func (s *step) upload(ctx context.Context, in inspected, lease ledger.Lease) *en
 // fetch writes the server files that the step gives to their targets.
 func (s *step) fetch(ctx context.Context) *ending {
 	for _, out := range s.bound.Exports {
-		if len(out.Targets) == 0 {
-			continue
+		missing := slices.ContainsFunc(out.Targets, func(target string) bool {
+			return !slices.ContainsFunc(s.written, func(w ledger.TargetWritten) bool { return w.File.ID == out.Export.ID && w.Path == target })
+		})
+		if !missing {
+			continue // there are none, or they are in place
 		}
 		if end := s.download(ctx, out); end.stopped || end.Verdict != ledger.OK {
 			return end

@@ -29,11 +29,13 @@ type step struct {
 	// life. Nil: nothing was started that counts.
 	begun *ledger.IntentState
 
-	overruled []ledger.Start    // of steps on the model, whose tasks a person did not wait for
-	stopped   map[string]bool   // the tasks that earlier runners asked to cancel
-	exclusive bool              // nobody else uses the login
-	held      *holding          // what the try holds
-	reads     []ledger.FileRead // what the step's task is to read
+	saved     []ledger.DumpSaved     // by earlier runners
+	written   []ledger.TargetWritten // by earlier runners, since their task ended
+	overruled []ledger.Start         // of steps on the model, whose tasks a person did not wait for
+	stopped   map[string]bool        // the tasks that earlier runners asked to cancel
+	exclusive bool                   // nobody else uses the login
+	held      *holding               // what the try holds
+	reads     []ledger.FileRead      // what the step's task is to read
 }
 
 // ending is how a step or a try ended.
@@ -71,6 +73,14 @@ func newStep(r *run, i int) *step {
 		case ledger.IntentPending, ledger.IntentOpen, ledger.IntentStarted:
 			s.begun = &last
 		}
+		for _, d := range t.Dumps {
+			s.saved = append(s.saved, d.DumpSaved)
+		}
+		for _, w := range t.Targets {
+			if !last.Ended.IsZero() && !w.At.Before(last.Ended) {
+				s.written = append(s.written, w.TargetWritten)
+			}
+		}
 	}
 	return s
 }
@@ -93,8 +103,8 @@ func (s *step) do(ctx context.Context) *ending {
 		if s.last != nil && s.last.Rerun != "" {
 			s.begun = nil
 		}
+		defer s.release()
 		s.last = s.try(ctx)
-		s.release()
 		return s.last
 	})
 }
