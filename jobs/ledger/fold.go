@@ -122,7 +122,8 @@ func (s *State) repair(b JobRepaired, at time.Time) string {
 			if t.Plan.Verb != p.Verb {
 				return fmt.Sprintf("step %q has begun, and is given another verb", p.Name)
 			}
-		} else if t.Plan.Verb != p.Verb || t.Plan.Label != p.Label || t.Plan.Model != p.Model {
+		}
+		if !t.fixed() && (t.Plan.Verb != p.Verb || t.Plan.Label != p.Label || t.Plan.Model != p.Model) {
 			t.Object, t.Model = ObjectRef{}, ModelRef{} // until the new names are resolved
 		}
 		t.Plan = p
@@ -262,7 +263,7 @@ func (t *StepState) applyTask(e Event) string {
 		if b.Number < 1 {
 			return "intents are numbered from 1"
 		}
-		t.Intents = append(t.Intents, IntentState{Intent: b, At: e.At, Outcome: IntentPending})
+		t.Intents = append(t.Intents, IntentState{Intent: b, Object: t.Object, Model: t.Model, At: e.At, Outcome: IntentPending})
 		return ""
 	}
 	i := t.intent()
@@ -365,8 +366,7 @@ func (t *StepState) fixed() bool {
 		return false
 	}
 	last := life[len(life)-1]
-	unsettled := last.Outcome == IntentPending || last.Outcome == IntentOpen || last.Outcome == IntentStarted && last.Ended.IsZero()
-	return unsettled || t.End == nil && last.Outcome == IntentStarted
+	return last.Unsettled() || t.End == nil && last.Outcome == IntentStarted
 }
 
 // begun says whether the step has left something that another plan must not forget.

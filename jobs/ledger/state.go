@@ -100,6 +100,8 @@ type DumpState struct {
 // IntentState is one start of a task and what became of it.
 type IntentState struct {
 	Intent
+	Object  ObjectRef // of the step then: a repaired job may give it another one
+	Model   ModelRef
 	At      time.Time
 	Outcome IntentOutcome
 	Text    string        // why it was refused or is open

@@ -24,15 +24,12 @@ func (s *State) Unsettled(host, model string) []Start {
 	var found []Start
 	for i := range s.Steps {
 		t := &s.Steps[i]
-		if t.Model.Host != host || t.Model.ID != model {
-			continue
-		}
 		for _, intent := range t.Intents {
-			if !intent.Unsettled() {
+			if !intent.Unsettled() || intent.Model.Host != host || intent.Model.ID != model {
 				continue
 			}
 			intent.Before, intent.Result = TaskListed{}, nil
-			found = append(found, Start{Run: s.Created.ID, Step: t.Plan.Name, Verb: t.Plan.Verb, Object: t.Object, Intent: intent})
+			found = append(found, Start{Run: s.Created.ID, Step: t.Plan.Name, Verb: t.Plan.Verb, Object: intent.Object, Intent: intent})
 		}
 	}
 	SortStarts(found)
@@ -52,11 +49,8 @@ func SortStarts(starts []Start) {
 func (s *State) Tasks(host, model, object string, after time.Time) []string {
 	var found []string
 	for _, t := range s.Steps {
-		if t.Model.Host != host || t.Model.ID != model || t.Object.ID != object {
-			continue
-		}
 		for _, i := range t.Intents {
-			if i.Task != "" && i.At.After(after) {
+			if i.Task != "" && i.At.After(after) && i.Model.Host == host && i.Model.ID == model && i.Object.ID == object {
 				found = append(found, i.Task)
 			}
 		}

@@ -165,7 +165,8 @@ func unsettledStarts(t *testing.T, s Suite) {
 		t.Fatal(err)
 	}
 	want := ledger.Start{Run: ledger.ID{Job: "j", Run: "running"}, Step: "load", Verb: "import", Object: ledger.ObjectRef{ID: "112 load", Name: "load"},
-		Intent: ledger.IntentState{Intent: ledger.Intent{Number: 1, Epoch: 2, ServerTime: T0}, At: T0.Add(6 * time.Minute), Outcome: ledger.IntentStarted,
+		Intent: ledger.IntentState{Intent: ledger.Intent{Number: 1, Epoch: 2, ServerTime: T0}, Model: Model,
+			Object: ledger.ObjectRef{ID: "112 load", Name: "load"}, At: T0.Add(6 * time.Minute), Outcome: ledger.IntentStarted,
 			Task: "T", Created: T0, Began: T0.Add(6*time.Minute + time.Second), State: "IN_PROGRESS"}}
 	if diff := cmp.Diff(want, starts[2]); diff != "" {
 		t.Errorf("a start (-want +got):\n%s", diff)
@@ -224,6 +225,38 @@ func tasksOfAnObject(t *testing.T, s Suite) {
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("%s, %s, %s after %s (-want +got):\n%s", c.host, c.model, c.object, c.after, diff)
+			}
+		}
+	}
+}
+
+// tasksOfAnotherObject: a task is that of the object that was started, whatever a repaired
+// job makes of the step.
+func tasksOfAnotherObject(t *testing.T, s Suite) {
+	l := s.Open(t)
+	first, second := Resolved("load", "post"), Resolved("load", "post")
+	second.Steps[0].Object.ID, second.Steps[0].Model.ID = "112 other", "M2"
+	repaired := Repaired("load", "post")
+	repaired.Steps[0].Label = "Other"
+	mustAppend(t, l, id, 0, Created(id, T0), At(1, first), In("load", 2, ledger.StepStarted{Try: 1}), In("load", 3, ledger.Intent{Number: 1}),
+		In("load", 4, ledger.TaskStarted{Number: 1, Task: "T1"}), In("load", 5, ledger.StepEnded{Verdict: ledger.TimedOut, Cause: ledger.CauseTime}),
+		At(6, ledger.RunEnded{Verdict: ledger.TimedOut}), At(7, ledger.RunContinued{}), In("load", 8, ledger.StepReopened{Rerun: true, By: "u@h"}),
+		At(9, repaired), At(10, second), In("load", 11, ledger.StepStarted{Try: 2}), In("load", 12, ledger.Intent{Number: 2}),
+		In("load", 13, ledger.TaskStarted{Number: 2, Task: "T2"}))
+	for _, c := range []struct{ model, object, task string }{{"M1", "112 load", "T1"}, {"M2", "112 other", "T2"}} {
+		tasks, err := l.Tasks(t.Context(), Model.Host, c.model, c.object, T0)
+		if err != nil || !cmp.Equal(tasks, []string{c.task}) {
+			t.Errorf("tasks of %s: %v, %v, want %s", c.object, tasks, err, c.task)
+		}
+		starts, err := l.Unsettled(t.Context(), Model.Host, c.model)
+		if err != nil || len(starts) != 1 || starts[0].Intent.Task != c.task || starts[0].Object.ID != c.object {
+			t.Errorf("unsettled on %s: %v, %v, want %s", c.model, starts, err, c.task)
+		}
+	}
+	for _, object := range []string{"112 load", "112 other"} {
+		for _, model := range []string{"M1", "M2"} {
+			if tasks, err := l.Tasks(t.Context(), Model.Host, model, object, T0); err != nil || len(tasks) > 0 == (object == "112 load" == (model == "M2")) {
+				t.Errorf("tasks of %s on %s: %v, %v", object, model, tasks, err)
 			}
 		}
 	}

@@ -99,7 +99,7 @@ func Story(id ledger.ID) []ledger.Event {
 			{Step: "load", Object: of, Model: model}, {Step: "post", Object: of, Model: model}}}),
 		In("load", 25*s, ledger.StepReopened{Rerun: true, Why: "asked for", By: "u2@h2"}),
 		In("load", 26*s, ledger.StepStarted{Try: 3}),
-		In("load", 27*s, ledger.Intent{Number: 3, Epoch: 4, Files: []ledger.FileRead{{File: "113000000001", Digest: "d", Epoch: 2}}}),
+		In("load", 27*s, ledger.Intent{Number: 3, Epoch: 4, Files: []ledger.FileRead{{File: "113000000001", User: "U1", Digest: "d", Epoch: 2}}}),
 		In("load", 28*s, ledger.StartUnknown{Number: 3, Text: "reset"}),
 		In("load", 29*s, ledger.StartSettled{Number: 3, Outcome: ledger.IntentAbsent, Text: "two lists hold none"}),
 		In("load", 30*s, ledger.Intent{Number: 4, Epoch: 5}),

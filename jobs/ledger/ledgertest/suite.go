@@ -60,6 +60,7 @@ func Run(t *testing.T, s Suite) {
 		{"UnsettledStarts", unsettledStarts},
 		{"UnsettledOfANewerProgram", unsettledOfANewerProgram},
 		{"TasksOfAnObject", tasksOfAnObject},
+		{"TasksOfAnotherObject", tasksOfAnotherObject},
 		{"Wishes", wishes},
 		{"RemovedRuns", removedRuns},
 		{"OneHolderAtATime", oneHolderAtATime},

@@ -47,7 +47,7 @@ func (l *Ledger) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (le
 			return err
 		}
 		if h.lock == nil {
-			return heldBy(ctx, tx, key)
+			return l.heldBy(ctx, tx, key)
 		}
 		return tx.QueryRowContext(ctx, `INSERT INTO lease (key, epoch, holder) VALUES (?, 1, ?)
 			ON CONFLICT (key) DO UPDATE SET epoch = epoch + 1, holder = excluded.holder RETURNING epoch`, string(key), string(holder)).Scan(&h.epoch)
@@ -92,7 +92,7 @@ func (l *Ledger) unheld(ctx context.Context, tx *sql.Tx, key ledger.Key, do func
 		return err
 	}
 	if lock == nil {
-		return heldBy(ctx, tx, key)
+		return l.heldBy(ctx, tx, key)
 	}
 	return errors.Join(do(), lock.Close())
 }
@@ -143,7 +143,7 @@ func seize(path string) (*flock.Flock, os.FileInfo, error) {
 }
 
 // heldBy is the error that says who has a lease.
-func heldBy(ctx context.Context, tx *sql.Tx, key ledger.Key) error {
+func (l *Ledger) heldBy(ctx context.Context, tx *sql.Tx, key ledger.Key) error {
 	var holder string
 	err := tx.QueryRowContext(ctx, `SELECT holder FROM lease WHERE key = ?`, string(key)).Scan(&holder)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -152,7 +152,8 @@ func heldBy(ctx context.Context, tx *sql.Tx, key ledger.Key) error {
 	held := &ledger.HeldError{Key: key}
 	if err == nil {
 		if err := json.Unmarshal([]byte(holder), &held.By); err != nil {
-			return fmt.Errorf("holder of %s: %w", key, err)
+			return &Error{Doing: toSee, Path: l.path, Why: fmt.Sprintf("somebody has %s, and who cannot be read (%v)", key, err),
+				Next: "wait until nothing runs", Err: err}
 		}
 	}
 	return held

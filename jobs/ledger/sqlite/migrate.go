@@ -10,8 +10,8 @@ import (
 const toSecond = `
 INSERT INTO step (run, name, position, verb, host, model, object, state, tries, started, ended, verdict, cause)
   SELECT run, name, position, verb, host, model, object, state, tries, started, ended, verdict, cause FROM step_1 ORDER BY run, position;
-INSERT INTO task (run, step, number, epoch, outcome, task, state, intended, began, ended, spent)
-  SELECT t.run, s.name, t.number, t.epoch, t.outcome, t.task, t.state, t.intended, t.began, t.ended, 0
+INSERT INTO task (run, step, number, host, model, object, epoch, outcome, task, state, intended, began, ended, spent)
+  SELECT t.run, s.name, t.number, s.host, s.model, s.object, t.epoch, t.outcome, t.task, t.state, t.intended, t.began, t.ended, 0
   FROM task_1 AS t JOIN step_1 AS s ON s.run = t.run AND s.position = t.step ORDER BY t.rowid;
 `
 

@@ -236,6 +236,14 @@ func TestMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	says("locked", appended(locked))
+	_, err = locked.Take(t.Context(), "k", ledger.Holder{})
+	says("locked, to take a lease", err)
+	_, err = locked.Holder(t.Context(), "k")
+	says("locked, to look at a lease", err)
+	_, err = locked.Unsettled(t.Context(), "h", "m")
+	says("locked, to look for starts", err)
+	says("locked, to leave a wish", locked.Ask(t.Context(), id, ledger.Wish{What: ledger.WishCancel, At: ledgertest.T0}))
+	says("locked, to remove a run", locked.Remove(t.Context(), id))
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
@@ -258,6 +266,41 @@ func TestMessages(t *testing.T) {
 		t.Errorf("after the disk was full: %v", err)
 	}
 
+	if err := appended(full); err != nil && !errors.Is(err, ledger.ErrConflict) {
+		t.Fatal(err)
+	}
+	much := strings.Repeat("x", 1<<20)
+	_, err = full.Take(t.Context(), "k", ledger.Holder{Step: much})
+	says("disk full, to take a lease", err)
+	if by, err := full.Holder(t.Context(), "k"); err != nil || by != nil {
+		t.Errorf("a lease that could not be taken is held by %v, %v", by, err)
+	}
+	says("disk full, to leave a wish", full.Ask(t.Context(), id, ledger.Wish{What: ledger.WishCancel, At: ledgertest.T0, By: much}))
+	if w, err := full.Asked(t.Context(), id); err != nil || w != nil {
+		t.Errorf("a wish that could not be left is %v, %v", w, err)
+	}
+
+	inTheWay := made("way.db")
+	write("way.db.locks", "x")
+	_, err = inTheWay.Take(t.Context(), "k", ledger.Holder{})
+	says("a file in the place of the locks", err)
+	away := made("away.db")
+	away.network = func(at string) (string, error) {
+		if at != path("away.db.locks") {
+			t.Errorf("the file system of %s was looked at", at)
+		}
+		return "nfs", nil
+	}
+	_, err = away.Take(t.Context(), "k", ledger.Holder{})
+	says("locks on a network file system", err)
+	odd := made("odd.db")
+	if _, err := odd.Take(t.Context(), "k", ledger.Holder{}); err != nil {
+		t.Fatal(err)
+	}
+	sqlExec(t, odd, "UPDATE lease SET epoch = 2, holder = 'x'")
+	_, err = odd.Take(t.Context(), "k", ledger.Holder{})
+	says("a holder that cannot be read", err)
+
 	refusing := made("refusing.db")
 	sqlExec(t, refusing, "CREATE TRIGGER no BEFORE INSERT ON run BEGIN SELECT raise(ABORT, 'no'); END")
 	says("a move that the file refuses", appended(refusing))
@@ -276,6 +319,41 @@ func TestMessages(t *testing.T) {
 	}
 	write("damaged.db", string(data))
 	refused("damaged", path("damaged.db"))
+
+	holed := made("holed.db")
+	if _, err := holed.Append(t.Context(), id, 0, 0, ledgertest.Story(id)[:13]...); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(holed.Ask(t.Context(), id, ledger.Wish{What: ledger.WishCancel, At: ledgertest.T0})); err != nil {
+		t.Fatal(err)
+	}
+	pages := map[string]int64{}
+	for _, table := range []string{"lease", "wish", "task"} {
+		var page int64
+		if err := holed.db.QueryRow(`SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?`, table).Scan(&page); err != nil {
+			t.Fatal(err)
+		}
+		pages[table] = page
+	}
+	holed.Close()
+	if data, err = os.ReadFile(path("holed.db")); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		copy(data[(page-1)*4096:page*4096], strings.Repeat("\xa5", 4096))
+	}
+	write("holed.db", string(data))
+	holed = made("holed.db")
+	_, err = holed.Take(t.Context(), "k", ledger.Holder{})
+	says("damaged, to take a lease", err)
+	_, err = holed.Unsettled(t.Context(), ledgertest.Model.Host, ledgertest.Model.ID)
+	says("damaged, to look for starts", err)
+	_, err = holed.Tasks(t.Context(), "h", "m", "o", ledgertest.T0)
+	says("damaged, to look for tasks", err)
+	_, err = holed.Asked(t.Context(), id)
+	says("damaged, to look for a wish", err)
+	says("damaged, to leave a wish", holed.Ask(t.Context(), id, ledger.Wish{What: ledger.WishCancel, At: ledgertest.T0}))
+	says("damaged, to remove a run", holed.Remove(t.Context(), id))
 
 	golden(t, "messages.txt", strings.Join(said, "\n"))
 }
@@ -350,6 +428,15 @@ func TestInVirtualTime(t *testing.T) {
 			}
 			time.Sleep(time.Hour)
 		}
+		h, err := l.Take(t.Context(), "k", ledger.Holder{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(1000 * time.Hour)
+		if err := h.Check(); err != nil {
+			t.Errorf("nothing expires here: %v", err)
+		}
+		begin = begin.Add(1000 * time.Hour)
 		if took := time.Since(begin); took != time.Duration(len(ledgertest.Story(id)))*time.Hour {
 			t.Errorf("the ledger let %s pass", took)
 		}

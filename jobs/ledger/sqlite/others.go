@@ -16,9 +16,8 @@ import (
 func (l *Ledger) Unsettled(ctx context.Context, host, model string) ([]ledger.Start, error) {
 	var found []ledger.Start
 	err := l.transact(ctx, toRead, func(ctx context.Context, tx *sql.Tx) error {
-		runs, err := tx.QueryContext(ctx, `SELECT id, seq FROM run WHERE id IN (SELECT t.run
-			FROM task AS t JOIN step AS s ON s.run = t.run AND s.name = t.step
-			WHERE (t.outcome IN ('pending', 'open') OR t.outcome = 'started' AND t.ended = '') AND s.host = ? AND s.model = ?)`, host, model)
+		runs, err := tx.QueryContext(ctx, `SELECT id, seq FROM run WHERE id IN (SELECT run FROM task
+			WHERE (outcome IN ('pending', 'open') OR outcome = 'started' AND ended = '') AND host = ? AND model = ?)`, host, model)
 		if err != nil {
 			return err
 		}
@@ -56,8 +55,8 @@ func (l *Ledger) Tasks(ctx context.Context, host, model, object string, after ti
 	if err := l.same(); err != nil {
 		return nil, err
 	}
-	rows, err := l.db.QueryContext(ctx, `SELECT t.task FROM task AS t JOIN step AS s ON s.run = t.run AND s.name = t.step
-		WHERE t.task <> '' AND t.intended > ? AND s.host = ? AND s.model = ? AND s.object = ? ORDER BY t.task`, stamped(after), host, model, object)
+	rows, err := l.db.QueryContext(ctx, `SELECT task FROM task
+		WHERE task <> '' AND intended > ? AND host = ? AND model = ? AND object = ? ORDER BY task`, stamped(after), host, model, object)
 	if err != nil {
 		return nil, l.failed(toRead, err)
 	}

@@ -35,6 +35,7 @@ type (
 	taskRow struct {
 		Step                   string
 		Number                 int
+		Host, Model, Object    string
 		Epoch                  int64
 		Outcome, Task, State   string
 		Intended, Began, Ended string
@@ -58,7 +59,7 @@ func stepRowOf(s *ledger.State, i int) stepRow {
 // taskRowOf is the row of a step's n-th start.
 func taskRowOf(t *ledger.StepState, n int) taskRow {
 	i := t.Intents[n]
-	return taskRow{Step: t.Plan.Name, Number: i.Number, Epoch: i.Epoch, Outcome: string(i.Outcome), Task: i.Task, State: i.State,
+	return taskRow{Step: t.Plan.Name, Number: i.Number, Host: i.Model.Host, Model: i.Model.ID, Object: i.Object.ID, Epoch: i.Epoch, Outcome: string(i.Outcome), Task: i.Task, State: i.State,
 		Intended: stamped(i.At), Began: stamped(i.Began), Ended: stamped(i.Ended), Spent: n < t.Spent}
 }
 
@@ -185,9 +186,9 @@ func (m *mover) moveStep(ctx context.Context, r stepRow) error {
 }
 
 func (m *mover) addTask(ctx context.Context, r taskRow) error {
-	return m.exec(ctx, `INSERT INTO task (run, step, number, epoch, outcome, task, state, intended, began, ended, spent)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.run, r.Step, r.Number, r.Epoch, r.Outcome, r.Task, r.State, r.Intended, r.Began, r.Ended, r.Spent)
+	return m.exec(ctx, `INSERT INTO task (run, step, number, host, model, object, epoch, outcome, task, state, intended, began, ended, spent)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.run, r.Step, r.Number, r.Host, r.Model, r.Object, r.Epoch, r.Outcome, r.Task, r.State, r.Intended, r.Began, r.Ended, r.Spent)
 }
 
 func (m *mover) moveTask(ctx context.Context, r taskRow) error {

@@ -74,10 +74,10 @@ func kept(t testing.TB, l *Ledger, id ledger.ID) tables {
 	}, `SELECT position, name, verb, host, model, object, state, tries, started, ended, verdict, cause FROM step WHERE run = ? ORDER BY position`, row)
 	each(t, l, func(rows *sql.Rows) error {
 		var k taskRow
-		err := rows.Scan(&k.Step, &k.Number, &k.Epoch, &k.Outcome, &k.Task, &k.State, &k.Intended, &k.Began, &k.Ended, &k.Spent)
+		err := rows.Scan(&k.Step, &k.Number, &k.Host, &k.Model, &k.Object, &k.Epoch, &k.Outcome, &k.Task, &k.State, &k.Intended, &k.Began, &k.Ended, &k.Spent)
 		out.Tasks = append(out.Tasks, k)
 		return err
-	}, `SELECT t.step, t.number, t.epoch, t.outcome, t.task, t.state, t.intended, t.began, t.ended, t.spent
+	}, `SELECT t.step, t.number, t.host, t.model, t.object, t.epoch, t.outcome, t.task, t.state, t.intended, t.began, t.ended, t.spent
 		FROM task AS t JOIN step AS s ON s.run = t.run AND s.name = t.step WHERE t.run = ? ORDER BY s.position, t.rowid`, row)
 	return out
 }
@@ -135,11 +135,11 @@ func TestTablesFollowTheEvents(t *testing.T) {
 	}
 	got := kept(t, l, id)
 	want := []taskRow{
-		{Step: "load", Number: 1, Epoch: 3, Outcome: "refused", Intended: "2026-11-24T02:00:07.123456789Z", Spent: true},
-		{Step: "load", Number: 2, Outcome: "started", Task: "T1", State: "COMPLETE", Intended: "2026-11-24T02:00:09.123456789Z",
+		{Step: "load", Host: "api.example.com:443", Model: "M1", Object: "112000000001", Number: 1, Epoch: 3, Outcome: "refused", Intended: "2026-11-24T02:00:07.123456789Z", Spent: true},
+		{Step: "load", Host: "api.example.com:443", Model: "M1", Object: "112000000001", Number: 2, Outcome: "started", Task: "T1", State: "COMPLETE", Intended: "2026-11-24T02:00:09.123456789Z",
 			Began: "2026-11-24T02:00:13.123456789Z", Ended: "2026-11-24T02:00:15.123456789Z", Spent: true},
-		{Step: "load", Number: 3, Epoch: 4, Outcome: "absent", Intended: "2026-11-24T02:00:27.123456789Z"},
-		{Step: "load", Number: 4, Epoch: 5, Outcome: "started", Task: "T2", State: "COMPLETE", Intended: "2026-11-24T02:00:30.123456789Z",
+		{Step: "load", Host: "api.example.com:443", Model: "M1", Object: "112000000001", Number: 3, Epoch: 4, Outcome: "absent", Intended: "2026-11-24T02:00:27.123456789Z"},
+		{Step: "load", Host: "api.example.com:443", Model: "M1", Object: "112000000001", Number: 4, Epoch: 5, Outcome: "started", Task: "T2", State: "COMPLETE", Intended: "2026-11-24T02:00:30.123456789Z",
 			Began: "2026-11-24T02:00:32.123456789Z", Ended: "2026-11-24T02:00:32.123456789Z"},
 	}
 	if diff := cmp.Diff(want, got.Tasks); diff != "" {
@@ -240,7 +240,8 @@ func TestTheFileRefusesIllegalMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := ledger.ID{Job: "j", Run: "again"} // 4, under way; its step has ended
-	if _, err := l.Append(t.Context(), again, 0, 0, append(ledgertest.Story(again)[:20:20], ledgertest.In("post", 1, ledger.StepStarted{Try: 1}))...); err != nil {
+	if _, err := l.Append(t.Context(), again, 0, 0, append(ledgertest.Story(again)[:20:20], ledgertest.In("post", 1, ledger.StepStarted{Try: 1}),
+		ledgertest.At(1, ledgertest.Repaired("load", "post", "check")), ledgertest.In("check", 1, ledger.StepEnded{Verdict: ledger.OK}))...); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Take(t.Context(), "k", ledger.Holder{}); err != nil {
@@ -272,7 +273,7 @@ func TestTheFileRefusesIllegalMoves(t *testing.T) {
 		{`UPDATE run SET code = 0 WHERE id = 3`, "the run has ended"},
 		{`DELETE FROM step WHERE run = 1 AND name = 'load'`, "goes only with its run"},
 		{`DELETE FROM step WHERE run = 4 AND name = 'load'`, "goes only with its run"},
-		{`UPDATE step SET verb = 'export' WHERE run = 1 AND name = 'load'`, "does not change its object"},
+		{`UPDATE step SET verb = 'export' WHERE run = 1 AND name = 'load'`, "does not change its verb"},
 		{`UPDATE step SET position = 9 WHERE run = 3 AND name = 'post'`, "the run has ended"},
 		{`UPDATE step SET verdict = 'ok' WHERE run = 4 AND name = 'load'`, "the step has ended"},
 		{`UPDATE step SET cause = '' WHERE run = 4 AND name = 'load'`, "the step has ended"},
@@ -284,8 +285,8 @@ func TestTheFileRefusesIllegalMoves(t *testing.T) {
 		{`UPDATE task SET outcome = 'started', task = 'T' WHERE run = 2 AND number = 3`, "does not go back"}, // absent
 		{`UPDATE task SET outcome = 'overruled' WHERE run = 2 AND number = 1`, "does not go back"},           // refused
 		{`UPDATE task SET outcome = 'absent', task = '', state = '', began = '', ended = '' WHERE run = 1 AND number = 2`, "does not go back"},
-		{`INSERT INTO task VALUES (4, 'load', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // its task has run
-		{`INSERT INTO task VALUES (4, 'post', 9, 0, 'pending', '', '', 'x', '', '', 1)`, "begins as pending"},
+		{`INSERT INTO task VALUES (4, 'load', 9, '', '', '', 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // its task has run
+		{`INSERT INTO task VALUES (4, 'post', 9, '', '', '', 0, 'pending', '', '', 'x', '', '', 1)`, "begins as pending"},
 		{`UPDATE lease SET epoch = 1 WHERE key = 'k'`, "does not go back"},
 		{`UPDATE lease SET epoch = 3 WHERE key = 'k'`, "does not go back"},
 		{`UPDATE lease SET key = 'l', epoch = 2 WHERE key = 'k'`, "does not go back"},
@@ -293,18 +294,19 @@ func TestTheFileRefusesIllegalMoves(t *testing.T) {
 		{`INSERT INTO wish VALUES (1, 'explode', '', 'x', 1)`, "CHECK"},
 		{`INSERT INTO wish VALUES (9, 'cancel', '', 'x', 1)`, "FOREIGN KEY"},
 		{`UPDATE step SET name = 'x' WHERE run = 1`, "does not change its name"},
-		{`UPDATE step SET object = 'x' WHERE run = 1 AND name = 'load'`, "does not change its object"},
+		{`UPDATE step SET object = 'x' WHERE run = 1 AND name = 'load'`, "does not change its object any more"},
+		{`UPDATE step SET model = 'x' WHERE run = 4 AND name = 'check'`, "does not change its object any more"},
 		{`UPDATE step SET state = 'planned', tries = 0, started = '' WHERE run = 1 AND name = 'load'`, "does not go back"},
 		{`UPDATE step SET tries = 5 WHERE run = 1 AND name = 'load'`, "does not go back"},
 		{`UPDATE step SET state = 'odd' WHERE run = 1 AND name = 'load'`, "CHECK"},
 		{`UPDATE step SET state = 'ended' WHERE run = 1 AND name = 'load'`, "CHECK"},
 		{`UPDATE step SET verdict = 'ok' WHERE run = 2 AND name = 'load'`, "the run has ended"},
 		{`INSERT INTO step SELECT run, 'third', 7, verb, host, model, object, state, tries, started, ended, verdict, cause FROM step WHERE run = 1 AND name = 'load'`, "begins as planned"},
-		{`INSERT INTO task VALUES (1, 'load', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // a task runs
-		{`INSERT INTO task VALUES (1, 'post', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // one is pending
-		{`INSERT INTO task VALUES (2, 'check', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "needs a step that is under way"},
-		{`INSERT INTO task VALUES (1, 'none', 9, 0, 'pending', '', '', 'x', '', '', 0)`, "needs a step that is under way"},
-		{`INSERT INTO task VALUES (1, 'load', 9, 0, 'started', 'T', '', 'x', '', '', 0)`, "begins as pending"},
+		{`INSERT INTO task VALUES (1, 'load', 9, '', '', '', 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // a task runs
+		{`INSERT INTO task VALUES (1, 'post', 9, '', '', '', 0, 'pending', '', '', 'x', '', '', 0)`, "second start is forbidden"}, // one is pending
+		{`INSERT INTO task VALUES (2, 'check', 9, '', '', '', 0, 'pending', '', '', 'x', '', '', 0)`, "needs a step that is under way"},
+		{`INSERT INTO task VALUES (1, 'none', 9, '', '', '', 0, 'pending', '', '', 'x', '', '', 0)`, "needs a step that is under way"},
+		{`INSERT INTO task VALUES (1, 'load', 9, '', '', '', 0, 'started', 'T', '', 'x', '', '', 0)`, "begins as pending"},
 		{`UPDATE task SET outcome = 'pending', task = '', state = '', began = '' WHERE run = 1 AND number = 2`, "does not go back"},
 		{`UPDATE task SET outcome = 'open', task = '', state = '', began = '' WHERE run = 1 AND number = 2`, "does not go back"},
 		{`UPDATE task SET task = 'U' WHERE run = 1 AND number = 2`, "does not go back"},

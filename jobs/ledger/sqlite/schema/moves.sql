@@ -39,7 +39,8 @@ BEGIN
 END;
 
 -- planned -> started -> ended, or planned -> ended; ended -> started or planned when the
--- step is reopened. What has begun keeps its verb and its object, and is not forgotten.
+-- step is reopened. What has begun keeps its verb and is not forgotten; what is done, or
+-- started something that is not judged, keeps its object.
 
 CREATE TRIGGER step_begins BEFORE INSERT ON step
 WHEN NEW.state <> 'planned'
@@ -53,9 +54,13 @@ BEGIN
     WHERE NEW.run <> OLD.run OR NEW.name <> OLD.name;
   SELECT raise(ABORT, 'the run has ended')
     WHERE EXISTS (SELECT 1 FROM run WHERE id = OLD.run AND ended <> '');
-  SELECT raise(ABORT, 'a step that has begun does not change its object')
-    WHERE (OLD.tries > 0 OR OLD.state = 'ended' AND OLD.verdict NOT IN ('blocked', 'skipped'))
-      AND (NEW.verb <> OLD.verb OR NEW.host <> OLD.host OR NEW.model <> OLD.model OR NEW.object <> OLD.object);
+  SELECT raise(ABORT, 'a step that has begun does not change its verb')
+    WHERE NEW.verb <> OLD.verb AND (OLD.tries > 0 OR OLD.state = 'ended' AND OLD.verdict NOT IN ('blocked', 'skipped'));
+  SELECT raise(ABORT, 'the step does not change its object any more')
+    WHERE (NEW.host <> OLD.host OR NEW.model <> OLD.model OR NEW.object <> OLD.object)
+      AND (OLD.verdict IN ('ok', 'skipped')
+           OR EXISTS (SELECT 1 FROM task WHERE run = OLD.run AND step = OLD.name AND spent = 0
+                      AND (outcome IN ('pending', 'open') OR outcome = 'started' AND (ended = '' OR OLD.state <> 'ended'))));
   SELECT raise(ABORT, 'the step has ended')
     WHERE OLD.state = 'ended' AND NEW.state = 'ended'
       AND (NEW.tries <> OLD.tries OR NEW.ended <> OLD.ended OR NEW.verdict <> OLD.verdict OR NEW.cause <> OLD.cause);
@@ -88,7 +93,8 @@ END;
 CREATE TRIGGER task_moves BEFORE UPDATE ON task
 BEGIN
   SELECT raise(ABORT, 'a start does not change its name')
-    WHERE NEW.run <> OLD.run OR NEW.step <> OLD.step OR NEW.number <> OLD.number OR NEW.epoch <> OLD.epoch OR NEW.intended <> OLD.intended;
+    WHERE NEW.run <> OLD.run OR NEW.step <> OLD.step OR NEW.number <> OLD.number OR NEW.epoch <> OLD.epoch OR NEW.intended <> OLD.intended
+      OR NEW.host <> OLD.host OR NEW.model <> OLD.model OR NEW.object <> OLD.object;
   SELECT raise(ABORT, 'a start does not go back')
     WHERE NEW.spent < OLD.spent OR NEW.outcome <> OLD.outcome
       AND NOT (OLD.outcome = 'pending' AND NEW.outcome IN ('open', 'refused', 'started', 'absent', 'overruled')

@@ -28,6 +28,9 @@ CREATE TABLE task (
   run      INTEGER NOT NULL,
   step     TEXT NOT NULL,
   number   INTEGER NOT NULL CHECK (number >= 1), -- of the intent
+  host     TEXT NOT NULL, -- those of the step then
+  model    TEXT NOT NULL,
+  object   TEXT NOT NULL,
   epoch    INTEGER NOT NULL, -- of the model's lease
   outcome  TEXT NOT NULL CHECK (outcome IN ('pending', 'open', 'refused', 'started', 'absent', 'overruled')),
   task     TEXT NOT NULL, -- Anaplan's id
