@@ -245,7 +245,7 @@ func TestAProgramOfTheFirstVersionStartsNothing(t *testing.T) {
 		{`INSERT INTO task (run, step, number, epoch, outcome, task, state, intended, began, ended)
 			VALUES (` + run + `, 0, 9, 0, 'pending', '', '', 'x', '', '')`, "needs a step"},
 		{`INSERT INTO task (run, step, number, epoch, outcome, task, state, intended, began, ended)
-			VALUES (` + odd + `, 1, 9, 0, 'pending', '', '', 'x', '', '')`, "task.spent"}, // a step is named as a position
+			VALUES (` + odd + `, 1, 9, 0, 'pending', '', '', 'x', '', '')`, "NOT NULL"}, // a step is named as a position
 		{`UPDATE task SET outcome = 'started', task = 'T1', state = 'COMPLETE', began = 'x', ended = 'y' WHERE run = ` + run + ` AND number = 1`, ""},
 		{`UPDATE step SET state = 'ended', ended = 'x', verdict = 'ok' WHERE run = ` + run + ` AND position = 0`, ""},
 	} {

@@ -21,7 +21,7 @@ CREATE TABLE step (
   CHECK (state <> 'started' OR tries > 0)
 ) STRICT;
 
--- spent has no default: a program of version 1 that has the file open when it becomes
+-- host and spent have no default: a program of version 1 that has the file open when it becomes
 -- version 2 cannot record a start from then on, so that it starts nothing.
 
 CREATE TABLE task (
