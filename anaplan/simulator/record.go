@@ -8,6 +8,8 @@ type Request struct {
 	Method, Path string
 	// User is the address of the token's owner; "" without a valid token.
 	User string
+	// Agent is the User-Agent: who of several callers with one login.
+	Agent string
 	// Status is 0 when the connection was ended without an answer.
 	Status int
 	// Faulted says that a Fault or a Spell took part in the answer.

@@ -60,7 +60,7 @@ func (s *Simulator) arrived(c *call) (fault Fault, record int) {
 	c.record = record
 	s.moments(c)
 	fault = s.fault(c)
-	s.requests = append(s.requests, Request{At: s.t, Method: c.method, Path: c.path, Faulted: c.faulted})
+	s.requests = append(s.requests, Request{At: s.t, Method: c.method, Path: c.path, Agent: c.header.Get("User-Agent"), Faulted: c.faulted})
 	return fault, record
 }
 
