@@ -53,11 +53,13 @@ func (n *night) onceEach(s ledger.State) {
 	allowed := map[string]int{}
 	for _, st := range s.Steps {
 		for _, in := range st.Intents {
-			if in.Outcome == ledger.IntentStarted || in.Outcome == ledger.IntentOpen || in.Outcome == ledger.IntentPending {
+			if in.Outcome == ledger.IntentStarted || in.Outcome == ledger.IntentOverruled || in.Outcome == ledger.IntentOpen || in.Outcome == ledger.IntentPending {
 				allowed[st.Model.Name+"/"+st.Object.ID]++
 			}
 		}
-		if live := slices.DeleteFunc(slices.Clone(st.Intents), func(in ledger.IntentState) bool { return in.Outcome == ledger.IntentRefused }); len(live) > 1 {
+		if live := slices.DeleteFunc(slices.Clone(st.Life()), func(in ledger.IntentState) bool {
+			return in.Outcome == ledger.IntentRefused || in.Outcome == ledger.IntentAbsent
+		}); len(live) > 1 {
 			n.t.Errorf("step %q has %d intents that may have started a task", st.Plan.Name, len(live))
 		}
 	}

@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	nights    = flag.Int("nights", 150, "how many random nights are played")
+	nights    = flag.Int("nights", 60, "how many random nights are played")
 	from      = flag.Uint64("from", 0, "the seed of the first random night; 0: where the last search ended")
 	nightSeed = flag.Uint64("seed", 0, "play this random night alone, and tell what happens in it")
 )
