@@ -14,10 +14,18 @@ import (
 // Ledger is a ledger that ends with its process. The zero value is ready for use, by
 // several goroutines.
 type Ledger struct {
+	// Expire makes of leases rows that end by themselves if they are not renewed, as those
+	// of a ledger for several machines: see ledger.Timed. Times are theirs. Neither changes
+	// once the ledger is in use.
+	Expire bool
+	Times  ledger.Times
+
 	mu     sync.Mutex
 	runs   map[ledger.ID]*record
 	order  []ledger.ID
 	claims map[ledger.Key]*claim
+	timed  []*lease     // that are being renewed
+	cut    map[int]bool // by process: its renewals get lost
 	closed bool
 }
 
@@ -131,7 +139,12 @@ func (l *Ledger) Where() string { return "memory" }
 // Close implements ledger.Ledger.
 func (l *Ledger) Close() error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.closed = true
+	timed := l.timed
+	l.timed = nil
+	l.mu.Unlock()
+	for _, h := range timed {
+		h.timed.Release()
+	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (l *Ledger) Remove(ctx context.Context, id ledger.ID) error {
 	if _, err := l.run(ctx, id); err != nil {
 		return err
 	}
-	if c := l.claims[ledger.RunKey(id)]; c != nil && c.by != nil {
+	if c := l.claims[ledger.RunKey(id)]; c.held() {
 		return &ledger.HeldError{Key: c.by.key, By: c.by.holder}
 	}
 	delete(l.runs, id)

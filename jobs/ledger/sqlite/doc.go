@@ -19,6 +19,23 @@
 // -shm files the mode of the main one. Files and folders that are there already keep
 // their rights.
 //
+// # Leases
+//
+// A lease is the kernel's lock on a file in the folder LEDGER.locks, one a key, named by a
+// hash of it. The kernel frees it when the process ends, however it ends, and not before:
+// nothing expires. The table lease holds the last epoch and the last holder of each key.
+// Whoever takes a lease, or looks who has it, first gets SQLite's lock for writing, so that
+// the table and the locks agree. The lock files are empty and need no backup; without them
+// a lease is lost, and without the table epochs would begin anew. A run's file goes when the
+// run is removed; nothing else may delete one.
+//
+// # Versions
+//
+// Open brings a file of an earlier version up to the present one, in one transaction. There
+// is no way back: a program of the earlier version refuses the file, since it could not read
+// what was recorded in between and would hold no leases. One that has the file open
+// meanwhile can still record how its tasks end, and no further start.
+//
 // # Where it lies
 //
 // [Machine.Choose] says which file it is, [Dir] where the failure dumps and reports of
