@@ -111,6 +111,12 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 	for _, c := range t.Cancelled {
 		s.Cancels = append(s.Cancels, cancel(c))
 	}
+	if life := t.Life(); t.End == nil && len(life) > 0 {
+		switch life[len(life)-1].Outcome {
+		case ledger.IntentPending, ledger.IntentOpen:
+			s.Message = "its start was sent, and the answer is not known: Anaplan may run it. Who continues the run finds out before anything is started again"
+		}
+	}
 	if e := t.End; e != nil {
 		s.Verdict, s.Cause, s.Message, s.Next, s.Rows = e.Verdict, e.Cause, e.Message, e.Next, e.Rows
 		for _, a := range e.Actions {

@@ -96,7 +96,7 @@ type story struct {
 var stories = []story{
 	{"accepted", accepted}, {"partial", partial}, {"failed", failed}, {"unsure", unsure},
 	{"interrupted", interrupted}, {"died", died}, {"config", badConfig}, {"created", created},
-	{"skipped", skipped}, {"many", many}, {"huge", huge}, {"hostile", hostile}, {"continued", continued},
+	{"skipped", skipped}, {"many", many}, {"huge", huge}, {"hostile", hostile}, {"continued", continued}, {"lost", lost},
 }
 
 const dumpPath = "/var/lib/anaplan-runner/runs/nightly-sales_2026-11-24_8d1f/01_load-sales_rejected_5E633168.csv"
@@ -234,6 +234,12 @@ func died(t *testing.T) ledger.State {
 	s.at(122).add("forecast", ledger.StepStarted{Try: 1})
 	s.at(124).add("forecast", ledger.Intent{Number: 9}, ledger.TaskStarted{Number: 9, Task: "5E63AAAA"})
 	return s.at(250).add("forecast", ledger.TaskSeen{Task: "5E63AAAA", State: "IN_PROGRESS", Step: "Roll forward"}).state()
+}
+
+// lost ends after a start was sent, before its answer was recorded.
+func lost(t *testing.T) ledger.State {
+	s := begin(t, plan("import", "load sales", "Load Sales", "Sales Hub")).at(0.8).resolved()
+	return s.at(1).add("load sales", ledger.StepStarted{Try: 1}, ledger.Intent{Number: 1}).state()
 }
 
 // badConfig named what does not exist.

@@ -149,6 +149,7 @@ var (
 	address   = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	base64s   = regexp.MustCompile(`[A-Za-z0-9+/]{80,}={0,2}`)
 	day       = regexp.MustCompile(`20(2[7-9]|[3-9]\d)-\d\d-\d\d`) // scripts set days of 2026
+	process   = regexp.MustCompile(`process \d+ of \S+ on \S+, since [0-9: -]{19}`)
 	dumpFile  = regexp.MustCompile(`_rejected_[0-9A-F]{8}`)
 )
 
@@ -173,6 +174,7 @@ func normal(key string, v any, places *strings.Replacer) any {
 			return to
 		}
 		v = filepath.ToSlash(places.Replace(v))
+		v = process.ReplaceAllString(v, "PROCESS")
 		v = address.ReplaceAllString(timestamp.ReplaceAllString(v, "TIME"), "ADDRESS")
 		v = dumpFile.ReplaceAllString(day.ReplaceAllString(v, "DAY"), "_rejected_TASK")
 		return base64s.ReplaceAllStringFunc(v, func(s string) string {
