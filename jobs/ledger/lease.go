@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -33,6 +34,27 @@ func key(kind string, parts ...string) Key {
 		kind += "/" + url.PathEscape(p)
 	}
 	return Key(kind)
+}
+
+// words names what the key is for, for people.
+func (k Key) words() string {
+	parts := strings.Split(string(k), "/")
+	for i, p := range parts {
+		if plain, err := url.PathUnescape(p); err == nil {
+			parts[i] = plain
+		}
+	}
+	switch {
+	case parts[0] == "job" && len(parts) == 2:
+		return fmt.Sprintf("job %q", parts[1])
+	case parts[0] == "run" && len(parts) == 3:
+		return fmt.Sprintf("run %q of job %q", parts[2], parts[1])
+	case parts[0] == "model" && len(parts) == 3:
+		return "model " + parts[2]
+	case parts[0] == "file" && len(parts) == 5:
+		return fmt.Sprintf("server file %s of model %s", parts[3], parts[2])
+	}
+	return string(k)
 }
 
 // Holder says who has a lease, for people.
@@ -76,7 +98,7 @@ type HeldError struct {
 	By  Holder
 }
 
-func (e *HeldError) Error() string { return fmt.Sprintf("%s is held by %s", e.Key, e.By) }
+func (e *HeldError) Error() string { return fmt.Sprintf("%s is held by %s", e.Key.words(), e.By) }
 
 // Start is a start of a task as other runs see it.
 type Start struct {

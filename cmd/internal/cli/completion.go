@@ -142,6 +142,10 @@ func (p *Program) values(app *cli.App, command *cli.Command, f cli.Flag, given [
 			return nil
 		}
 		all = saved.Names()
+	case "again", "accept":
+		if command != nil && command.Name == "resume" {
+			all = p.stepsLeft(completionContext(app, command, given))
+		}
 	case "region":
 		all = anaplan.Regions()
 	case "message", "format":

@@ -279,6 +279,26 @@ func decisionFailure(err error) *failure {
 	return nil
 }
 
+// stepsLeft are the names of the steps of a run that are not done.
+func (p *Program) stepsLeft(c *cli.Context) []string {
+	book, err := p.readLedger(c)
+	if err != nil {
+		return nil
+	}
+	defer book.Close()
+	state, err := p.findRun(c, book, c.String("job-name"))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, t := range state.Steps {
+		if t.End == nil || !t.Plan.Satisfied(*t.End) {
+			names = append(names, t.Plan.Name)
+		}
+	}
+	return names
+}
+
 // completeOpenRuns completes the ids of runs in which something is left to do.
 func (p *Program) completeOpenRuns(c *cli.Context) {
 	p.completeFrom(c, ledger.Query{Open: true, Limit: 20})
