@@ -24,6 +24,17 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+func BenchmarkTakeAndRelease(b *testing.B) {
+	l := mustOpen(b, filepath.Join(b.TempDir(), "ledger.db"))
+	for b.Loop() {
+		h, err := l.Take(b.Context(), "k", ledger.Holder{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		h.Release()
+	}
+}
+
 func BenchmarkRunsOver1000(b *testing.B) {
 	l := mustOpen(b, filepath.Join(b.TempDir(), "ledger.db"))
 	for n := range 1000 {

@@ -15,9 +15,9 @@
 // file's lock. A file on a network file system is refused: the log needs shared memory
 // and true locks, and a ledger that two machines write is soon damaged.
 //
-// Files are made for their owner only: 0600, folders 0700. SQLite gives its -wal and
-// -shm files the mode of the main one. Files and folders that are there already keep
-// their rights.
+// Files are made for their owner only: 0600, folders 0700. What is made beside a ledger that
+// is there, SQLite's -wal and -shm files and the locks of leases, gets the rights of its
+// file. Files and folders that are there already keep theirs.
 //
 // # Leases
 //

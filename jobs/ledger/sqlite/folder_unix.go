@@ -12,6 +12,23 @@ import (
 // keeps its rights.
 func makeFolder(dir string) error { return os.MkdirAll(dir, 0o700) }
 
+// share gives a file or a folder that was just made the rights of the ledger's file, as
+// SQLite does with the files that it makes beside it: who may use the ledger may use these.
+func share(path string, file os.FileInfo) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	rights := file.Mode().Perm() & 0o666
+	if info.IsDir() {
+		rights |= rights >> 2 & 0o111 // who may read it may look into it
+	}
+	if rights == info.Mode().Perm() {
+		return nil
+	}
+	return os.Chmod(path, rights|info.Mode()&os.ModeSetgid)
+}
+
 // syncFolder makes a new file's name durable.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)

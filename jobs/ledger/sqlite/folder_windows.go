@@ -39,6 +39,9 @@ func makeFolder(dir string) error {
 	return nil
 }
 
+// share does nothing: what is made in a folder has the folder's rights.
+func share(string, os.FileInfo) error { return nil }
+
 // syncFolder does nothing: Windows keeps names without being asked.
 func syncFolder(string) error { return nil }
 

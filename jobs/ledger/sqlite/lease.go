@@ -42,6 +42,9 @@ func (l *Ledger) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (le
 		if err := l.lockFolder(); err != nil {
 			return err
 		}
+		if err := l.makeLock(key); err != nil {
+			return err
+		}
 		var err error
 		if h.lock, h.file, err = seize(l.lockFile(key)); err != nil {
 			return err
@@ -99,7 +102,11 @@ func (l *Ledger) unheld(ctx context.Context, tx *sql.Tx, key ledger.Key, do func
 
 // lockFolder makes the folder of the lock files.
 func (l *Ledger) lockFolder() error {
-	if err := makeFolder(l.locks); err != nil {
+	if _, err := os.Stat(l.locks); errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(makeFolder(l.locks), share(l.locks, l.file)); err != nil {
+			return err
+		}
+	} else if err := makeFolder(l.locks); err != nil { // which says what is in its place
 		return err
 	}
 	kind, err := l.network(l.locks)
@@ -117,6 +124,18 @@ func (l *Ledger) lockFolder() error {
 func (l *Ledger) lockFile(key ledger.Key) string {
 	sum := sha256.Sum256([]byte(key))
 	return filepath.Join(l.locks, hex.EncodeToString(sum[:16])+".lock")
+}
+
+// makeLock makes the file of a key, if it is not there.
+func (l *Ledger) makeLock(key ledger.Key) error {
+	f, err := os.OpenFile(l.lockFile(key), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), share(l.lockFile(key), l.file))
 }
 
 // seize locks a file, and makes it if it is not there; nil if somebody else has it locked.

@@ -62,8 +62,12 @@ func TestRightsThatAreThereStay(t *testing.T) {
 	if err := os.Chmod(path, 0o660); err != nil {
 		t.Fatal(err)
 	}
-	mustOpen(t, path)
-	for name, want := range map[string]fs.FileMode{dir: 0o770, path: 0o660, path + "-shm": 0o660} {
+	l := mustOpen(t, path)
+	if _, err := l.Take(t.Context(), "k", ledger.Holder{}); err != nil {
+		t.Fatal(err)
+	}
+	// What is made beside the ledger is for those who may use it.
+	for name, want := range map[string]fs.FileMode{dir: 0o770, path: 0o660, path + "-shm": 0o660, l.locks: 0o770, l.lockFile("k"): 0o660} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s has %v, %v; want %o", name, info.Mode(), err, want)
 		}
@@ -122,7 +126,7 @@ func TestWithoutRights(t *testing.T) {
 		strip func(dir, path string) error
 		says  string
 	}{
-		{"lock files", func(_, path string) error { return os.Chmod(path+".locks", 0o555) },
+		{"lock files", func(_, path string) error { return os.Mkdir(path+".locks", 0o555) },
 			"take a lease in the ledger DIR/ledger.db: open DIR/ledger.db.locks/8254c329a92850f6d539dd376f4816ee.lock: permission denied; give this user access to DIR and what is in it, or name another file with --ledger"},
 		{"file", func(_, path string) error { return os.Chmod(path, 0o444) },
 			"open the ledger DIR/ledger.db: write DIR/ledger.db: permission denied; give this user access to DIR and what is in it, or name another file with --ledger"},
@@ -132,11 +136,23 @@ func TestWithoutRights(t *testing.T) {
 			"open the ledger DIR/ledger.db: open DIR/ledger.db: permission denied; give this user access to DIR and what is in it, or name another file with --ledger"},
 		{"hidden folder", func(dir, _ string) error { return os.Chmod(dir, 0) },
 			"open the ledger DIR/ledger.db: stat DIR/ledger.db: permission denied; give this user access to DIR and what is in it, or name another file with --ledger"},
-		{"nothing", func(_, path string) error { return os.Chmod(path+".locks", 0o777) }, "took"},
+		{"shared", func(_, path string) error {
+			l, err := OpenExisting(t.Context(), path)
+			if err != nil {
+				return err
+			}
+			h, err := l.Take(t.Context(), "k", ledger.Holder{}) // makes the folder and the file
+			if err != nil {
+				return err
+			}
+			h.Release()
+			return l.Close()
+		}, "took"},
+		{"nothing", func(string, string) error { return nil }, "took"},
 	} {
 		dir := outside(t)
 		path := filepath.Join(dir, "ledger.db")
-		if err := errors.Join(mustOpen(t, path).Close(), os.Mkdir(path+".locks", 0o700)); err != nil {
+		if err := mustOpen(t, path).Close(); err != nil {
 			t.Fatal(err)
 		}
 		if err := errors.Join(os.Chmod(path, 0o666), os.Chmod(dir, 0o777), c.strip(dir, path)); err != nil {
