@@ -36,7 +36,7 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 				told = true
 				r.logger().Warnf("waits: %s", held)
 			}
-			if !sleep(ctx, leaseEvery) {
+			if !sleep(ctx, r.scaled(leaseEvery)) {
 				r.disown()
 				return context.Cause(ctx)
 			}
@@ -183,7 +183,7 @@ func (s *step) take(ctx context.Context, key ledger.Key) (lease ledger.Lease, er
 		}
 		return ""
 	}
-	err = waits(ctx, s.plan.Wait, try, why, func(why reason, err error) error {
+	err = s.run.waits(ctx, s.plan.Wait, try, why, func(why reason, err error) error {
 		s.progress(Progress{Phase: PhaseWait, Text: err.Error(), Done: -1})
 		return s.record(ledger.Waiting{Reason: string(why), Text: err.Error()})
 	})
@@ -263,7 +263,7 @@ func (s *step) outlast(ctx context.Context, start ledger.Start) error {
 		}
 		return s.why(ctx, err)
 	}
-	return waits(ctx, s.plan.Wait, try, why, func(why reason, err error) error {
+	return s.run.waits(ctx, s.plan.Wait, try, why, func(why reason, err error) error {
 		s.progress(Progress{Phase: PhaseWait, Text: err.Error(), Done: -1})
 		return s.record(ledger.Waiting{Reason: string(why), Text: err.Error()})
 	})

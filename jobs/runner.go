@@ -36,8 +36,8 @@ type Runner struct {
 	Watch   func(Progress)   // optional; called from one goroutine at a time, must not block
 	Now     func() time.Time // optional: time.Now
 	Version string
-	// Speed is how much faster than Anaplan a simulator is: polls and the waits of settling
-	// are so much shorter. Optional: 1.
+	// Speed is how much faster than Anaplan a simulator is: polls, and the times between two
+	// looks at what is waited for or settled, are so much shorter. Optional: 1.
 	Speed float64
 }
 

@@ -102,7 +102,7 @@ func (e *impatience) Unwrap() error { return e.err }
 // waits repeats what was refused for a reason that passes, for as long as the job allows
 // for each reason. f must not have done anything when it fails. why finds the reason of an
 // error, empty if it is not to be waited for; tell is called once for each reason.
-func waits(ctx context.Context, w configs.Wait, f func() error, why func(error) reason, tell func(reason, error) error) error {
+func (r *Runner) waits(ctx context.Context, w configs.Wait, f func() error, why func(error) reason, tell func(reason, error) error) error {
 	since := map[reason]time.Time{}
 	for {
 		err := f()
@@ -128,7 +128,7 @@ func waits(ctx context.Context, w configs.Wait, f func() error, why func(error) 
 				return err
 			}
 		}
-		if !sleep(ctx, min(reason.every(), left)) {
+		if !sleep(ctx, min(r.scaled(reason.every()), left)) {
 			return context.Cause(ctx)
 		}
 	}
@@ -136,7 +136,7 @@ func waits(ctx context.Context, w configs.Wait, f func() error, why func(error) 
 
 // patient waits for the step's model.
 func (s *step) patient(ctx context.Context, f func() error) error {
-	return waits(ctx, s.plan.Wait, f, func(err error) reason { return s.why(ctx, err) }, func(why reason, err error) error {
+	return s.run.waits(ctx, s.plan.Wait, f, func(err error) reason { return s.why(ctx, err) }, func(why reason, err error) error {
 		text := s.holder(ctx, err)
 		s.progress(Progress{Phase: PhaseWait, Text: text, Done: -1})
 		return s.record(ledger.Waiting{Reason: string(why), Text: text})
@@ -225,6 +225,6 @@ func (r *run) resolve(ctx context.Context) (b *Bound, err error) {
 	tell := func(why reason, err error) error {
 		return r.record(ctx, "", ledger.Warned{Text: fmt.Sprintf("waits: %s: %v", why, err)})
 	}
-	err = insist(ctx, defaults.Retry, func() error { return waits(ctx, defaults.Wait, bind, refusal, tell) })
+	err = insist(ctx, defaults.Retry, func() error { return r.waits(ctx, defaults.Wait, bind, refusal, tell) })
 	return b, err
 }
