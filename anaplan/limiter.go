@@ -22,10 +22,12 @@ const (
 // two minutes. It is safe for use by several goroutines, and may be shared by clients.
 type Limiter struct {
 	limit *rate.Limiter
-	full  rate.Limit
+	full  rate.Limit // of the whole budget
+	burst int        // likewise
 
-	mu   sync.Mutex
-	slow time.Time // until when the rate is halved
+	mu    sync.Mutex
+	parts int       // into how many the budget is divided, at least 1
+	slow  time.Time // until when the rate is halved
 }
 
 // NewLimiter allows so many requests a minute; 0 means 300.
@@ -34,7 +36,28 @@ func NewLimiter(perMinute int) *Limiter {
 		perMinute = defaultPerMinute
 	}
 	full := rate.Limit(float64(perMinute) / 60)
-	return &Limiter{limit: rate.NewLimiter(full, min(burst, perMinute)), full: full}
+	most := min(burst, perMinute)
+	return &Limiter{limit: rate.NewLimiter(full, most), full: full, burst: most, parts: 1}
+}
+
+// Divide says among how many limiters like this one, here and elsewhere, the budget is
+// divided, this one included; at first there is no other. What waits already is not
+// hurried or held up by it.
+func (l *Limiter) Divide(parts int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.parts = max(1, parts)
+	l.adjust()
+	l.limit.SetBurst(max(1, l.burst/l.parts))
+}
+
+// adjust sets the rate. mu is held.
+func (l *Limiter) adjust() {
+	now := l.full / rate.Limit(l.parts)
+	if !l.slow.IsZero() {
+		now /= 2
+	}
+	l.limit.SetLimit(now)
 }
 
 // Wait waits for the next free place, or for the end of ctx, whose error it returns.
@@ -42,7 +65,7 @@ func (l *Limiter) Wait(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.slow.IsZero() && !time.Now().Before(l.slow) {
 		l.slow = time.Time{}
-		l.limit.SetLimit(l.full)
+		l.adjust()
 	}
 	l.mu.Unlock()
 	place := l.limit.Reserve()
@@ -62,7 +85,7 @@ func (l *Limiter) Refused() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.slow = time.Now().Add(slowFor)
-	l.limit.SetLimit(l.full / 2)
+	l.adjust()
 }
 
 // rated takes each request through a limiter.

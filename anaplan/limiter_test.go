@@ -65,6 +65,41 @@ func TestA429HalvesTheRateForTwoMinutes(t *testing.T) {
 	})
 }
 
+func TestTheBudgetIsDivided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(0)
+		l.Divide(2)
+		if at := take(t, l, 35); at[29] != 0 || at[30] != 400*time.Millisecond || at[34] != 2*time.Second {
+			t.Errorf("half of it: the 30th came at %v, the 31st at %v, the 35th at %v", at[29], at[30], at[34])
+		}
+		l.Refused()
+		if at := take(t, l, 5); at[4] != 4*time.Second {
+			t.Errorf("half of it after a 429: %v", at)
+		}
+		l.Divide(4)
+		if at := take(t, l, 5); at[4] != 8*time.Second {
+			t.Errorf("a quarter after a 429: %v", at)
+		}
+		<-time.After(slowFor)
+		take(t, l, 15)
+		if at := take(t, l, 5); at[4] != 4*time.Second {
+			t.Errorf("a quarter, two minutes later: %v", at)
+		}
+		l.Divide(1)
+		if at := take(t, l, 5); at[4] != time.Second {
+			t.Errorf("the whole again: %v", at)
+		}
+		l.Divide(1000) // more than its burst
+		if at := take(t, l, 2); at[1] != 400*time.Second {
+			t.Errorf("a thousandth: %v", at)
+		}
+		l.Divide(0)
+		if at := take(t, l, 5); at[4] != time.Second {
+			t.Errorf("divided by nobody: %v", at)
+		}
+	})
+}
+
 func TestTheLimiterIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(0)
