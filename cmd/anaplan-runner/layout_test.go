@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"jobs/ledger":              {},
 	"jobs/ledger/ledgertest":   {"jobs/ledger"},
 	"jobs/ledger/memory":       {"jobs/ledger"},
+	"jobs/ledger/postgres":     {"jobs/ledger"},
 	"jobs/ledger/sqlite":       {"jobs/ledger"},
 	"jobs/report":              {"jobs/ledger"},
 	"cmd/internal/cli":         {"*"},
@@ -42,7 +43,7 @@ var arrows = map[string][]string{
 
 // leaves hold heavy libraries; only wiring imports them, and what uses them is nothing
 // but the command.
-var leaves = []string{"jobs/ledger/sqlite", "jobs/ledger/memory"}
+var leaves = []string{"jobs/ledger/sqlite", "jobs/ledger/postgres", "jobs/ledger/memory"}
 
 // leafUsers are the files of the command that may import a leaf.
 var leafUsers = []string{"ledger.go", "demo.go", "wire.go"}
@@ -56,6 +57,7 @@ var homes = map[string][]string{
 	"github.com/thlib/go-timezone-local": {"cmd/internal/cli"},
 	"github.com/BurntSushi/toml":         {"cmd/internal/cli", "configs", "anaplan/simulator"},
 	"github.com/pelletier/go-toml":       {"configs"},
+	"github.com/jackc/pgx":               {"jobs/ledger/postgres"},
 	"modernc.org/sqlite":                 {"jobs/ledger/sqlite"},
 	"github.com/klauspost/compress":      {"anaplan/transfer"},
 	"github.com/zeebo/xxh3":              {"anaplan/transfer", "jobs/data"},

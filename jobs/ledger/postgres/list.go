@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// Runs implements ledger.Ledger. It reads the table of runs, not the events.
+func (l *Ledger) Runs(ctx context.Context, q ledger.Query) (found []ledger.Summary, err error) {
+	where, args := conditions(q)
+	err = l.transact(ctx, toRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, fmt.Sprintf(`SELECT job, run, started, updated, ended, verdict, cause, code, steps, done, closed
+			FROM run%s ORDER BY started DESC, id DESC LIMIT %d`, where, q.Most()), args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			s, err := summary(rows)
+			if err != nil {
+				return err
+			}
+			found = append(found, s)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func summary(rows pgx.Rows) (s ledger.Summary, err error) {
+	var started, updated, ended string
+	if err := rows.Scan(&s.ID.Job, &s.ID.Run, &started, &updated, &ended, &s.Verdict, &s.Cause, &s.Code, &s.Steps, &s.Done, &s.Closed); err != nil {
+		return s, err
+	}
+	for _, f := range []struct {
+		to   *time.Time
+		text string
+	}{{&s.Started, started}, {&s.Updated, updated}, {&s.Ended, ended}} {
+		if f.text == "" {
+			continue
+		}
+		if *f.to, err = time.Parse(stamp, f.text); err != nil {
+			return s, fmt.Errorf("time of run %q: %w", s.ID.Run, err)
+		}
+	}
+	return s, nil
+}
+
+func conditions(q ledger.Query) (string, []any) {
+	var where []string
+	var args []any
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, fmt.Sprintf("%s $%d", condition, len(args)))
+	}
+	if q.Job != "" {
+		add("job =", sendable(q.Job))
+	}
+	if q.Run != "" {
+		add("run =", sendable(q.Run))
+	}
+	if !q.Since.IsZero() {
+		add("started >=", stamped(q.Since))
+	}
+	if q.Open {
+		add("closed =", false)
+	}
+	if where == nil {
+		return "", nil
+	}
+	return " WHERE " + strings.Join(where, " AND "), args
+}
