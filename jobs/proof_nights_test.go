@@ -586,7 +586,7 @@ func (p *plot) bytes(w *world, states []ledger.State) {
 				for _, read := range task.Read {
 					want := p.step(s.Created.ID, t.Plan.Name).reads[read.File]
 					if sum := fmt.Sprintf("%x", sha256.Sum256(want)); read.SHA256 != sum {
-						w.wrong("run %v, step %q: %s read %d bytes of %s, not the %d of its source", s.Created.ID, t.Plan.Name, read.Import, read.Bytes, read.File, len(want))
+						w.wrong("run %v, step %q: %s read %d bytes of %s, not the %d of its source", s.Created.ID, t.Plan.Name, read.Object, read.Bytes, read.File, len(want))
 					}
 				}
 			}

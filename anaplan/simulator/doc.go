@@ -170,6 +170,6 @@
 //
 // # Reading what happened
 //
-// Tasks tells of each task who started it, when and by which request, and what its imports read.
+// Tasks tells of each task who started it, when and by which request, and what was read and written.
 // Requests, Tasks, Misuse, UnfiredFaults, Model and Snapshot may be called at any time, also after Close.
 package simulator

@@ -11,6 +11,7 @@ import (
 func (s *Simulator) runExport(t *task, r *runnable) *result {
 	rows, _ := t.model.exported(r.exports)
 	data := encode(write(rows, or(r.exports.Separator, ","), false), r.exports.Encoding)
+	t.wrote = append(t.wrote, dataOf(r.name, r.file.name, data))
 	out := cut(data, s.options.ChunkSize, s.t)
 	r.file.private[t.user] = out
 	r.file.shown[t.user] = len(out.chunks)

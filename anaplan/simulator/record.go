@@ -26,19 +26,21 @@ type TaskRecord struct {
 	Successful, DumpRecorded bool
 	// Actions names what a process did, in order: those with a result.
 	Actions []string
-	// Read tells what each import from a file read, in order.
-	Read []Read
+	// Read tells what each import from a file read, in order; Wrote what each export wrote, and Dumped
+	// what each import rejected.
+	Read, Wrote, Dumped []Data
 	// Stranger: it was started by Start or a Stranger, not by a request. Request is the place of its
 	// request among Requests, -1 of a stranger's.
 	Stranger bool
 	Request  int
 }
 
-// A Read is what an import read of a file, with the SHA-256 in hex.
-type Read struct {
-	Import, File string
-	Bytes        int
-	SHA256       string
+// Data is what one object of a task read or wrote, with its SHA-256 in hex.
+type Data struct {
+	Object string
+	File   string // the server file; "" of a dump
+	Bytes  int
+	SHA256 string
 }
 
 // A ModelState is a copy of what a model holds at one moment.

@@ -74,6 +74,7 @@ func (s *Simulator) runImport(t *task, r *runnable) *result {
 	if len(im.dump) > 0 {
 		done.dump = true
 		r.dumps[t.user] = &dump{task: t, data: im.dumpText(), used: s.t}
+		t.dumped = append(t.dumped, dataOf(r.name, "", r.dumps[t.user].data))
 	}
 	return done
 }
@@ -86,7 +87,7 @@ func (s *Simulator) readSource(im *importing) *result {
 		return s.readModel(im)
 	}
 	data := r.file.fallback
-	defer func() { t.note(r, data) }()
+	defer func() { t.read = append(t.read, dataOf(r.name, r.file.name, data)) }()
 	switch {
 	case t.source != nil && !t.source.complete() && !s.switches.IncompleteImportable:
 		return cannot("importFailedGeneralError", "The upload of %s was never completed.", r.file.name)

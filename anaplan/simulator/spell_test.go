@@ -37,7 +37,7 @@ func TestAStrangerComesAfterARequest(t *testing.T) {
 			t.Errorf("our task: %+v by %+v", mine, r)
 		}
 		data := "Shop,Code,Region,Opened\nRome,S2,EMEA,\n"
-		want := Read{Import: "Load Shops", File: "shops.csv", Bytes: len(data), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(data)))}
+		want := Data{Object: "Load Shops", File: "shops.csv", Bytes: len(data), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(data)))}
 		if len(theirs.Read) != 1 || theirs.Read[0] != want {
 			t.Errorf("they read %+v, want %+v", theirs.Read, want)
 		}

@@ -47,7 +47,9 @@ type task struct {
 	sparse     bool   // answers leave out what is sometimes left out
 	request    int    // its number among the requests; -1 of a stranger's
 	stranger   bool   // not by a request
-	read       []Read // what its imports read
+	read       []Data // what its imports read
+	wrote      []Data
+	dumped     []Data
 	polls      int
 	polled     time.Time
 	quick      bool // too quick polling was noted
@@ -123,7 +125,7 @@ func (t *task) record() TaskRecord {
 		ObjectID: t.object.id, Object: t.object.name, User: t.user.email, State: t.state,
 		Created: t.created, Started: t.started, Ended: t.ended,
 		Successful: t.state == complete && t.successful, DumpRecorded: t.dump,
-		Stranger: t.stranger, Request: t.request, Read: slices.Clone(t.read),
+		Stranger: t.stranger, Request: t.request, Read: slices.Clone(t.read), Wrote: slices.Clone(t.wrote), Dumped: slices.Clone(t.dumped),
 	}
 	if t.object.kind == "process" {
 		for _, done := range t.results {
@@ -133,9 +135,8 @@ func (t *task) record() TaskRecord {
 	return r
 }
 
-// note keeps what an import read.
-func (t *task) note(r *runnable, data []byte) {
-	t.read = append(t.read, Read{Import: r.name, File: r.file.name, Bytes: len(data), SHA256: fmt.Sprintf("%x", sha256.Sum256(data))})
+func dataOf(object, file string, data []byte) Data {
+	return Data{Object: object, File: file, Bytes: len(data), SHA256: fmt.Sprintf("%x", sha256.Sum256(data))}
 }
 
 func (s *Simulator) taskID() string {
