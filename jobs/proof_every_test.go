@@ -113,7 +113,7 @@ func newWorld(t *testing.T, name string, c *simulator.Company, files map[string]
 			t.Fatal(err)
 		}
 	}
-	return &world{night: n, name: name, over: make(chan struct{}), exclusive: true}
+	return &world{night: n, name: name, over: make(chan struct{}), exclusive: true, changes: map[changed]time.Time{}}
 }
 
 // proofRequest is the run of a proof job.

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,10 +41,13 @@ type world struct {
 	// exclusive: nobody else uses the login.
 	exclusive bool
 	// taken looks at a stranger's task that a step took for its own.
-	taken  func(ledger.State, ledger.StepState, simulator.TaskRecord)
-	faults int  // errors told
-	quiet  bool // errors are counted, and not told
-	told   []string
+	taken func(ledger.State, ledger.StepState, simulator.TaskRecord)
+	// rerun says whether a step may be run again without a person.
+	rerun   func(t ledger.StepState, usual bool) bool
+	faults  int  // errors told
+	quiet   bool // errors are counted, and not told
+	told    []string
+	changes map[changed]time.Time // of sources
 }
 
 // wrong tells an error of this world.
@@ -79,8 +83,27 @@ type life struct {
 	writes int
 	made   bool // they were made all the same
 	jump   time.Duration
-	lost   map[ledger.Key]bool
 	trace  []string
+
+	// At this start, by its number, the process stands still for a time, after the intent
+	// was recorded and before the request is sent: whoever comes meanwhile takes its place.
+	freezes, intents int
+	frozen           time.Duration
+
+	mutation
+}
+
+// mutation is what a mutant changes from outside.
+type mutation struct {
+	blind   bool                                // a start that failed is sent again
+	late    bool                                // an intent is recorded with what comes after it
+	early   bool                                // the leases of a step end with its task
+	trusts  bool                                // a lease that is lost is believed in
+	answers func(*http.Request, string) string  // other answers
+	recalls func([]ledger.Event) []ledger.Event // other events
+
+	unwritten []ledger.Event
+	leases    []ledger.Lease
 }
 
 // death is a moment at which a process ends: at a request or write to the ledger, by its
@@ -112,7 +135,7 @@ var errDead = errors.New("the process has died")
 func (w *world) born(dies death) *life {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := &life{w: w, pid: len(w.lives) + 1, dies: dies, done: make(chan lived, 1), lost: map[ledger.Key]bool{}}
+	l := &life{w: w, pid: len(w.lives) + 1, dies: dies, done: make(chan lived, 1)}
 	l.dead, l.kill = context.WithCancel(context.Background())
 	l.ctx, l.stop = context.WithCancelCause(context.Background())
 	base := &mortal{l, w.sim.Transport()}
@@ -214,6 +237,16 @@ func (m *mortal) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := r.Clone(ctx)
 	sent.Header.Set("User-Agent", m.l.agent())
 	answer, err := m.base.RoundTrip(sent)
+	if isStartOf(r) && m.l.blind && fate == lives && (err != nil || answer.StatusCode >= 500) {
+		if again, failed := r.GetBody(); failed == nil {
+			sent = sent.Clone(ctx)
+			sent.Body = again
+			answer, err = m.base.RoundTrip(sent)
+		}
+	}
+	if err == nil && m.l.answers != nil {
+		answer = m.l.answered(r, answer)
+	}
 	if fate == diesAfter {
 		if err == nil {
 			_, _ = io.Copy(io.Discard, answer.Body)
@@ -230,6 +263,23 @@ func (m *mortal) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	answer.Body = &mortalBody{answer.Body, func() { stop(); cancel() }}
 	return answer, nil
+}
+
+func isStartOf(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/tasks")
+}
+
+// answered lets a mutant change the text of an answer.
+func (l *life) answered(r *http.Request, answer *http.Response) *http.Response {
+	data, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if err == nil {
+		data = []byte(l.answers(r, string(data)))
+		answer.ContentLength = int64(len(data))
+		answer.Header.Del("Content-Length")
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(data))
+	return answer
 }
 
 type mortalBody struct {
@@ -272,16 +322,40 @@ func (m *mortalLedger) write(what string, f func() error) error {
 }
 
 func (m *mortalLedger) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (seq int64, err error) {
-	what := "append"
+	what, intends, ended := "append", false, false
 	for _, e := range events {
 		what += " " + e.Body.Kind()
+		_, intent := e.Body.(ledger.Intent)
+		_, end := e.Body.(ledger.TaskEnded)
+		intends, ended = intends || intent, ended || end
 	}
 	err = m.write(what, func() (err error) {
-		seq, err = m.Ledger.Append(ctx, run, after, epoch, events...)
+		if m.l.late && intends {
+			m.l.unwritten = append(m.l.unwritten, events...)
+			seq = after + int64(len(events))
+			return nil
+		}
+		missing := m.l.unwritten
+		seq, err = m.Ledger.Append(ctx, run, after-int64(len(missing)), epoch, slices.Concat(missing, events)...)
+		m.l.unwritten = nil
 		return err
 	})
 	if err != nil {
 		return 0, err
+	}
+	if ended && m.l.early {
+		for _, lease := range m.l.leases {
+			lease.Release()
+		}
+	}
+	if m.l.mu.Lock(); intends {
+		m.l.intents++
+		intends = m.l.intents == m.l.freezes
+	}
+	m.l.mu.Unlock()
+	if intends {
+		m.l.w.ledger.Free(m.l.pid)
+		time.Sleep(m.l.frozen)
 	}
 	return seq, nil
 }
@@ -297,6 +371,11 @@ func (m *mortalLedger) Take(ctx context.Context, key ledger.Key, by ledger.Holde
 		}
 		return nil, err
 	}
+	if !strings.HasPrefix(string(key), "run/") && !strings.HasPrefix(string(key), "job/") {
+		m.l.mu.Lock()
+		m.l.leases = append(m.l.leases, lease)
+		m.l.mu.Unlock()
+	}
 	return &mortalLease{lease, m.l}, nil
 }
 
@@ -304,7 +383,11 @@ func (m *mortalLedger) Events(ctx context.Context, run ledger.ID, after int64) (
 	if m.l.dead.Err() != nil {
 		return nil, m.l.die()
 	}
-	return m.Ledger.Events(ctx, run, after)
+	events, err := m.Ledger.Events(ctx, run, after)
+	if m.l.recalls != nil {
+		events = m.l.recalls(events)
+	}
+	return events, err
 }
 
 func (m *mortalLedger) Asked(ctx context.Context, run ledger.ID) (*ledger.Wish, error) {
@@ -321,11 +404,11 @@ type mortalLease struct {
 }
 
 func (m *mortalLease) Check() error {
-	m.l.mu.Lock()
-	lost := m.l.lost[m.Key()]
-	m.l.mu.Unlock()
-	if lost || m.l.dead.Err() != nil {
+	if m.l.dead.Err() != nil {
 		return ledger.ErrLeaseLost
+	}
+	if m.l.trusts {
+		return nil
 	}
 	return m.Lease.Check()
 }
@@ -645,7 +728,14 @@ func (w *world) once(t ledger.StepState) {
 func (w *world) reruns(t ledger.StepState) int {
 	n := 0
 	for _, r := range t.Reopened {
-		if r.Rerun {
+		if !r.Rerun {
+			continue
+		}
+		safe := t.Plan.Verb == "import" || t.Plan.Verb == "export"
+		if w.rerun != nil {
+			safe = w.rerun(t, safe)
+		}
+		if r.By != "" || safe {
 			n++
 		}
 	}
@@ -657,6 +747,15 @@ func (w *world) true(t ledger.StepState, tasks map[string]simulator.TaskRecord) 
 	life := t.Life()
 	if t.End == nil || len(life) == 0 {
 		return
+	}
+	for _, i := range t.Intents {
+		task := tasks[i.Task]
+		if !i.Ended.IsZero() && i.State != task.State {
+			w.wrong("step %q: task %s is recorded as %s, and is %s", t.Plan.Name, i.Task, i.State, task.State)
+		}
+		if i.Outcome == ledger.IntentStarted && i.Ended.IsZero() && !task.Ended.IsZero() {
+			w.wrong("step %q ended %s, and has not seen that task %s has ended: %s", t.Plan.Name, t.End.Verdict, i.Task, task.State)
+		}
 	}
 	i := life[len(life)-1]
 	task, there := tasks[i.Task]

@@ -64,9 +64,13 @@ func (s *Simulator) arrived(c *call) (fault Fault, record int) {
 	return fault, record
 }
 
+// takeEffectLater keeps the request for later. Its token counts as it is now.
 func (s *Simulator) takeEffectLater(c *call, after time.Duration) {
 	s.lock()
 	defer s.mu.Unlock()
+	if !strings.HasPrefix(c.path, "/token/") && !s.authorize(c) {
+		return
+	}
 	s.later(c, s.t.Add(after))
 }
 
