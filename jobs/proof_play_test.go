@@ -112,8 +112,8 @@ func (p *plot) act(w *world, run plotRun) {
 		}
 		if !died {
 			p.said(w, end)
-			if !stopped.IsZero() && pl.freezes == 0 && time.Since(stopped) > 4*time.Second {
-				w.wrong("it took %s to end after %s", time.Since(stopped), pl.signal)
+			if !stopped.IsZero() && pl.freezes == 0 && end.at.Sub(stopped) > 4*time.Second {
+				w.wrong("it took %s to end after %s", end.at.Sub(stopped), pl.signal)
 			}
 		}
 		time.Sleep(pl.pause)
@@ -153,8 +153,9 @@ type changed struct {
 func (p *plot) said(w *world, end lived) {
 	var held *ledger.HeldError
 	var stopped *Stopped
+	var decision *DecisionError // Anaplan could not be asked, or says otherwise for a moment
 	switch {
-	case end.err == nil, errors.As(end.err, &held), errors.As(end.err, &stopped):
+	case end.err == nil, errors.As(end.err, &held), errors.As(end.err, &stopped), errors.As(end.err, &decision):
 	case errors.Is(end.err, errMoment), errors.Is(end.err, ledger.ErrConflict), errors.Is(end.err, ledger.ErrNoRun):
 	default:
 		w.wrong("it said: %v", end.err)

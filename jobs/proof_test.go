@@ -127,6 +127,7 @@ func (d death) String() string {
 type lived struct {
 	state ledger.State
 	err   error
+	at    time.Time // before it logged out, which the program does for a moment only
 }
 
 var errDead = errors.New("the process has died")
@@ -433,8 +434,9 @@ func (l *life) begin(f func(context.Context, *Runner) (ledger.State, error)) {
 			}
 		}()
 		state, err := f(l.ctx, l.runner)
+		end := lived{state, err, time.Now()}
 		_ = l.source.Logout(context.Background())
-		l.done <- lived{state, err}
+		l.done <- end
 	}()
 }
 
