@@ -106,7 +106,7 @@ func (s *step) fill(ctx context.Context, sources []inspected) *ending {
 			}
 		} else {
 			src := sourceOf(sources, in.File.ID)
-			if intact && (was.digest == src.facts.Digest || s.run.mutant == mutantDigest) {
+			if intact && was.digest == src.facts.Digest {
 				s.run.logger().Debugf("%s: server file %q holds it already", in.Path, in.File.Name)
 			} else if end := s.upload(ctx, src, lease); end != nil {
 				return end

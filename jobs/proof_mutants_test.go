@@ -2,8 +2,12 @@ package jobs
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -90,13 +94,16 @@ func deathsOf(first, last int, make func() *plot) []*plot {
 	return all
 }
 
-// mutants are mistakes that the machine must find. Each is put into every process of plots
-// in which nothing is wrong without it.
-var mutants = []struct {
+// mutant is a mistake that the machine must find. It is put into every process of plots in
+// which nothing is wrong without it.
+type mutant struct {
 	name  string
 	put   func(*life)
 	plots func() []*plot
-}{
+}
+
+// outside are the mutants that are put in from outside of the engine.
+var outside = []mutant{
 	{"retry the start blindly", func(l *life) { l.blind = true }, func() []*plot {
 		p := staged([]plotStep{stagedMark("s0")})
 		p.options.Faults = []simulator.Fault{start(1, simulator.Fault{Status: 502, Body: "html", Took: true})}
@@ -104,25 +111,6 @@ var mutants = []struct {
 	}},
 	{"record after the start", func(l *life) { l.late = true }, func() []*plot {
 		return deathsOf(12, 24, func() *plot { return staged([]plotStep{stagedMark("s0")}) })
-	}},
-	{string(mutantOneList), func(l *life) { l.runner.mutant = mutantOneList }, func() []*plot {
-		p := staged([]plotStep{stagedItems("s0")})
-		p.options.Faults = []simulator.Fault{start(1, simulator.Fault{Drop: "after", After: 2 * time.Minute})}
-		return []*plot{p}
-	}},
-	{string(mutantAnyTask), func(l *life) { l.runner.mutant = mutantAnyTask }, func() []*plot {
-		p := staged([]plotStep{stagedItems("s0")})
-		p.options.Faults = []simulator.Fault{start(1, simulator.Fault{Drop: "before"})}
-		p.strangers = []simulator.Stranger{{User: strangersAddress, Model: "A", Kind: "import", Object: "Load Items",
-			Upload: "Name,Code\nX,X1\nY,Y1\nZ,Z1\n", Moment: simulator.Moment{Method: "POST", Path: "/tasks$", After: 10 * time.Second}}}
-		return []*plot{p}
-	}},
-	{string(mutantDigest), func(l *life) { l.runner.mutant = mutantDigest }, func() []*plot {
-		return deathsOf(16, 40, func() *plot {
-			s := stagedItems("s0")
-			s.changed = map[string][]byte{"s0.csv": []byte("Name,Code\nanother,s0-1\n")}
-			return staged([]plotStep{s})
-		})
 	}},
 	{"ignore a lost lease", func(l *life) { l.trusts = true }, func() []*plot {
 		p := staged([]plotStep{stagedMark("s0")})
@@ -161,15 +149,6 @@ var mutants = []struct {
 		p.runs[0].lives = []plotLife{{signal: "SIGINT", after: 20 * time.Second, pause: time.Minute}}
 		return []*plot{p}
 	}},
-	{string(mutant404), func(l *life) { l.runner.mutant = mutant404 }, func() []*plot {
-		p := staged([]plotStep{stagedMark("s0")})
-		p.options.Faults = []simulator.Fault{start(1, simulator.Fault{Drop: "after"})}
-		p.options.Spells = []simulator.Spell{{What: "no_access", For: 15 * time.Minute, Moment: simulator.Moment{Path: "/users/me$", Nth: 2}}}
-		return []*plot{p}
-	}},
-	{string(mutantRetry), func(l *life) { l.runner.mutant = mutantRetry }, func() []*plot {
-		return []*plot{staged([]plotStep{stagedStep("s0", configs.Process, "Breaks")})}
-	}},
 	{"use the file's values instead of the record's", func(l *life) {
 		// The file has been changed since the run was created.
 		l.recalls = func(events []ledger.Event) []ledger.Event {
@@ -186,8 +165,12 @@ var mutants = []struct {
 	}},
 }
 
-// TestMutants puts mistakes into the engine, and sees that the machine finds each.
-func TestMutants(t *testing.T) {
+// TestMutants puts mistakes into what surrounds the engine, and sees that the machine finds
+// each.
+func TestMutants(t *testing.T) { findAll(t, outside) }
+
+func findAll(t *testing.T, mutants []mutant) {
+	t.Helper()
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
@@ -207,4 +190,63 @@ func TestMutants(t *testing.T) {
 			t.Log("found by " + found)
 		})
 	}
+}
+
+// changes are what makes the engine one that has the mutants of proof_inside_test.go. Each
+// text stands in its file once.
+var changes = []struct{ file, text, instead string }{
+	{"runner.go", "\tSpeed float64\n", "\tSpeed float64\n\tmutant string\n"},
+	{"settle.go", "fresh, err := s.listed(ctx, i)\n", "fresh, err := s.listed(ctx, i)\nif s.run.mutant == \"take 404 for empty\" && refused(err) { fresh, err = nil, nil }\n"},
+	{"settle.go", "case len(fresh) == 0 && none.IsZero():", "case len(fresh) == 0 && none.IsZero() && s.run.mutant != \"believe one empty list\":"},
+	{"settle.go", "case len(fresh) == 0 && time.Since(none) >= ", "case len(fresh) == 0 && s.run.mutant == \"believe one empty list\", len(fresh) == 0 && time.Since(none) >= "},
+	{"settle.go", "t anaplan.Task) (why string, wait bool, err error) {\n", "t anaplan.Task) (why string, wait bool, err error) {\nif s.run.mutant == \"adopt any new task\" { return \"it is new\", false, nil }\n"},
+	{"fill.go", "intact && was.digest == src.facts.Digest", "intact && (was.digest == src.facts.Digest || s.run.mutant == \"compare no digest\")"},
+	{"step.go", "\t\tend := f(ctx)\n", "\t\tend := f(ctx)\nif s.run.mutant == \"let retry run a failed process again\" && end.Verdict == ledger.Failed { s.note(ledger.StepReopened{Rerun: true, Why: \"again\"}); end.Again = true }\n"},
+}
+
+// TestMutantsInside tests an engine with mistakes in it, and sees that the machine finds
+// each: the package is compiled once more, with other files in the places of some.
+func TestMutantsInside(t *testing.T) {
+	if testing.Short() {
+		return // it compiles the package again
+	}
+	dir, overlay := t.TempDir(), struct{ Replace map[string]string }{map[string]string{}}
+	texts := map[string]string{}
+	for _, c := range changes {
+		text, there := texts[c.file]
+		if !there {
+			data, err := os.ReadFile(c.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(data)
+		}
+		if n := strings.Count(text, c.text); n != 1 {
+			t.Fatalf("%s holds %q %d times", c.file, c.text, n)
+		}
+		texts[c.file] = strings.Replace(text, c.text, c.instead, 1)
+	}
+	for file, text := range texts {
+		at, err := filepath.Abs(file)
+		if err == nil {
+			overlay.Replace[at] = filepath.Join(dir, file)
+			err = os.WriteFile(overlay.Replace[at], []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := json.Marshal(overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "test", "-count=1", "-overlay", list, "-tags", "mutants", "-run", "^TestInside$", "-v", ".").CombinedOutput()
+	if n := strings.Count(string(out), "found by "); err != nil || n != 5 {
+		t.Errorf("%d mutants were found: %v\n%s", n, err, out)
+	}
+	t.Logf("%s", out)
 }

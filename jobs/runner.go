@@ -39,8 +39,6 @@ type Runner struct {
 	// Speed is how much faster than Anaplan a simulator is: polls, and the times between two
 	// looks at what is waited for or settled, are so much shorter. Optional: 1.
 	Speed float64
-
-	mutant mutant // of tests
 }
 
 // Progress tells what a step is doing at the moment, for progress bars and lines.

@@ -46,9 +46,6 @@ func (s *step) settle(ctx context.Context, i ledger.IntentState) (*anaplan.Task,
 			return nil, stopEnding()
 		}
 		fresh, err := s.listed(ctx, i)
-		if s.run.mutant == mutant404 && refused(err) {
-			fresh, err = nil, nil
-		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, stopEnding()
@@ -62,10 +59,10 @@ func (s *step) settle(ctx context.Context, i ledger.IntentState) (*anaplan.Task,
 			}
 		case len(fresh) == 0 && s.run.now().Sub(i.At) > settleAge:
 			return nil, s.undecided(i, nil, fmt.Sprintf("no task of it is listed, but it was begun over %s ago", settleAge))
-		case len(fresh) == 0 && none.IsZero() && s.run.mutant != mutantOneList:
+		case len(fresh) == 0 && none.IsZero():
 			none = time.Now()
 			s.note(ledger.Waiting{Reason: string(reasonSettle), Text: fmt.Sprintf("intent %d: no task of it is listed; looked at again in %s", i.Number, s.run.scaled(settleGap))})
-		case len(fresh) == 0 && (time.Since(none) >= s.run.scaled(settleGap) || s.run.mutant == mutantOneList):
+		case len(fresh) == 0 && time.Since(none) >= s.run.scaled(settleGap):
 			settled := ledger.StartSettled{Number: i.Number, Outcome: ledger.IntentAbsent,
 				Text: fmt.Sprintf("two lists of its tasks, %s apart, show none that is new", s.run.scaled(settleGap))}
 			return nil, asEnding(s.record(settled))
@@ -221,9 +218,6 @@ func isNew(before ledger.TaskListed, t anaplan.Task) bool {
 // ours says why the one new task is that of an intent; wait: that may still be seen, when
 // it has ended. Without a reason it is nobody's that we know.
 func (s *step) ours(ctx context.Context, i ledger.IntentState, lost time.Time, t anaplan.Task) (why string, wait bool, err error) {
-	if s.run.mutant == mutantAnyTask {
-		return "it is new", false, nil
-	}
 	if !t.CreationTime.IsZero() && !i.ServerTime.IsZero() {
 		last := i.ServerTime.Add(max(0, lost.Sub(i.At)) + settleGap)
 		if t.CreationTime.Before(i.ServerTime.Add(-settleSlack)) || t.CreationTime.After(last) {

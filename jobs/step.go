@@ -115,10 +115,6 @@ func (s *step) again(ctx context.Context, f func(context.Context) *ending) *endi
 	tries, wait := retry(s.plan.Retry)
 	for try := 1; ; try++ {
 		end := f(ctx)
-		if s.run.mutant == mutantRetry && end.Verdict == ledger.Failed {
-			s.note(ledger.StepReopened{Rerun: true, Why: "it is tried again"})
-			end.Again = true
-		}
 		if end.stopped || !end.Again || try >= tries {
 			return end
 		}
