@@ -168,8 +168,19 @@ func checkStore(v string) *fault {
 }
 
 func checkLedger(v string) *fault {
-	if m := scheme.FindStringSubmatch(v); m != nil {
-		return &fault{m[1] + ":// is not available yet", "write the path of a SQLite file"}
+	m := scheme.FindStringSubmatch(v)
+	if m == nil {
+		return nil
+	}
+	if m[1] != "postgres" && m[1] != "postgresql" {
+		return &fault{m[1] + ":// is no ledger", "write the path of a SQLite file, or postgres://USER@HOST/DATABASE"}
+	}
+	u, err := url.Parse(v)
+	if err != nil { // it may hold a password, also in the error
+		return &fault{"is no address", "write it as in postgres://USER@HOST:5432/DATABASE"}
+	}
+	if _, secret := u.User.Password(); secret || u.Query().Has("password") {
+		return &fault{"a password stands in it", "leave it out: it is taken from PGPASSWORD or ~/.pgpass"}
 	}
 	return nil
 }

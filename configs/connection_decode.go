@@ -205,8 +205,11 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 	}
 	c.Region = strings.ToLower(c.Region)
 	c.APIURL, c.AuthURL = apiAddress(c.APIURL), authAddress(c.AuthURL)
-	for _, path := range []*string{&c.Certificate, &c.PrivateKey, &c.CA, &c.Ledger} {
+	for _, path := range []*string{&c.Certificate, &c.PrivateKey, &c.CA} {
 		*path = c.plainPath(*path)
+	}
+	if !scheme.MatchString(c.Ledger) {
+		c.Ledger = c.plainPath(c.Ledger)
 	}
 	for _, ref := range []*string{&c.Passphrase, &c.Password} {
 		if r, err := secret.ParseRef(*ref); err == nil && r.Scheme == secret.File {

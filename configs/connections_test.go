@@ -15,7 +15,7 @@ import (
 
 // TestWrongConnections compares the exact text that the writer of a wrong file sees.
 func TestWrongConnections(t *testing.T) {
-	for _, file := range wrongFiles(t, "testdata/connections", 28) {
+	for _, file := range wrongFiles(t, "testdata/connections", 29) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data, err := os.ReadFile(file)
 			if err != nil {

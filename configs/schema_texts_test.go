@@ -127,7 +127,7 @@ var schemaTexts = map[string]map[string]string{
 		"urls":                "Addresses instead of a region.",
 		"proxy":               "Proxy, as in http://proxy.example.com:8080. Without it the environment's HTTPS_PROXY holds.",
 		"ca":                  "PEM file with further certificate authorities to trust, for a proxy that looks into TLS.",
-		"ledger":              "SQLite file with the record of runs. Jobs that share a model share it.",
+		"ledger":              "SQLite file, or postgres://USER@HOST/DATABASE, with the record of runs. Jobs that share a model share it.",
 		"exclusive_user":      "true: nobody and nothing else logs in as this user, but runners that share the ledger. Then a task that is found after a lost answer is ours.",
 		"requests_per_minute": "Limit for all requests together. Default 300.",
 		"method":              "How to log in. Default: certificate.",

@@ -58,6 +58,7 @@ var homes = map[string][]string{
 	"github.com/BurntSushi/toml":         {"cmd/internal/cli", "configs", "anaplan/simulator"},
 	"github.com/pelletier/go-toml":       {"configs"},
 	"github.com/jackc/pgx":               {"jobs/ledger/postgres"},
+	"github.com/gofrs/flock":             {"jobs/ledger/sqlite"},
 	"modernc.org/sqlite":                 {"jobs/ledger/sqlite"},
 	"github.com/klauspost/compress":      {"anaplan/transfer"},
 	"github.com/zeebo/xxh3":              {"anaplan/transfer", "jobs/data"},

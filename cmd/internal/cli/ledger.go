@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,22 +14,78 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data/dump"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger/postgres"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger/sqlite"
 	"github.com/anaplan-runner/anaplan-runner/jobs/report"
 )
 
 func ledgerFlag() cli.Flag {
-	return &cli.StringFlag{Name: "ledger", Usage: "`FILE` of the record of runs [$ANAPLAN_LEDGER]; default: the connection's, else one for this machine or user", Category: "Record:", TakesFile: true}
+	return &cli.StringFlag{Name: "ledger", Usage: "`FILE` or postgres:// address of the record of runs [$ANAPLAN_LEDGER]; default: the connection's, else one for this machine or user", Category: "Record:", TakesFile: true}
 }
 
-// book is the ledger, and the folder beside it with what belongs to its runs.
+// book is the ledger, and the folder with what belongs to its runs: beside a file, else
+// beside the file that would be this machine's ledger.
 type book struct {
-	*sqlite.Ledger
+	ledger.Ledger
 	Folder string // failure dumps and reports, in a folder for each run
 }
 
-// ledgerPath is where the ledger lies.
+// open opens a ledger, and makes it if it is not there and may be made. Without one, the
+// error is sqlite.ErrMissing or postgres.ErrMissing.
+func (p *Program) open(ctx context.Context, path string, create bool) (*book, error) {
+	if !sqlite.InPostgres(path) {
+		open := sqlite.OpenExisting
+		if create {
+			open = sqlite.Open
+		}
+		l, err := open(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		return &book{l, sqlite.Dir(l.Where())}, nil
+	}
+	where, err := postgres.Where(path)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := sqlite.ThisMachine().DirElsewhere(where)
+	if err != nil {
+		return nil, err
+	}
+	open := postgres.OpenExisting
+	if create {
+		open = postgres.Open
+	}
+	l, err := open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return &book{l, dir}, nil
+}
+
+// missing says whether there was no ledger to open.
+func missing(err error) bool {
+	return errors.Is(err, sqlite.ErrMissing) || errors.Is(err, postgres.ErrMissing)
+}
+
+// shownLedger is a ledger as it may be shown: an address may hold a password.
+func shownLedger(path string) string {
+	if !sqlite.InPostgres(path) {
+		return path
+	}
+	where, err := postgres.Where(path)
+	if err != nil {
+		return "at this address"
+	}
+	return where
+}
+
+// ledgerPath is where the ledger lies: a file, or an address, which may hold a password.
 func (p *Program) ledgerPath(c *cli.Context, ofConnection string) (string, error) {
+	if given := c.String("ledger"); sqlite.InPostgres(given) && withPassword(given) {
+		return "", usage("leave it out: it is taken from PGPASSWORD or ~/.pgpass; or give the address as $ANAPLAN_LEDGER",
+			"--ledger: a password stands in it, and every user of this machine can see command lines")
+	}
 	path, err := sqlite.ThisMachine().Choose(c.String("ledger"), p.env("ANAPLAN_LEDGER"), ofConnection)
 	if err != nil {
 		return "", &failure{code: ledger.CodeUsage, cause: ledger.CauseConfig, what: err.Error(), next: "give --ledger FILE", err: err}
@@ -36,31 +93,39 @@ func (p *Program) ledgerPath(c *cli.Context, ofConnection string) (string, error
 	return path, nil
 }
 
-// usualLedger is where the ledger lies that commands look into without an option.
+// withPassword says whether a password stands in an address, or may stand in what is none.
+func withPassword(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return true
+	}
+	_, ok := u.User.Password()
+	return ok || u.Query().Has("password")
+}
+
+// usualLedger is the ledger, as it shows itself, that commands look into without an option.
 func (p *Program) usualLedger() (string, error) {
-	return sqlite.ThisMachine().Choose("", p.env("ANAPLAN_LEDGER"), "")
+	path, err := sqlite.ThisMachine().Choose("", p.env("ANAPLAN_LEDGER"), "")
+	return shownLedger(path), err
 }
 
 // openLedger opens the ledger for a run, and makes it if it is not there. A later try of
-// its caller makes none: the first may have started something, and the third must not
-// find what the second made.
+// its caller makes no file: the first may have started something, and the third must not
+// find what the second made. A server is the same for all tries, wherever they run.
 func (p *Program) openLedger(c *cli.Context, ofConnection string) (*book, error) {
 	path, err := p.ledgerPath(c, ofConnection)
 	if err != nil {
 		return nil, err
 	}
-	try, open := p.tryNumber(c), sqlite.Open
-	if try > 1 {
-		open = sqlite.OpenExisting
-	}
-	l, err := open(c.Context, path)
+	try := p.tryNumber(c)
+	b, err := p.open(c.Context, path, try <= 1 || sqlite.InPostgres(path))
 	switch {
-	case errors.Is(err, sqlite.ErrMissing):
+	case missing(err):
 		return nil, firstTryElsewhere(try, path, err)
 	case err != nil:
 		return nil, ledgerFailure(err)
 	}
-	return &book{l, sqlite.Dir(l.Where())}, nil
+	return b, nil
 }
 
 // firstTryElsewhere is the failure of a later try that finds no ledger.
@@ -90,21 +155,30 @@ func (p *Program) readLedger(c *cli.Context) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := sqlite.OpenExisting(c.Context, path)
-	if errors.Is(err, sqlite.ErrMissing) {
-		return nil, usage("no job has run with it yet; --ledger FILE or $ANAPLAN_LEDGER names another", "there is no ledger %s", path)
+	b, err := p.open(c.Context, path, false)
+	if missing(err) {
+		return nil, usage("no job has run with it yet; --ledger FILE or $ANAPLAN_LEDGER names another", "there is no ledger %s", shownLedger(path))
 	}
 	if err != nil {
 		return nil, ledgerFailure(err)
 	}
-	return &book{l, sqlite.Dir(l.Where())}, nil
+	return b, nil
 }
 
-// ledgerFailure is an error of the ledger's file: our disk, not the job.
+// ledgerFailure is an error of the ledger: our disk or our server, not the job.
 func ledgerFailure(err error) error {
 	f := &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: err.Error(), err: err}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		f.what, f.next = e.What(), e.Next
+	}
+	if e, ok := errors.AsType[*postgres.Error](err); ok {
+		f.what, f.next = e.What(), e.Next
+		switch {
+		case e.Away:
+			f.code, f.cause = ledger.CodeTemporary, ledger.CauseNetwork
+		case e.Where == "":
+			f.code, f.cause = ledger.CodeUsage, ledger.CauseConfig
+		}
 	}
 	return f
 }
@@ -176,9 +250,11 @@ func (p *Program) checkLedger(c *cli.Context, t *tonight, r *checked) {
 		r.fail(err)
 		return
 	}
-	l, err := sqlite.OpenExisting(c.Context, path)
+	b, err := p.open(c.Context, path, false)
 	try := p.tryNumber(c)
 	switch {
+	case errors.Is(err, postgres.ErrMissing):
+		r.ok("the ledger %s will be made", shownLedger(path))
 	case errors.Is(err, sqlite.ErrMissing) && try > 1:
 		r.fail(firstTryElsewhere(try, path, err))
 	case errors.Is(err, sqlite.ErrMissing):
@@ -190,8 +266,14 @@ func (p *Program) checkLedger(c *cli.Context, t *tonight, r *checked) {
 	case err != nil:
 		r.fail(ledgerFailure(err))
 	default:
-		r.ok("the ledger is %s", l.Where())
-		_ = l.Close()
+		defer b.Close()
+		if l, ok := b.Ledger.(*postgres.Ledger); ok {
+			if err := l.Writable(c.Context); err != nil {
+				r.fail(ledgerFailure(err))
+				return
+			}
+		}
+		r.ok("the ledger is %s", b.Where())
 	}
 }
 

@@ -117,6 +117,9 @@ func (p *Program) begin(book *book, t *tonight) {
 	// Whoever reads our lines may go away: what has been started is watched all the same.
 	signal.Ignore(syscall.SIGPIPE)
 	p.log.Infof("ledger: %s", book.Where())
+	if !strings.HasPrefix(book.Folder, book.Where()) {
+		p.log.Infof("failure dumps and reports: %s", book.Folder)
+	}
 	p.warn(t)
 }
 
@@ -153,6 +156,7 @@ func (p *Program) work(c *cli.Context, t *tonight, tenants *tenants, book *book,
 	defer func() { tenants.closeWithin(logoutLimit(ctx)) }()
 	last, cancel := outlive(ctx, lastWords)
 	defer cancel()
+	tenants.shareBy(book.Ledger)
 	runner := &jobs.Runner{Ledger: book, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
 		Version: Version(), Speed: p.speed(t)}
 	state, err := call(ctx, runner)

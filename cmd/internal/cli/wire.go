@@ -32,8 +32,9 @@ type tenants struct {
 	p    *Program
 	find func(name string) (configs.Connection, error)
 
-	mu   sync.Mutex
-	open map[string]*tenant
+	mu     sync.Mutex
+	open   map[string]*tenant
+	shared sharer // nil: nobody else takes from the budgets of requests, as far as is known
 
 	renewed atomic.Int64
 }
@@ -42,6 +43,7 @@ type tenants struct {
 type tenant struct {
 	jobs.Tenant
 	Source   *auth.Source
+	Limiter  *anaplan.Limiter
 	Conn     configs.Connection
 	Identity *keystore.Identity // nil for basic login
 }
@@ -78,8 +80,52 @@ func (t *tenants) tenant(name string) (*tenant, error) {
 	one, err := t.p.dial(conn, t.tokenEvent)
 	if err == nil {
 		t.open[name] = one
+		t.share(one)
 	}
 	return one, err
+}
+
+// sharer is a ledger by which runners divide a budget of requests.
+type sharer interface {
+	Share(ctx context.Context, budget string, tell func(runners int)) (end func(), err error)
+}
+
+// shareBy divides the budgets of requests among the runners of a ledger that can do so,
+// until it is closed.
+func (t *tenants) shareBy(l ledger.Ledger) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	by, ok := l.(sharer)
+	if !ok || t.shared != nil {
+		return
+	}
+	t.shared = by
+	for _, one := range t.open {
+		t.share(one)
+	}
+}
+
+// share divides the budget of a login. No request waits for the ledger: without it, the
+// last division stands.
+func (t *tenants) share(one *tenant) {
+	if t.shared == nil {
+		return
+	}
+	_, err := t.shared.Share(context.Background(), one.Host+" "+one.user(), func(runners int) {
+		one.Limiter.Divide(runners)
+		t.p.log.Debugf("%s: %d runners divide the budget of requests", one.Host, runners)
+	})
+	if err != nil {
+		t.p.log.Warnf("other runners do not know that this one takes from the budget of requests: %v", err)
+	}
+}
+
+// user is who logs in, as far as that is known before.
+func (t *tenant) user() string {
+	if t.Identity == nil || t.Identity.Leaf == nil {
+		return t.Conn.User
+	}
+	return t.Identity.Leaf.Subject.String()
 }
 
 // logoutPatience is how long a logout is waited for.
@@ -129,9 +175,10 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 	policy := retry.Policy{First: time.Duration(float64(3*time.Second) / speed)}
 	source := auth.NewSource(auth.SourceOptions{Login: login, Retry: policy, Client: &http.Client{Transport: base}, Base: hosts.Auth, Now: p.Now,
 		Warn: func(text string) { p.log.Warn(text) }, Event: event})
+	limiter := anaplan.NewLimiter(int(speed * float64(limit)))
 	client := anaplan.NewHTTPClient(anaplan.HTTPOptions{
 		Base:    base,
-		Limiter: anaplan.NewLimiter(int(speed * float64(limit))),
+		Limiter: limiter,
 		Policy:  policy,
 		Authorize: func(rt http.RoundTripper) http.RoundTripper {
 			return &auth.Transport{Source: source, Base: rt, Hosts: []string{api.Scheme + "://" + api.Host}}
@@ -147,7 +194,7 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 			p.log.Warnf("%s %s: %s; try %d follows in %s", r.Method, r.URL.Path, why, try+1, wait.Round(time.Second))
 		},
 	})
-	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host, Exclusive: conn.ExclusiveUser}, Source: source, Conn: conn}
+	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host, Exclusive: conn.ExclusiveUser}, Source: source, Limiter: limiter, Conn: conn}
 	if c, ok := login.(auth.Certificate); ok {
 		one.Identity = c.Identity
 	}

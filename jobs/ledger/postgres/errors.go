@@ -20,6 +20,7 @@ type Error struct {
 	Where string // of the ledger; empty if its address is not understood
 	Why   string
 	Next  string // what to do
+	Away  bool   // the server is not there now: later it may be
 	Err   error  // the cause, for errors.Is; may be nil
 }
 
@@ -84,8 +85,10 @@ func (l *Ledger) explain(doing string, err error) error {
 	case connecting != nil && strings.Contains(e.Why, "tls"), connecting != nil && strings.Contains(e.Why, "x509"):
 		e.Why, e.Next = "no secure connection: "+e.Why, "correct sslmode and sslrootcert in the address, or the server's certificate"
 	case connecting != nil:
+		e.Away = true
 		e.Why, e.Next = "the server cannot be reached: "+e.Why, "see that it runs, and that this machine may connect to it"
 	case lost(err) || network != nil || errors.Is(err, context.DeadlineExceeded):
+		e.Away = true
 		e.Why, e.Next = "the connection was lost: "+e.Why, "see that the server runs, and try again"
 	}
 	if connecting != nil {
@@ -115,17 +118,17 @@ func (l *Ledger) refused(e *Error, p *pgconn.PgError) {
 	case "53200":
 		e.Next = "give the server more memory"
 	case "53300":
-		e.Next = "let the server have more connections (max_connections), or end some"
+		e.Away, e.Next = true, "let the server have more connections (max_connections), or end some"
 	case "55P03", "57014":
 		e.Why, e.Next = fmt.Sprintf("something else has kept it locked, or the server busy, for %s", l.patience), "find out what in pg_stat_activity, and try again"
 	case "57P01", "57P02", "57P03", "25P03", "57P05":
-		e.Next = "wait until the server runs again, and try again"
+		e.Away, e.Next = true, "wait until the server runs again, and try again"
 	case "P0001":
 		e.Why, e.Next = "it refuses what this program wants to record: "+p.Message, mistake
 	default:
 		switch p.Code[:min(2, len(p.Code))] {
 		case "08":
-			e.Why, e.Next = "the connection was lost: "+said, "see that the server runs, and try again"
+			e.Away, e.Why, e.Next = true, "the connection was lost: "+said, "see that the server runs, and try again"
 		case "22", "23", "42":
 			e.Why, e.Next = "it refuses what this program wants to record: "+said, "if nobody has changed its tables, this is a mistake in the program; please report it"
 		case "40":

@@ -47,6 +47,15 @@ func OpenExisting(ctx context.Context, address string) (*Ledger, error) {
 	return open(ctx, address, how{})
 }
 
+// Where names the ledger at an address, as [Ledger.Where] does, without asking it.
+func Where(address string) (string, error) {
+	cfg, schema, err := parse(address)
+	if err != nil {
+		return "", err
+	}
+	return where(cfg, schema), nil
+}
+
 // how says how a ledger is opened.
 type how struct {
 	create   bool

@@ -34,7 +34,11 @@ func (l *Ledger) prepare(ctx context.Context, h how) error {
 	case !h.create:
 		return nil
 	}
-	// A standby would fail in the middle of a run.
+	return l.Writable(ctx)
+}
+
+// Writable says why a run cannot be recorded, before it fails in its middle: on a standby.
+func (l *Ledger) Writable(ctx context.Context) error {
 	var readOnly bool
 	if err := l.pool.QueryRow(ctx, `SELECT current_setting('transaction_read_only')::bool`).Scan(&readOnly); err != nil {
 		return l.failed(ctx, toOpen, err)

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,9 +29,9 @@ func ThisMachine() Machine {
 	return Machine{OS: runtime.GOOS, Home: home, Getenv: os.Getenv, Writable: Writable}
 }
 
-// Choose says which file the ledger is: the first that is named, by --ledger, by
-// ANAPLAN_LEDGER and by the connection, else the default. Other ledgers than files are
-// refused.
+// Choose says which ledger it is: the first that is named, by --ledger, by ANAPLAN_LEDGER
+// and by the connection, else the default file. It is a file, or a PostgreSQL address, see
+// [InPostgres]; others are refused.
 func (m Machine) Choose(flag, env, connection string) (string, error) {
 	for _, by := range []struct{ name, value string }{
 		{"--ledger", flag}, {"ANAPLAN_LEDGER", env}, {"ledger of the connection", connection},
@@ -38,17 +40,35 @@ func (m Machine) Choose(flag, env, connection string) (string, error) {
 			continue
 		}
 		scheme, _, ok := strings.Cut(by.value, "://")
-		switch {
-		case !ok:
-			return by.value, nil
-		case scheme == "postgres" || scheme == "postgresql":
-			// The address may hold a password.
-			return "", fmt.Errorf("%s: a ledger in PostgreSQL is not available yet; name a file", by.name)
-		default:
-			return "", fmt.Errorf("%s: there is no ledger of the kind %s://; name a file", by.name, scheme)
+		if ok && !InPostgres(by.value) {
+			return "", fmt.Errorf("%s: there is no ledger of the kind %s://; name a file, or postgres://USER@HOST/DATABASE", by.name, scheme)
 		}
+		return by.value, nil
 	}
 	return m.Default()
+}
+
+// InPostgres says whether a ledger is a PostgreSQL address. It may hold a password.
+func InPostgres(ledger string) bool {
+	scheme, _, ok := strings.Cut(ledger, "://")
+	return ok && (scheme == "postgres" || scheme == "postgresql")
+}
+
+// DirElsewhere is the folder on this machine for the failure dumps and reports of a ledger
+// that is not a file: beside the default one. where names that ledger, without secrets.
+func (m Machine) DirElsewhere(where string) (string, error) {
+	beside, err := m.Default()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(where))
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' {
+			return r
+		}
+		return '_'
+	}, where[strings.LastIndex(where, "@")+1:])
+	return Dir(m.join(filepath.Dir(beside), name[:min(len(name), 60)]+"_"+hex.EncodeToString(sum[:4]))), nil
 }
 
 // Default is the ledger that nobody named: in the folder of the system if an

@@ -50,9 +50,9 @@ func TestChoose(t *testing.T) {
 		{"f.db", "postgres://u:secret@h/d", "", "f.db", ""},
 		{`C:\x\l.db`, "", "", `C:\x\l.db`, ""},
 		{`\\server\share\l.db`, "", "", `\\server\share\l.db`, ""},
-		{"postgres://u:secret@h/d", "", "", "", "--ledger: a ledger in PostgreSQL is not available yet; name a file"},
-		{"", "postgresql://u:secret@h/d", "", "", "ANAPLAN_LEDGER: a ledger in PostgreSQL is not available yet; name a file"},
-		{"", "", "mysql://u:secret@h/d", "", "ledger of the connection: there is no ledger of the kind mysql://; name a file"},
+		{"postgres://u:secret@h/d", "e.db", "", "postgres://u:secret@h/d", ""},
+		{"", "postgresql://u:secret@h/d", "c.db", "postgresql://u:secret@h/d", ""},
+		{"", "", "mysql://u:secret@h/d", "", "ledger of the connection: there is no ledger of the kind mysql://; name a file, or postgres://USER@HOST/DATABASE"},
 	} {
 		got, err := m.Choose(c.flag, c.env, c.connection)
 		if c.says != "" {
@@ -82,5 +82,26 @@ func TestThisMachine(t *testing.T) {
 	}
 	if got := Dir("/a/ledger.db"); got != filepath.Clean("/a/ledger.db.runs") {
 		t.Errorf("its files lie in %s", got)
+	}
+}
+
+func TestDirElsewhere(t *testing.T) {
+	m := Machine{OS: "linux", Home: "/home/u", Getenv: func(string) string { return "" }, Writable: func(string) bool { return false }}
+	seen := map[string]bool{}
+	for where, begin := range map[string]string{
+		"postgres://u@db.example.com/runs":                      "/home/u/.local/state/anaplan-runner/db.example.com_runs_",
+		"postgres://v@db.example.com/runs":                      "/home/u/.local/state/anaplan-runner/db.example.com_runs_",
+		"postgres://u@[2001:db8::1]:5433/a?search_path=../../x": "/home/u/.local/state/anaplan-runner/_2001_db8__1__5433_a_search_path_.._.._x_",
+		"postgres://u@" + strings.Repeat("h", 300) + "/runs":    "/home/u/.local/state/anaplan-runner/" + strings.Repeat("h", 60) + "_",
+	} {
+		got, err := m.DirElsewhere(where)
+		if err != nil || !strings.HasPrefix(got, begin) || len(got) != len(begin)+len("01234567.runs") || seen[got] {
+			t.Errorf("%s: %s, %v", where, got, err)
+		}
+		seen[got] = true
+	}
+	m.Home = ""
+	if got, err := m.DirElsewhere("postgres://u@h/d"); err == nil {
+		t.Errorf("got %s", got)
 	}
 }
