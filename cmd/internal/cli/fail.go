@@ -61,6 +61,9 @@ func explain(err error) *failure {
 		}
 		return f
 	}
+	if f := ledgerTrouble(err); f != nil {
+		return f
+	}
 	end := jobs.Explain(asTokenError(err))
 	return &failure{code: ledger.Code(end.Verdict, end.Cause), cause: end.Cause, what: end.Message, next: end.Next, err: err}
 }

@@ -145,10 +145,10 @@ func recordPlaceFlags() []cli.Flag {
 }
 
 // readLedger opens the ledger to look into it; it makes none. Without a --connection, one
-// that cannot be read names no ledger.
+// that cannot be read names no ledger; with a --ledger none is asked.
 func (p *Program) readLedger(c *cli.Context) (*book, error) {
 	conn, err := p.savedConnection(c)
-	if err != nil && (p.setting(c, "connection") != "" || c.IsSet("connections")) {
+	if err != nil && !c.IsSet("ledger") && (p.setting(c, "connection") != "" || c.IsSet("connections")) {
 		return nil, err
 	}
 	path, err := p.ledgerPath(c, conn.Ledger)
@@ -167,18 +167,27 @@ func (p *Program) readLedger(c *cli.Context) (*book, error) {
 
 // ledgerFailure is an error of the ledger: our disk or our server, not the job.
 func ledgerFailure(err error) error {
-	f := &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: err.Error(), err: err}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		f.what, f.next = e.What(), e.Next
+	if f := ledgerTrouble(err); f != nil {
+		return f
 	}
-	if e, ok := errors.AsType[*postgres.Error](err); ok {
-		f.what, f.next = e.What(), e.Next
-		switch {
-		case e.Away:
-			f.code, f.cause = ledger.CodeTemporary, ledger.CauseNetwork
-		case e.Where == "":
-			f.code, f.cause = ledger.CodeUsage, ledger.CauseConfig
-		}
+	return &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: err.Error(), err: err}
+}
+
+// ledgerTrouble is an error of the ledger that says itself what to do; nil for others.
+func ledgerTrouble(err error) *failure {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: e.What(), next: e.Next, err: err}
+	}
+	e, ok := errors.AsType[*postgres.Error](err)
+	if !ok {
+		return nil
+	}
+	f := &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: e.What(), next: e.Next, err: err}
+	switch {
+	case e.Away:
+		f.code, f.cause = ledger.CodeTemporary, ledger.CauseNetwork
+	case e.Where == "":
+		f.code, f.cause = ledger.CodeUsage, ledger.CauseConfig
 	}
 	return f
 }
@@ -192,11 +201,14 @@ func (p *Program) tryNumber(c *cli.Context) int {
 	return n
 }
 
-// state folds a run.
+// state folds a run. One that is just being created is not there yet.
 func (b *book) state(ctx context.Context, id ledger.ID) (ledger.State, error) {
 	events, err := b.Events(ctx, id, 0)
 	if err != nil {
 		return ledger.State{}, err
+	}
+	if len(events) == 0 {
+		return ledger.State{}, ledger.ErrNoRun
 	}
 	return ledger.Fold(events)
 }
