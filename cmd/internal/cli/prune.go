@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +29,8 @@ func (p *Program) runsPruneCommand() *cli.Command {
 		Name: "prune", Usage: "removes old runs with their failure dumps and reports",
 		Description: "Removes runs that have ended longer ago than their job's `keep` says, or 30 days: their record, and their folder\n" +
 			"beside the ledger. A run that is under way, that has no end, or of whose tasks it is not known how they ended, is\n" +
-			"kept. Nothing outside of the ledger's folder of runs is removed, and links are not followed.",
+			"kept. So are folders beside the ledger whose run it has no more, if they are as old: with a ledger in PostgreSQL each\n" +
+			"machine has folders of its own. Nothing else is removed, and links are not followed.",
 		Flags: flags(recordPlaceFlags(), []cli.Flag{
 			spanFlag("older-than", 0, "remove what has ended longer ago than `TIME`, such as 30d, whatever the jobs say", "Record:"),
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "remove nothing, only tell", Category: "Record:"},
@@ -40,6 +45,7 @@ type pruned struct {
 	Ledger  string       `json:"ledger"`
 	DryRun  bool         `json:"dry_run"`
 	Removed []removedRun `json:"removed"`     // not null
+	Folders []removedDir `json:"folders"`     // of runs that the ledger has no more; not null
 	Kept    []keptRun    `json:"kept"`        // those that are old enough and stay all the same; not null
 	Bytes   int64        `json:"freed_bytes"` // of the folders that were removed
 
@@ -51,6 +57,11 @@ type removedRun struct {
 	Run   string      `json:"run"`
 	Ended report.Time `json:"ended"`
 	Bytes int64       `json:"freed_bytes"`
+}
+
+type removedDir struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"freed_bytes"`
 }
 
 type keptRun struct {
@@ -70,11 +81,16 @@ func (p *Program) doRunsPrune(c *cli.Context) error {
 	}
 	defer book.Close()
 	return p.interruptible(c, func(ctx context.Context) error {
+		// Before the runs: a folder is made after its run is recorded.
+		folders, err := book.folders()
+		if err != nil {
+			return err
+		}
 		found, err := book.Runs(ctx, ledger.Query{Limit: everyRun})
 		if err != nil {
 			return err
 		}
-		r := pruned{Schema: 1, Ledger: book.Where(), DryRun: c.Bool("dry-run"), Removed: []removedRun{}, Kept: []keptRun{}}
+		r := pruned{Schema: 1, Ledger: book.Where(), DryRun: c.Bool("dry-run"), Removed: []removedRun{}, Folders: []removedDir{}, Kept: []keptRun{}}
 		for _, s := range found {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -82,7 +98,9 @@ func (p *Program) doRunsPrune(c *cli.Context) error {
 			if err := p.prune(ctx, c, book, s.ID, &r); err != nil {
 				return err
 			}
+			delete(folders, ledger.DirName(s.ID))
 		}
+		p.sweep(c, book, folders, &r)
 		code := ledger.CodeOK
 		if r.failed {
 			code = ledger.CodeInternal
@@ -162,13 +180,13 @@ func (b *book) remove(ctx context.Context, id ledger.ID, dry bool) (bytes int64,
 			}
 			return 0, err
 		}
-		return b.folder(id, false)
+		return b.folder(ledger.DirName(id), false)
 	}
 	lease, err := b.Take(ctx, ledger.RunKey(id), ledger.Holder{Runner: thisRunner(), Run: id, Since: time.Now().UTC()})
 	if err != nil {
 		return 0, err
 	}
-	bytes, err = b.folder(id, true)
+	bytes, err = b.folder(ledger.DirName(id), true)
 	lease.Release()
 	if err != nil {
 		return 0, &folderError{err}
@@ -179,9 +197,51 @@ func (b *book) remove(ctx context.Context, id ledger.ID, dry bool) (bytes int64,
 	return bytes, nil
 }
 
+// sweep removes folders whose run the ledger has no more, if nothing in them has changed
+// for as long as runs are kept.
+func (p *Program) sweep(c *cli.Context, book *book, folders map[string]time.Time, r *pruned) {
+	limit := keepStandard
+	if c.IsSet("older-than") {
+		limit = length(c, "older-than")
+	}
+	for _, name := range slices.Sorted(maps.Keys(folders)) {
+		if p.Now().Sub(folders[name]) <= limit {
+			continue
+		}
+		path := filepath.Join(book.Folder, name)
+		bytes, err := book.folder(name, !r.DryRun)
+		if err != nil {
+			r.failed = true
+			p.log.Errorf("%s cannot be removed: %v", path, err)
+			continue
+		}
+		r.Folders = append(r.Folders, removedDir{path, bytes})
+		r.Bytes += bytes
+	}
+}
+
+// runFolder is the form of [ledger.DirName].
+var runFolder = regexp.MustCompile(`^[A-Za-z0-9-]+_[A-Za-z0-9-]+_[0-9a-f]{12}$`)
+
+// folders are those in the ledger's folder of runs that have the name of a run's, with the
+// time at which something was last put into or taken out of each.
+func (b *book) folders() (map[string]time.Time, error) {
+	all := map[string]time.Time{}
+	entries, err := os.ReadDir(b.Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return all, nil
+	}
+	for _, e := range entries {
+		if info, lost := e.Info(); lost == nil && info.IsDir() && runFolder.MatchString(e.Name()) {
+			all[e.Name()] = info.ModTime()
+		}
+	}
+	return all, err
+}
+
 // folder says how large the folder of a run is, and removes it if it is to be gone. It
 // stays inside the ledger's folder of runs, whatever links are in there.
-func (b *book) folder(id ledger.ID, gone bool) (bytes int64, err error) {
+func (b *book) folder(name string, gone bool) (bytes int64, err error) {
 	root, err := os.OpenRoot(b.Folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -190,7 +250,6 @@ func (b *book) folder(id ledger.ID, gone bool) (bytes int64, err error) {
 		return 0, err
 	}
 	defer root.Close()
-	name := ledger.DirName(id)
 	info, err := root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -229,6 +288,9 @@ func (r pruned) text(w io.Writer) error {
 	}
 	for _, one := range r.Removed {
 		fmt.Fprintf(&b, "%s: run %s of job %s, ended %s, %s\n", verb, printable(one.Run), printable(one.Job), moment(one.Ended), size(one.Bytes))
+	}
+	for _, one := range r.Folders {
+		fmt.Fprintf(&b, "%s: folder %s, whose run is not in the ledger, %s\n", verb, printable(one.Path), size(one.Bytes))
 	}
 	for _, one := range r.Kept {
 		fmt.Fprintf(&b, "kept: run %s of job %s: %s\n", printable(one.Run), printable(one.Job), printable(one.Why))

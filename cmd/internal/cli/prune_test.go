@@ -78,6 +78,16 @@ func TestPruneKeepsAsLongAsTheJobSays(t *testing.T) {
 			defer lease.Release()
 		}
 	}
+	// Folders beside them: of a run that the ledger has no more, the same but younger, and of
+	// something else.
+	for name, age := range map[string]time.Duration{"gone_run_0123456789ab": 31 * day, "gone_too_0123456789ab": 29 * day, "notes": 90 * day} {
+		folder := filepath.Join(sqlite.Dir(file), name)
+		err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, "x"), []byte("1234567"), 0o600),
+			os.Chtimes(folder, now.Add(-age), now.Add(-age)))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	prune := func(args ...string) (removed, kept []string) {
 		t.Helper()
 		var out, errs bytes.Buffer
@@ -96,6 +106,12 @@ func TestPruneKeepsAsLongAsTheJobSays(t *testing.T) {
 				t.Errorf("%s: its folder is gone: %v; %d bytes", one.Run, gone, one.Bytes)
 			}
 		}
+		for _, one := range r.Folders {
+			removed = append(removed, filepath.Base(one.Path))
+			if _, err := os.Stat(one.Path); errors.Is(err, os.ErrNotExist) == r.DryRun || one.Bytes != 7 {
+				t.Errorf("%s: %v; %d bytes", one.Path, err, one.Bytes)
+			}
+		}
 		for _, one := range r.Kept {
 			kept = append(kept, one.Run)
 		}
@@ -104,7 +120,7 @@ func TestPruneKeepsAsLongAsTheJobSays(t *testing.T) {
 		}
 		return removed, kept
 	}
-	wantRemoved, wantKept := []string{"short", "old", "well", "long"}, []string{"held", "not known", "left running", "no end"}
+	wantRemoved, wantKept := []string{"short", "old", "well", "long", "gone_run_0123456789ab"}, []string{"held", "not known", "left running", "no end"}
 	for _, args := range [][]string{{"--dry-run"}, nil} {
 		removed, kept := prune(args...)
 		if diff := cmp.Diff([][]string{wantRemoved, wantKept}, [][]string{removed, kept}); diff != "" {
@@ -115,6 +131,9 @@ func TestPruneKeepsAsLongAsTheJobSays(t *testing.T) {
 	removed, _ := prune("--older-than", "50d")
 	if diff := cmp.Diff([]string{"kept"}, removed); diff != "" {
 		t.Error(diff)
+	}
+	if _, err := os.Stat(filepath.Join(sqlite.Dir(file), "notes")); err != nil {
+		t.Error(err)
 	}
 	left, err := l.Runs(t.Context(), ledger.Query{})
 	if err != nil || len(left) != 5 {
