@@ -35,10 +35,11 @@ const killSpeed = 200
 
 // killable is a run of the sample night by processes of its own, over loopback.
 type killable struct {
-	t   *testing.T
-	sim *simulator.Simulator
-	dir string
-	env []string
+	t     *testing.T
+	sim   *simulator.Simulator
+	inner http.Handler // the simulator, or what stands before it
+	dir   string
+	env   []string
 
 	mu       sync.Mutex
 	requests int
@@ -54,6 +55,7 @@ func newKillable(t *testing.T) *killable { return newKillableOf(t, true) }
 func newKillableOf(t *testing.T, exclusive bool) *killable {
 	k := &killable{t: t, dir: t.TempDir()}
 	k.sim = simulator.New(sample.Company(), simulator.Options{Speed: killSpeed, Switches: &simulator.Switches{PollEvery: -1}})
+	k.inner = k.sim
 	server := httptest.NewServer(k)
 	t.Cleanup(func() { server.Close(); k.sim.Close() })
 	files, err := writeSample(k.dir, server.URL, nil, time.Now())
@@ -92,12 +94,12 @@ func (k *killable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	k.mu.Unlock()
 	if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/tasks") {
-		k.sim.ServeHTTP(w, r)
+		k.inner.ServeHTTP(w, r)
 		return
 	}
 	time.Sleep(time.Duration(number%2) * 10 * time.Millisecond)
 	answer := httptest.NewRecorder()
-	k.sim.ServeHTTP(answer, r)
+	k.inner.ServeHTTP(answer, r)
 	time.Sleep(20 * time.Millisecond)
 	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)

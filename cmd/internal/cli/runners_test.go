@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -13,9 +14,20 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
 )
 
-// ledgersOf are the ledgers that tests of several processes use.
+// postgresForTests is the address of a PostgreSQL server; .ci/integration starts one.
+const postgresForTests = "ANAPLAN_RUNNER_TEST_POSTGRES"
+
+// ledgersOf are the ledgers that tests of several processes use, each of them new.
 func ledgersOf(dir string) map[string]string {
-	return map[string]string{"sqlite": filepath.Join(dir, "ledger.db")}
+	all := map[string]string{"sqlite": filepath.Join(dir, "ledger.db")}
+	if address := os.Getenv(postgresForTests); address != "" {
+		join := "?"
+		if strings.Contains(address, "?") {
+			join = "&"
+		}
+		all["postgres"] = address + join + "search_path=test_" + strings.ToLower(rand.Text())
+	}
+	return all
 }
 
 const oneOfMany = `name       = "job%[1]d"
