@@ -87,8 +87,8 @@ func manyRunners(t *testing.T, runners int, ledgerName string) {
 			}
 		}
 		together.Go(func() {
-			cmd := exec.Command("anaplan-runner", "run", filepath.Join(k.dir, fmt.Sprintf("job%d.toml", i)), "--ledger", book)
-			cmd.Env = k.env
+			cmd := exec.Command("anaplan-runner", "run", filepath.Join(k.dir, fmt.Sprintf("job%d.toml", i)))
+			cmd.Env = append(k.env[:len(k.env):len(k.env)], "ANAPLAN_LEDGER="+book)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("runner %d: %v\n%s", i, err, out)
 			}
