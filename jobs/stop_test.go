@@ -48,13 +48,17 @@ func TestStopAtAnyMoment(t *testing.T) {
 		at := time.Duration((float64(i) + rng.Float64()) / float64(moments) * float64(whole))
 		signal := []string{"SIGINT", "SIGTERM", "SIGHUP"}[i%3]
 		t.Run(fmt.Sprintf("%s at %s", signal, at.Round(time.Millisecond)), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { stopAt(t, signal, at, undisturbed) })
+			synctest.Test(t, func(t *testing.T) { stopAt(t, signal, at, cancelling[i/3%len(cancelling)], undisturbed) })
 		})
 	}
 }
 
-func stopAt(t *testing.T, signal string, at time.Duration, undisturbed []byte) {
-	n := newLeanNight(t, simulator.Options{Faults: slowed})
+// cancelling is what Anaplan makes of a cancel: it does it soon, or in ten minutes, it is
+// too late, or it forgets it.
+var cancelling = []simulator.Switches{{}, {CancelTime: 10 * time.Minute}, {TooLate: 1}, {CancelTime: time.Minute, CancelLost: true}}
+
+func stopAt(t *testing.T, signal string, at time.Duration, sw simulator.Switches, undisturbed []byte) {
+	n := newLeanNight(t, simulator.Options{Faults: slowed, Switches: &sw})
 	n.mayNotFire = true
 	defer n.close()
 	ctx, stop := context.WithCancelCause(t.Context())
