@@ -122,15 +122,20 @@ func (r *run) takeOver(ctx context.Context, c Continuation) (adopted map[string]
 		return nil, err
 	}
 	began := []ledger.Body{ledger.RunContinued{Runner: c.Runner, Version: r.Version}}
+	r.was = r.req.Plan
 	if c.Repair != nil {
-		repaired, err := repair(r.state, r.req.Plan, c.Repair)
+		now, err := NewPlan(c.Repair.Job, r.was.Selection)
+		if err != nil {
+			return nil, err
+		}
+		repaired, err := repair(r.state, r.was, now)
 		if err != nil {
 			return nil, err
 		}
 		if repaired != nil {
 			began = append(began, *repaired)
 		}
-		r.req.Plan = c.Repair
+		r.req.Plan = now
 	}
 	if err := checkDecisions(r.state, c); err != nil {
 		return nil, err
@@ -184,7 +189,7 @@ func (r *run) rebind(ctx context.Context) (*Bound, error) {
 	plan.Steps = slices.Clone(plan.Steps)
 	for i, s := range plan.Steps {
 		t, ok := known[s.Name]
-		if !ok || len(r.state.Repairs) > 0 && !sameNames(s, t, r.req.Plan.Job) {
+		if !ok || r.was != r.req.Plan && !sameMeaning(&t, r.was, r.req.Plan, s) {
 			continue
 		}
 		s.Workspace = configs.Ref{ID: t.Model.Workspace}
@@ -206,6 +211,10 @@ func (r *run) rebind(ctx context.Context) (*Bound, error) {
 			continue
 		}
 		b := bound.Steps[i]
+		if b.Model.Host != t.Model.Host {
+			problems = append(problems, problem(plan.Job, s.Step, "connection", fmt.Sprintf("it leads to %s, and the run was created at %s", b.Model.Host, t.Model.Host),
+				"continue the run with the connection that it had"))
+		}
 		if b.Object.Name != t.Object.Name {
 			problems = append(problems, problem(plan.Job, s.Step, string(s.Verb), fmt.Sprintf("%s was %q when the run was created, and is %q now", t.Object.ID, t.Object.Name, b.Object.Name),
 				"see that it is still what the job means; then begin a new run"))
@@ -224,20 +233,24 @@ func (r *run) rebind(ctx context.Context) (*Bound, error) {
 	return bound, nil
 }
 
-// sameNames says whether a step of the plan still means what was resolved for it: a
-// repaired job file may name something else for a step that is not done.
-func sameNames(s PlanStep, t ledger.StepState, job *configs.Job) bool {
+// sameMeaning says whether a step of another job file still means the model and object
+// that were resolved for it.
+func sameMeaning(t *ledger.StepState, was, now *Plan, s PlanStep) bool {
 	means := func(ref configs.Ref, id, name string) bool {
-		return ref.Zero() || ref.ID == id || ref.ID == "" && (ref.Name == name || ref.Name == id)
+		return ref.ID == id || ref.ID == "" && (ref.Name == name || ref.Name == id)
 	}
-	model, space := s.Model, s.Workspace
-	if model.Zero() {
-		model = job.Model
+	old := stepNamed(was, s.Name)
+	space := or(s.Workspace, now.Job.Workspace)
+	return old != nil && means(s.Object, t.Object.ID, t.Object.Name) && means(or(s.Model, now.Job.Model), t.Model.ID, t.Model.Name) &&
+		(space == or(old.Workspace, was.Job.Workspace) || space.ID == t.Model.Workspace)
+}
+
+// or is a reference, or the one that stands in for it.
+func or(ref, standard configs.Ref) configs.Ref {
+	if ref.Zero() {
+		return standard
 	}
-	if space.Zero() {
-		space = job.Workspace
-	}
-	return means(s.Object, t.Object.ID, t.Object.Name) && means(model, t.Model.ID, t.Model.Name)
+	return ref
 }
 
 // standings is what the scheduler knows of the steps when the runner begins.

@@ -299,12 +299,25 @@ func TestRepairedJob(t *testing.T) {
 		if r, ok := errors.AsType[*RepairError](err); !ok || !strings.Contains(strings.Join(r.Changes, "\n"), `"load sales": it is missing`) {
 			t.Fatalf("%v", err)
 		}
+		elsewhere := n.request(id, sampleNight(n)[:3]...)
+		elsewhere.Plan.Job.Workspace.Name = "People"
+		_, err = n.resumed(id, Continuation{Repair: elsewhere.Plan})
+		if r, ok := errors.AsType[*RepairError](err); !ok || !strings.Contains(strings.Join(r.Changes, "\n"), "another model or object") {
+			t.Fatalf("%v", err)
+		}
+		// Names that are pinned to their ids mean the same.
+		pinned := sampleNight(n)[:3]
+		pinned[0].Object.ID, pinned[0].Model = s.Steps[0].Object.ID, configs.Ref{ID: s.Steps[0].Model.ID, Name: "Sales Hub"}
+		pinned[1].Files[0].Source.Path = filepath.Join(n.dir, "none.csv")
+		if s, err := n.resumed(id, Continuation{Repair: n.request(id, pinned...).Plan}); err != nil || verdicts(s) != "load sales ok, forecast failed/input, spokes[EMEA] blocked" {
+			t.Fatal(err, verdicts(s))
+		}
 		repaired := append(sampleNight(n)[:2:2], sampleNight(n)[9], sampleNight(n)[2])
 		s = n.resume(id, Continuation{Repair: n.request(id, repaired...).Plan})
 		if got := verdicts(s); got != "load sales ok, forecast ok, banner off ok, spokes[EMEA] ok" || s.End.Code != 0 {
 			t.Errorf("%s\n%s", got, messages(s))
 		}
-		if len(s.Repairs) != 1 || len(s.Repairs[0].Changes) != 2 {
+		if len(s.Repairs) != 2 || len(s.Repairs[1].Changes) != 2 {
 			t.Errorf("%+v", s.Repairs)
 		}
 		n.onceEach(s)
@@ -334,6 +347,7 @@ func TestIdsOfTheRecord(t *testing.T) {
 			if run.req.Plan, err = RecordedPlan(changed); err != nil {
 				t.Fatal(err)
 			}
+			run.was = run.req.Plan
 			if _, err := run.rebind(t.Context()); err == nil || explain(err).Cause != ledger.CauseConfig {
 				t.Errorf("%v", err)
 			}

@@ -37,10 +37,14 @@ func repair(s ledger.State, was, now *Plan) (*ledger.JobRepaired, error) {
 		if old == nil {
 			continue
 		}
-		for _, difference := range differences(old.Step, now.Steps[at].Step) {
-			tell(fixed || difference.key == "Verb" && len(t.Tries) > 0, "step %q: %s", name, difference.text)
+		same := t.Object.ID != "" && sameMeaning(t, was, now, now.Steps[at])
+		for _, d := range differences(old.Step, now.Steps[at].Step) {
+			names := d.key == "Object" || d.key == "Model" || d.key == "Workspace"
+			if !names || !same {
+				tell(fixed || d.key == "Verb" && len(t.Tries) > 0, "step %q: %s", name, d.text)
+			}
 		}
-		if fixed && s.Resolved != nil && !sameNames(now.Steps[at], *t, now.Job) {
+		if fixed && t.Object.ID != "" && !same {
 			tell(true, "step %q: it means another model or object than %q (%s) in %q", name, t.Object.Name, t.Object.ID, t.Model.Name)
 		}
 	}

@@ -25,6 +25,7 @@ type run struct {
 	files  *fillings
 	outer  context.Context // ends with a signal; that of the steps may end before
 	limits limits
+	was    *Plan  // as recorded, of a continued run
 	begun  int64  // number of the event with which this runner began
 	by     string // the person who decides, user@host
 	only   bool   // to be cancelled: nothing starts, what may still run is watched to its end
