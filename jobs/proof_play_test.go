@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -104,6 +105,11 @@ func (p *plot) act(w *world, run plotRun) {
 		}
 		if pl.jump != 0 {
 			timers = append(timers, time.AfterFunc(pl.jumps, func() { l.mu.Lock(); l.jump = pl.jump; l.mu.Unlock() }))
+		}
+		if pl.wish != "" {
+			timers = append(timers, time.AfterFunc(pl.wishs, func() {
+				_ = w.ledger.Ask(context.Background(), run.id, ledger.Wish{What: pl.wish, By: "ops@there", At: time.Now()}) // the run may not be there yet
+			}))
 		}
 		l.goOn(req, Continuation{})
 		end, died := l.wait()

@@ -51,6 +51,9 @@ type plotLife struct {
 	pause  time.Duration // until the next
 	signal string
 	after  time.Duration // of its birth
+	// Somebody wishes, so long after its birth, that it stops.
+	wish  string
+	wishs time.Duration
 	// At this start it stands still for so long.
 	freezes int
 	frozen  time.Duration
@@ -201,13 +204,19 @@ func newPlotRun(r *rand.Rand, number, runs int) plotRun {
 		}
 		if r.IntN(8) == 0 {
 			l.jump = time.Duration(r.IntN(1200)-600) * time.Second
-			if r.IntN(4) == 0 {
-				l.jump *= 30
+			switch r.IntN(8) {
+			case 0, 1:
+				l.jump *= 30 // hours
+			case 2:
+				l.jump *= 300 // days
 			}
 			l.jumps = time.Duration(r.IntN(120)) * time.Second
 		}
 		if r.IntN(10) == 0 {
 			l.freezes, l.frozen = 1+r.IntN(3), time.Duration(1+r.IntN(1500))*time.Second
+		}
+		if r.IntN(14) == 0 {
+			l.wish, l.wishs = []string{ledger.WishCancel, ledger.WishDetach}[r.IntN(2)], time.Duration(r.IntN(200))*time.Second
 		}
 		if r.IntN(6) == 0 {
 			l.sick, l.made = []int{1 + r.IntN(60), 1 + r.IntN(60)}, r.IntN(2) == 0
@@ -404,7 +413,7 @@ func (p *plot) String() string {
 			}
 		}
 		for _, l := range run.lives {
-			fmt.Fprintf(&b, "  process %s, %s later, signal %q after %s, jump %s after %s, sick %v %t, freezes at start %d for %s\n", l.dies, l.pause, l.signal, l.after, l.jump, l.jumps, l.sick, l.made, l.freezes, l.frozen)
+			fmt.Fprintf(&b, "  process %s, %s later, signal %q after %s, jump %s after %s, sick %v %t, freezes at start %d for %s, wish %q after %s\n", l.dies, l.pause, l.signal, l.after, l.jump, l.jumps, l.sick, l.made, l.freezes, l.frozen, l.wish, l.wishs)
 		}
 	}
 	for _, f := range p.options.Faults {

@@ -768,8 +768,12 @@ func (w *world) true(t ledger.StepState, tasks map[string]simulator.TaskRecord) 
 		}
 	case !there:
 		w.wrong("step %q names task %s, which Anaplan does not know", t.Plan.Name, i.Task)
-	case t.End.Verdict == ledger.OK && !accepted(t) && task.State != "COMPLETE":
-		w.wrong("step %q is said to be ok, task %s is %s", t.Plan.Name, i.Task, task.State)
+	case t.End.Verdict == ledger.OK && !accepted(t) && (task.State != "COMPLETE" || !task.Successful && !task.DumpRecorded):
+		w.wrong("step %q is said to be ok, task %s is %s, successful %t", t.Plan.Name, i.Task, task.State, task.Successful)
+	case t.End.Verdict == ledger.Failed && t.End.Cause == ledger.CauseAction && task.Successful:
+		w.wrong("step %q is said to have failed, task %s was successful: %s", t.Plan.Name, i.Task, t.End.Message)
+	case t.End.Verdict == ledger.Partial && task.Successful && !task.DumpRecorded:
+		w.wrong("step %q is said to have rejected rows, task %s has not: %s", t.Plan.Name, i.Task, t.End.Message)
 	case t.End.Verdict == ledger.Cancelled && task.State != "CANCELLED":
 		w.wrong("step %q is said to be cancelled, task %s is %s", t.Plan.Name, i.Task, task.State)
 	}
