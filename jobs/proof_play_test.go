@@ -238,7 +238,7 @@ func (p *plot) bytes(w *world, states []ledger.State) {
 				}
 			}
 			if p.private() && t.End != nil && t.End.Verdict == ledger.OK {
-				p.outputs(w, t, tasks)
+				p.outputs(w, s, t, tasks)
 			}
 		}
 	}
@@ -252,8 +252,15 @@ func (p *plot) private() bool {
 }
 
 // outputs holds the targets and the failure dumps of a step against what its task left.
-func (p *plot) outputs(w *world, t ledger.StepState, tasks map[string]simulator.TaskRecord) {
+func (p *plot) outputs(w *world, s ledger.State, t ledger.StepState, tasks map[string]simulator.TaskRecord) {
 	life := t.Life()
+	if t.Plan.Verb == string(configs.Download) { // what the export before it has written
+		for _, other := range s.Steps {
+			if other.Plan.Verb == string(configs.Export) && other.Object.ID == t.Object.ID && other.Model.ID == t.Model.ID {
+				life = other.Life()
+			}
+		}
+	}
 	if len(life) == 0 {
 		return
 	}

@@ -224,6 +224,11 @@ func (s *step) ours(ctx context.Context, i ledger.IntentState, lost time.Time, t
 			return "", false, nil
 		}
 	}
+	if rival, err := s.rival(ctx, i, t); err != nil {
+		return "", true, err
+	} else if rival {
+		return "", false, nil
+	}
 	if s.exclusive {
 		return "it is the only new one, and the connection says that nobody else uses this login (exclusive_user)", false, nil
 	}
@@ -252,6 +257,25 @@ func (s *step) ours(ctx context.Context, i ledger.IntentState, lost time.Time, t
 		}
 	}
 	return "", true, nil
+}
+
+// rival says whether a task may be that of a later start of the same object, by another
+// step or run of the ledger, whose answer was lost too. An earlier one was waited for before
+// our intent.
+func (s *step) rival(ctx context.Context, i ledger.IntentState, t anaplan.Task) (is bool, err error) {
+	var starts []ledger.Start
+	err = s.run.read(ctx, func() (err error) {
+		starts, err = s.run.Ledger.Unsettled(ctx, s.bound.Model.Host, s.bound.Model.ID)
+		return err
+	})
+	for _, other := range starts {
+		if other.Run == s.run.req.ID && other.Step == s.plan.Name || other.Object.ID != s.bound.Object.ID {
+			continue
+		}
+		before := !t.CreationTime.IsZero() && t.CreationTime.Before(other.Intent.ServerTime.Add(-settleSlack))
+		is = is || other.Intent.Task == "" && other.Intent.Epoch > i.Epoch && !before
+	}
+	return is, err
 }
 
 // namesUs says whether the model's status says that it runs this object for our user.

@@ -1,0 +1,66 @@
+package jobs
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+)
+
+// stagedNights are nights that are written by hand: what random ones meet too seldom.
+func stagedNights() map[string]*plot {
+	all := map[string]*plot{}
+	// A start is lost, and nothing can be believed for a while.
+	for _, what := range []string{"no_access", "loading", "archived", "locked", "offline", "page", "hang"} {
+		for how, f := range map[string]simulator.Fault{
+			"before": {Drop: "before"}, "after": {Drop: "after"}, "2 minutes later": {Drop: "after", After: 2 * time.Minute},
+		} {
+			p := staged([]plotStep{stagedMark("s0"), stagedItems("s1")})
+			p.options.Faults = []simulator.Fault{start(2, f)}
+			p.options.Spells = []simulator.Spell{{What: what, For: 12 * time.Minute, Moment: simulator.Moment{Path: "/users/me$", Nth: 2}}}
+			p.exclusive = true
+			all[fmt.Sprintf("a start is lost, %s it took effect, then %s", how, what)] = p
+		}
+	}
+	// The upload of an earlier step grows too old, or its source is changed.
+	for at := 8; at <= 14; at++ {
+		p := staged([]plotStep{stagedUpload("s0"), stagedReading("s1", "s0")})
+		p.runs[0].lives = []plotLife{{dies: death{at, true}, pause: 50 * time.Hour}}
+		all[fmt.Sprintf("50 hours after death %d", at)] = p
+	}
+	return all
+}
+
+func stagedUpload(name string) plotStep {
+	s := stagedItems(name)
+	s.step.Verb, s.step.Object, s.step.Accept = configs.Upload, configs.Ref{Name: "items.csv"}, configs.Accept{}
+	s.reads = nil
+	return s
+}
+
+// stagedReading imports what an earlier step has uploaded.
+func stagedReading(name, from string) plotStep {
+	s := stagedStep(name, configs.Import, "Load Items")
+	s.reads = stagedItems(from).reads
+	return s
+}
+
+func TestStagedNights(t *testing.T) {
+	for name, p := range stagedNights() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			told, codes := p.night(t, nil, true)
+			if len(told) > 0 {
+				t.Errorf("%s\n%s", strings.Join(told, "\n"), p)
+			}
+			for _, code := range codes {
+				if code != 0 {
+					t.Errorf("codes %v", codes)
+				}
+			}
+		})
+	}
+}
