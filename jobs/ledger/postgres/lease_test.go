@@ -8,6 +8,7 @@ import (
 	osexec "os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,7 +137,7 @@ type cutter struct {
 	mu      sync.Mutex
 	word    string // empty: cut nothing
 	after   bool
-	cuts    int
+	cuts    atomic.Int64
 }
 
 func newCutter(t *testing.T, to string) *cutter {
@@ -214,7 +215,7 @@ func (c *cutter) serve(client net.Conn, to string) {
 		hit, after := c.word != "" && strings.Contains(string(data[:n]), c.word), c.after
 		if hit {
 			c.word = ""
-			c.cuts++
+			c.cuts.Add(1)
 		}
 		c.mu.Unlock()
 		if hit && !after {
@@ -247,8 +248,8 @@ func TestLostInMidCommit(t *testing.T) {
 			c.cut("commit\x00", after)
 			_, err := l.Append(t.Context(), id, 1, 0, lost)
 			e, ok := errors.AsType[*Error](err)
-			if !ok || c.cuts != 1 || !strings.Contains(e.Why, "not known whether it was made") || errors.Is(err, ledger.ErrConflict) {
-				t.Fatalf("%d cuts, got %v", c.cuts, err)
+			if !ok || c.cuts.Load() != 1 || !strings.Contains(e.Why, "not known whether it was made") || errors.Is(err, ledger.ErrConflict) {
+				t.Fatalf("%d cuts, got %v", c.cuts.Load(), err)
 			}
 			// Whether it took effect is to be seen when the server has ended that session.
 			if after {
@@ -285,8 +286,8 @@ func TestLostBeforeCommit(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	c.cut("begin", true)
-	if seq, err := l.Append(t.Context(), id, 0, 0, ledgertest.Created(id, ledgertest.T0)); err != nil || seq != 1 || c.cuts != 2 {
-		t.Errorf("got %d, %v after %d cuts", seq, err, c.cuts)
+	if seq, err := l.Append(t.Context(), id, 0, 0, ledgertest.Created(id, ledgertest.T0)); err != nil || seq != 1 || c.cuts.Load() != 2 {
+		t.Errorf("got %d, %v after %d cuts", seq, err, c.cuts.Load())
 	}
 }
 
@@ -296,8 +297,8 @@ func TestALostTakingIsFoundAgain(t *testing.T) {
 	l := mustOpen(t, c.address)
 	c.cut("INSERT INTO lease", true)
 	h, err := l.Take(t.Context(), "k", holder())
-	if err != nil || c.cuts != 1 {
-		t.Fatalf("%d cuts, %v", c.cuts, err)
+	if err != nil || c.cuts.Load() != 1 {
+		t.Fatalf("%d cuts, %v", c.cuts.Load(), err)
 	}
 	if err := h.Check(); err != nil {
 		t.Error(err)
