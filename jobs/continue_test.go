@@ -292,7 +292,7 @@ func TestRepairedJob(t *testing.T) {
 		done := sampleNight(n)[:3]
 		done[0].Prompts[0].Item = "Forecast"
 		_, err := n.resumed(id, Continuation{Repair: n.request(id, done...).Plan})
-		if r, ok := errors.AsType[*RepairError](err); !ok || len(r.Changes) != 1 || !strings.Contains(r.Changes[0], `step "load sales": Prompts: `) {
+		if r, ok := errors.AsType[*RepairError](err); !ok || len(r.Changes) != 1 || !strings.Contains(r.Changes[0], `step "load sales": prompts: `) {
 			t.Fatalf("%v", err)
 		}
 		_, err = n.resumed(id, Continuation{Repair: n.request(id, sampleNight(n)[1:3]...).Plan})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
@@ -93,10 +95,28 @@ func differences(was, now configs.Step) []difference {
 	var all []difference
 	for _, key := range slices.Sorted(maps.Keys(after)) {
 		if string(before[key]) != string(after[key]) {
-			all = append(all, difference{key, fmt.Sprintf("%s: %s, was %s", key, after[key], before[key])})
+			all = append(all, difference{key, fmt.Sprintf("%s: %s, was %s", keyInFile(key, now), after[key], before[key])})
 		}
 	}
 	return all
+}
+
+// keyInFile is the key of a job file for a field of a step.
+func keyInFile(field string, s configs.Step) string {
+	switch field {
+	case "Object":
+		return string(s.Verb)
+	case "Targets":
+		return "target"
+	}
+	var b strings.Builder
+	for i, r := range field {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }
 
 func keys(s configs.Step) map[string]json.RawMessage {

@@ -111,13 +111,17 @@ func ResumeCommand(id ID, more ...string) string {
 	return text
 }
 
-// quoteArg is a word for a command line that a person pastes.
+// quoteArg is a word for a command line that a person pastes: into a shell, or into cmd.exe
+// unless the word holds what a shell would read in double quotes.
 func quoteArg(word string) string {
 	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:#@+[]", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+", r)
 	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+	switch {
+	case word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0:
 		return word
+	case strings.ContainsAny(word, "$`\\!\""):
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
-	return `"` + strings.ReplaceAll(word, `"`, `\"`) + `"`
+	return `"` + word + `"`
 }

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +99,22 @@ func TestDirNamesDiffer(t *testing.T) {
 		seen[folded] = id
 		if len(name) > 100 {
 			t.Errorf("%q is too long", name)
+		}
+	}
+}
+
+// TestResumeCommandCanBePasted gives it to a shell, which must read the very words.
+func TestResumeCommandCanBePasted(t *testing.T) {
+	for _, word := range []string{"a", "a b", "$HOME", "it's", `say "no"`, "`x`", "a\\b", "wow!", "dag/run:1", "#2", "spokes[EMEA]", "*", "ä;b&c|d", "two\nlines", "~", "-x"} {
+		text := ResumeCommand(ID{Job: "j", Run: word}, "--again", word)
+		sh, err := exec.LookPath("sh")
+		if err != nil {
+			t.Logf("there is no sh here: %s", text)
+			continue
+		}
+		out, err := exec.Command(sh, "-c", `f() { printf '<%s>' "$@"; }; `+strings.Replace(text, "anaplan-runner", "f", 1)).Output()
+		if want := fmt.Sprintf("<resume><%s><--again><%s>", word, word); err != nil || string(out) != want {
+			t.Errorf("%s is read as %q, %v", text, out, err)
 		}
 	}
 }

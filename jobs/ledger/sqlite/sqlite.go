@@ -209,21 +209,21 @@ func (l *Ledger) Events(ctx context.Context, id ledger.ID, after int64) ([]ledge
 	if err := l.same(); err != nil {
 		return nil, err
 	}
-	rows, err := l.db.QueryContext(ctx, `SELECT event.data FROM event JOIN run ON run.id = event.run
-		WHERE run.job = ? AND run.run = ? AND event.seq > ? ORDER BY event.seq`, id.Job, id.Run, after)
+	// The run first: it is made together with its first event.
+	var row int64
+	err := l.db.QueryRowContext(ctx, `SELECT id FROM run WHERE job = ? AND run = ?`, id.Job, id.Run).Scan(&row)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noRun(id)
+	}
+	if err != nil {
+		return nil, l.readError(err)
+	}
+	rows, err := l.db.QueryContext(ctx, `SELECT data FROM event WHERE run = ? AND seq > ? ORDER BY seq`, row, after)
 	if err != nil {
 		return nil, l.failed(toRead, err)
 	}
 	events, err := decode(rows)
-	if err != nil || len(events) > 0 {
-		return events, l.readError(err)
-	}
-	var there bool
-	err = l.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM run WHERE job = ? AND run = ?)`, id.Job, id.Run).Scan(&there)
-	if err == nil && !there {
-		err = noRun(id)
-	}
-	return nil, l.readError(err)
+	return events, l.readError(err)
 }
 
 func (l *Ledger) readError(err error) error {
