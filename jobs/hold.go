@@ -58,13 +58,14 @@ func (r *run) lease(ctx context.Context, key ledger.Key, by ledger.Holder) (leas
 // read asks the ledger for something, and again for a moment when it fails: that of a
 // disk, or of a connection, must not end a night.
 func (r *run) read(ctx context.Context, ask func() error) error {
-	for try := 0; ; try++ {
+	began := time.Now()
+	for try := 1; ; try++ {
 		err := ask()
 		_, held := errors.AsType[*ledger.HeldError](err)
 		switch {
 		case err == nil, held, errors.Is(err, ledger.ErrClosed), errors.Is(err, ledger.ErrNoRun), ctx.Err() != nil:
 			return err
-		case try == 3 || !sleep(ctx, 100*time.Millisecond<<try):
+		case !again(ctx, began, try):
 			return &ledgerError{r.Ledger.Where(), err}
 		}
 	}

@@ -33,9 +33,8 @@ var (
 
 // proofJob is a job that is run again and again, and what it needs of a tenant.
 type proofJob struct {
-	name    string
-	plan    func(w *world) *configs.Job
-	company func() *simulator.Company
+	name string
+	plan func(w *world) *configs.Job
 	// unsure says whether a lost start may stay unsure: the tenant's login is not ours
 	// alone, and no other task of the object is known.
 	unsure bool

@@ -23,8 +23,7 @@ func (e *ledgerError) Unwrap() error { return e.err }
 // record applies events to the state and appends them to the ledger. Only the owner of
 // the state calls it.
 //
-// A failed append is tried again for a short while: the disk may be full for a moment.
-// What still is not recorded is kept, and goes with the next append: what is known must
+// A failed append is tried again for a while. What still is not recorded is kept, and goes with the next append: what is known must
 // not be lost. From then on every call returns the first failure, even if a later append
 // succeeds: after it nothing is started any more.
 func (r *run) record(ctx context.Context, step string, bodies ...ledger.Body) error {
@@ -64,15 +63,16 @@ func (r *run) flush(ctx context.Context) error {
 	if len(r.pending) == 0 || r.closed {
 		return r.trouble
 	}
-	tries := 4
-	if r.trouble != nil || ctx.Err() != nil {
-		tries = 2 // the run must go on, or end
-	}
+	running := ctx
 	ctx = context.WithoutCancel(ctx)
+	began := time.Now()
 	var err error
-	for try := range tries {
-		if try > 0 {
-			time.Sleep(100 * time.Millisecond << (try - 1))
+	for try := 0; ; try++ {
+		if try > 0 && (r.trouble != nil || !again(running, began, try)) {
+			if try > 1 {
+				break
+			}
+			time.Sleep(100 * time.Millisecond) // the run must go on, or end: once more
 		}
 		// An append that failed may have been made all the same.
 		if r.doubt {
@@ -98,6 +98,16 @@ func (r *run) flush(ctx context.Context) error {
 		r.doubt = true
 	}
 	return r.fail(err)
+}
+
+// ledgerPatience is how long a ledger that fails is tried again while nothing else presses:
+// a disk may be full for a moment, a server may be started anew.
+const ledgerPatience = 30 * time.Second
+
+// again waits before another try of something with the ledger, and says whether there is
+// time for it.
+func again(ctx context.Context, began time.Time, try int) bool {
+	return time.Since(began) < ledgerPatience && sleep(ctx, min(100*time.Millisecond<<(try-1), 5*time.Second))
 }
 
 // close gives the ledger up: another runner writes, or it was closed.
