@@ -121,6 +121,9 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 				s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: n, Total: -1, Done: -1})
 			},
 			Check: func(temp string) (err error) {
+				if err := s.untouched(ctx, out.Export); err != nil {
+					return err
+				}
 				facts, err = data.Inspect(ctx, temp, out.Format)
 				if _, odd := errors.AsType[*data.InputError](err); odd && out.Guard.Zero() {
 					// It is what Anaplan wrote, and nobody asks how many rows it has.
@@ -136,6 +139,9 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 		})
 		return err
 	})
+	if gone, ok := errors.AsType[*overwritten](err); ok {
+		return s.replaced(gone)
+	}
 	if err != nil {
 		return s.failed(ctx, fmt.Sprintf("download server file %q (%s) to %s", out.Export.Name, out.Export.ID, strings.Join(out.Targets, ", ")), err)
 	}

@@ -161,7 +161,7 @@ func (p *plot) said(w *world, end lived) {
 	var stopped *Stopped
 	var decision *DecisionError // Anaplan could not be asked, or says otherwise for a moment
 	switch {
-	case end.err == nil, errors.As(end.err, &held), errors.As(end.err, &stopped), errors.As(end.err, &decision):
+	case end.err == nil, errors.As(end.err, &held), errors.As(end.err, &stopped), errors.As(end.err, &decision), errors.Is(end.err, context.Canceled):
 	case errors.Is(end.err, errMoment), errors.Is(end.err, ledger.ErrConflict), errors.Is(end.err, ledger.ErrNoRun):
 	default:
 		w.wrong("it said: %v", end.err)
@@ -256,6 +256,9 @@ func (p *plot) outputs(w *world, s ledger.State, t ledger.StepState, tasks map[s
 	life := t.Life()
 	if t.Plan.Verb == string(configs.Download) { // what the export before it has written
 		for _, other := range s.Steps {
+			if other.Plan.Name == t.Plan.Name {
+				break
+			}
 			if other.Plan.Verb == string(configs.Export) && other.Object.ID == t.Object.ID && other.Model.ID == t.Model.ID {
 				life = other.Life()
 			}

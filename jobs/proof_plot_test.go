@@ -273,7 +273,11 @@ func newPlotSteps(r *rand.Rand, run, at, most int, several bool) []plotStep {
 	case 7:
 		s.Verb, s.Object = configs.Export, configs.Ref{Name: "Out"}
 		s.Targets = []configs.Target{{Path: who + ".out"}}
-		return []plotStep{{step: s}}
+		if at+1 >= most || r.IntN(2) == 0 {
+			return []plotStep{{step: s}}
+		}
+		return []plotStep{{step: s}, {step: configs.Step{Name: fmt.Sprintf("s%d", at+1), Verb: configs.Download, Object: s.Object,
+			Model: s.Model, Targets: []configs.Target{{Path: who + ".again"}}}}}
 	case 8:
 		if at+1 >= most {
 			break

@@ -36,6 +36,7 @@ type step struct {
 	exclusive bool                   // nobody else uses the login
 	held      *holding               // what the try holds
 	reads     []ledger.FileRead      // what the step's task is to read
+	origin    *origin                // of what it downloads, if others may have come between
 }
 
 // ending is how a step or a try ended.
@@ -54,7 +55,7 @@ type ending struct {
 func stopEnding() *ending { return &ending{stopped: true} }
 
 func newStep(r *run, i int) *step {
-	s := &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i]}
+	s := &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i], origin: originOf(r, i)}
 	t := &r.state.Steps[i]
 	s.tries, s.stopped = len(t.Tries), map[string]bool{}
 	for _, asked := range t.Cancelled {
@@ -101,7 +102,7 @@ func (s *step) do(ctx context.Context) *ending {
 		}
 		s.tries++
 		if s.last != nil && s.last.Rerun != "" {
-			s.begun = nil
+			s.begun, s.origin = nil, nil
 		}
 		defer s.release()
 		s.last = s.try(ctx)
@@ -138,6 +139,7 @@ func (s *step) try(ctx context.Context) *ending {
 			return end
 		}
 		s.release()
+		s.origin = nil
 		if err := s.record(ledger.StepReopened{Rerun: true, Why: "its task was cancelled because the run was stopped"}); err != nil {
 			return explain(err)
 		}
@@ -151,12 +153,14 @@ func (s *step) try(ctx context.Context) *ending {
 		return s.failed(ctx, "take the leases", err)
 	}
 	if s.begun != nil {
-		task, unsure := s.settle(ctx, *s.begun)
+		begun := *s.begun
+		task, unsure := s.settle(ctx, begun)
 		if unsure != nil {
 			return unsure
 		}
 		s.begun = nil
 		if task != nil {
+			s.origin = &origin{task.ID, cmp.Or(task.CreationTime, begun.ServerTime)}
 			return s.attend(ctx, *task)
 		}
 		if end != nil {
@@ -225,7 +229,7 @@ func (s *step) gather(ctx context.Context, last anaplan.Task, late *overdue) *en
 	verdict := late.apply(judge(s.judged(last, found)))
 	if verdict.Verdict == ledger.OK && s.plan.Verb == configs.Export {
 		if end := s.again(ctx, s.fetch); end.stopped || end.Verdict != ledger.OK {
-			end.Again = false // the export ran
+			end.Again = end.Rerun != "" // the export ran
 			return end
 		}
 	}
