@@ -234,6 +234,9 @@ func (s *step) ours(ctx context.Context, i ledger.IntentState, lost time.Time, t
 	}
 	// Uploads and outputs are private: another's task has other bytes, and writes elsewhere.
 	if len(s.bound.Reads) == 0 && len(s.bound.Exports) == 0 && len(s.bound.Prompts) == 0 {
+		if s.run.now().Sub(lost) < s.run.scaled(settleGap) {
+			return "", true, nil // if it is a stranger's, ours may come yet, beside what we start next
+		}
 		return "it is the only new one, and whoever started it, it has the same effect: it has no files and no prompts", false, nil
 	}
 	if known, err := s.allKnown(ctx, t.ID); err != nil {
