@@ -49,13 +49,14 @@ func (s State) Closed() bool {
 var severity = []int{CodeAction, CodeTime, CodePermission, CodeConfig, CodeInput, CodeTemporary, CodeInternal, CodeRows}
 
 // Outcome is how a run has ended, by its steps: 76 if any step is unsure; else the
-// signal's code; else that of the first step that stopped it, in the order of their
-// ends; else the worst of its steps; else 0. It is pure.
+// signal's code, unless nothing was left to do when it came; else that of the first step
+// that stopped it, in the order of their ends; else the worst of its steps; else 0. It is
+// pure.
 func Outcome(s State) RunEnded {
 	if t := s.firstEnded(func(t StepState) bool { return t.End.Verdict == Unsure }); t != nil {
 		return byStep(*t, CodeUnsure)
 	}
-	if s.Stop != nil {
+	if s.Stop != nil && !s.Closed() {
 		code := Code(Cancelled, s.Stop.Cause)
 		if s.Stop.Signal == "SIGINT" {
 			code = CodeInterrupt
