@@ -81,6 +81,9 @@ func (s *step) settle(ctx context.Context, i ledger.IntentState) (*anaplan.Task,
 			if err != nil && time.Since(began) >= s.settleWait() {
 				return nil, s.undecided(i, fresh, fmt.Sprintf("it cannot be looked at: %v", err))
 			}
+			if err == nil && time.Since(began) >= s.timeout() {
+				return nil, s.undecided(i, fresh, fmt.Sprintf("it has not ended within %s, and nothing else tells whose it is", s.timeout()))
+			}
 			if !told {
 				told = true
 				s.note(ledger.Waiting{Reason: string(reasonSettle), Text: fmt.Sprintf("intent %d: task %s may be its own, or somebody else's: that is seen when it has ended", i.Number, fresh[0].ID)})
@@ -165,7 +168,7 @@ func (s *step) listed(ctx context.Context, i ledger.IntentState) ([]anaplan.Task
 		if err != nil {
 			return nil, err
 		}
-		if isNew(i.Before, t) && !slices.Contains(known, t.ID) {
+		if isNew(i, t) && !slices.Contains(known, t.ID) {
 			fresh = append(fresh, t)
 		}
 	}
@@ -207,12 +210,18 @@ func among[T any](list func(yield func(T, error) bool), want func(T) bool) (foun
 	return found, nil
 }
 
-// isNew says whether a task was not in the list that was read before an intent.
-func isNew(before ledger.TaskListed, t anaplan.Task) bool {
-	if slices.Contains(before.Recent, t.ID) {
+// isNew says whether a task was not in the list that was read before an intent. One of the
+// time of the intent is, though somebody else's of a later time was listed: two of Anaplan's
+// machines may have dated them.
+func isNew(i ledger.IntentState, t anaplan.Task) bool {
+	if slices.Contains(i.Before.Recent, t.ID) {
 		return false
 	}
-	return t.CreationTime.IsZero() || !t.CreationTime.Before(before.Latest)
+	from := i.Before.Latest
+	if begun := i.ServerTime.Add(-settleSlack); !i.ServerTime.IsZero() && begun.Before(from) {
+		from = begun
+	}
+	return t.CreationTime.IsZero() || !t.CreationTime.Before(from)
 }
 
 // ours says why the one new task is that of an intent; wait: that may still be seen, when

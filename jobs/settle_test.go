@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
 	"github.com/anaplan-runner/anaplan-runner/configs"
@@ -211,4 +212,51 @@ func TestUploadsOfOthers(t *testing.T) {
 
 func banner2(n *night) configs.Step {
 	return configs.Step{Name: "banner on", Verb: configs.Action, Object: configs.Ref{Name: "Open banner"}}
+}
+
+// TestSettlingEnds: a task that may be a stranger's is not waited for without limit.
+func TestSettlingEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := slowTasks()
+		o.Speed = 0.00001
+		o.Faults = []simulator.Fault{{Method: "POST", Path: `/tasks$`, Drop: "before"}}
+		o.Strangers = []simulator.Stranger{{User: "ana.ortiz@example.com", Model: "Sales Hub", Kind: "import", Object: "Load Sales",
+			Moment: simulator.Moment{Method: "POST", Path: `/tasks$`}}}
+		n := newLeanNight(t, o)
+		defer n.close()
+		load := loadSales(n, 1000)
+		load.Timeout = 6 * time.Hour
+		s := n.run(t.Context(), load)
+		if took := s.Ended.Sub(s.Started); s.End.Code != ledger.CodeUnsure || took > 7*time.Hour {
+			t.Errorf("after %s\n%s", took, messages(s))
+		}
+	})
+}
+
+// TestNewIsNew: a task that one of Anaplan's machines dates a moment before somebody else's,
+// which another has dated, is new.
+func TestNewIsNew(t *testing.T) {
+	at := time.Date(2026, 11, 26, 6, 0, 0, 0, time.UTC)
+	listed := func(latest time.Duration) ledger.TaskListed {
+		return ledger.TaskListed{Count: 1, Latest: at.Add(latest), Recent: []string{"THEIRS"}}
+	}
+	for _, tc := range []struct {
+		name    string
+		before  ledger.TaskListed
+		task    string
+		created time.Duration
+		want    bool
+	}{
+		{"later", listed(-time.Hour), "OURS", time.Second, true},
+		{"of the same time", listed(0), "OURS", 0, true},
+		{"the one that was listed", listed(0), "THEIRS", 0, false},
+		{"a moment before theirs", listed(5 * time.Second), "OURS", time.Second, true},
+		{"long before the intent", listed(5 * time.Second), "OLD", -time.Hour, false},
+		{"before the last one of long ago", listed(-time.Hour), "OLD", -time.Hour - time.Second, false},
+	} {
+		i := ledger.IntentState{Intent: ledger.Intent{ServerTime: at, Before: tc.before}}
+		if got := isNew(i, anaplan.Task{ID: tc.task, CreationTime: at.Add(tc.created)}); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
 }
