@@ -192,7 +192,8 @@ func (s *step) take(ctx context.Context, key ledger.Key) (lease ledger.Lease, er
 }
 
 // quiet waits until nothing that this ledger knows of may still run on the model: tasks of
-// other runs, or of other steps, whose runner is gone or has left them running. An upload
+// other runs, or of other steps, whose runner is gone or has left them running, and what
+// this step started before a person wanted it to be done again. An upload
 // waits only for those that may read its server file. The leases are held.
 func (s *step) quiet(ctx context.Context) error {
 	var starts []ledger.Start
@@ -203,9 +204,6 @@ func (s *step) quiet(ctx context.Context) error {
 		return err
 	}
 	for _, start := range append(starts, s.overruled...) {
-		if start.Intent.Outcome != ledger.IntentOverruled && start.Run == s.run.req.ID && start.Step == s.plan.Name {
-			continue
-		}
 		if !s.plan.Verb.StartsTask() && !slices.ContainsFunc(start.Intent.Files, s.fills) {
 			continue
 		}
@@ -250,9 +248,9 @@ func (s *step) outlast(ctx context.Context, start ledger.Start) error {
 			return &stillRuns{start, running}
 		case !refused(err):
 			return err
-		case gone.IsZero():
+		case gone.IsZero() && s.run.now().Sub(start.Intent.At) < knownSpan:
 			gone = time.Now()
-		case time.Since(gone) >= goneLimit: // the object or the task is gone: nothing of it runs
+		case gone.IsZero(), time.Since(gone) >= goneLimit: // the object or the task is gone: nothing of it runs
 			s.note(ledger.Warned{Text: fmt.Sprintf("%v is given up: %v", &stillRuns{start, "cannot be found"}, err)})
 			return nil
 		}
@@ -280,7 +278,11 @@ func (s *step) runsStill(ctx context.Context, o anaplan.Object, start ledger.Sta
 		}
 		return fmt.Sprintf("still runs: task %s, %s", i.Task, t.State), nil
 	}
-	if gap := s.run.scaled(settleGap); s.run.now().Sub(i.At) < gap && time.Since(first) < gap {
+	lost := i.At
+	if i.Lost.After(lost) {
+		lost = i.Lost
+	}
+	if gap := s.run.scaled(settleGap); s.run.now().Sub(lost) < gap && time.Since(first) < gap {
 		return "may not have arrived yet", nil
 	}
 	for t, err := range s.client.Tasks(ctx, o) {
