@@ -147,7 +147,7 @@ func (r *run) takeOver(ctx context.Context, c Continuation) (adopted map[string]
 	if err != nil {
 		return nil, fmt.Errorf("the time zone of run %q: %w", c.ID.Run, err)
 	}
-	if !c.Late {
+	if !c.Late && !c.Cancel {
 		if r.limits, err = limitsOf(r.req.Plan.Job, r.now(), zone); err != nil {
 			return nil, err
 		}
@@ -228,7 +228,7 @@ func (r *run) rebind(ctx context.Context) (*Bound, error) {
 		return nil, problems
 	}
 	if r.state.Resolved == nil || len(r.state.Repairs) > 0 {
-		_ = r.record(ctx, "", resolved(bound)...) // kept as trouble: then nothing starts
+		_ = r.record(ctx, "", r.resolved(bound)...) // kept as trouble: then nothing starts
 	}
 	return bound, nil
 }

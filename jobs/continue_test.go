@@ -387,3 +387,167 @@ func TestSecondRunner(t *testing.T) {
 		}
 	})
 }
+
+// TestCancelledStartsNothing: a run that is taken over to be cancelled does not make up for
+// a start that did not arrive, and leaves what failed as it is.
+func TestCancelledStartsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{Faults: []simulator.Fault{{Method: "POST", Path: `/tasks$`, Drop: "before"}}})
+		defer n.close()
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(2*time.Minute, func() { stop(&Stopped{Signal: "SIGTERM"}) }) // in the middle of settling
+		s := n.run(ctx, sampleNight(n)[:2]...)
+		if first := s.Steps[0].Intents; len(first) != 1 || first[0].Outcome != ledger.IntentOpen {
+			t.Fatal(messages(s))
+		}
+		s = n.resume(s.Created.ID, Continuation{Cancel: true})
+		if len(n.sim.Tasks()) != 0 || s.Steps[0].Intents[0].Outcome != ledger.IntentAbsent || s.End.Code != ledger.CodeInterrupt {
+			t.Errorf("%d tasks\n%s", len(n.sim.Tasks()), messages(s))
+		}
+		if s = n.resume(s.Created.ID, Continuation{}); s.End.Code != 0 {
+			t.Error(messages(s))
+		}
+		n.onceEach(s)
+	})
+}
+
+// TestLateButDone: not_after, or a signal, that comes when nothing is left to start changes
+// nothing: the run is closed, and ended as its steps did.
+func TestLateButDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, slowTasks())
+		defer n.close()
+		req := n.request(ledger.ID{Job: "nightly", Run: "r"}, loadSales(n, 1000))
+		req.Date = time.Now().UTC()
+		req.Plan.Job.NotAfter = time.Now().Add(2 * time.Minute).UTC().Format("15:04")
+		s, err := n.runner.Run(t.Context(), req)
+		if err != nil || verdicts(s) != "load sales ok" || s.End.Code != 0 || !s.Closed() {
+			t.Errorf("%v: %+v\n%s", err, s.End, messages(s))
+		}
+	})
+}
+
+// TestHaltsBeforeNamesAreFound: a run that waits for Anaplan before its first step hears
+// people, and sees its deadline.
+func TestHaltsBeforeNamesAreFound(t *testing.T) {
+	for _, deadline := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newLeanNight(t, simulator.Options{Spells: []simulator.Spell{{What: "page", For: 5 * time.Hour}}})
+			defer n.close()
+			req := n.request(ledger.ID{Job: "nightly", Run: "r"}, loadSales(n, 1000))
+			req.Date = time.Now().UTC()
+			code := ledger.CodeInterrupt
+			if deadline {
+				code = ledger.CodeTime
+				req.Plan.Job.Deadline = time.Now().Add(3 * time.Minute).UTC().Format("15:04")
+			} else {
+				time.AfterFunc(2*time.Minute, func() {
+					if err := n.ledger.Ask(context.Background(), req.ID, ledger.Wish{What: ledger.WishCancel, By: "omar@there", At: time.Now()}); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			s, err := n.runner.Run(t.Context(), req)
+			if err != nil || s.End.Code != code || s.Stop == nil || s.Ended.Sub(s.Started) > 5*time.Minute {
+				t.Errorf("%v: %+v after %s", err, s.End, s.Ended.Sub(s.Started))
+			}
+		})
+	}
+}
+
+// TestAgainWaitsForWhatRuns: a step that a person wants done again, though its task was lost
+// sight of and runs still, waits for that: it reads the file that is filled anew.
+func TestAgainWaitsForWhatRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := slowTasks()
+		o.Speed = 0.001
+		o.Spells = []simulator.Spell{{Model: "Sales Hub", What: "no_access", For: 20 * time.Minute,
+			Moment: simulator.Moment{Method: "GET", Path: `/tasks/`, Nth: 2}}}
+		n := newLeanNight(t, o)
+		defer n.close()
+		s := n.run(t.Context(), loadSales(n, 1000))
+		if s.End.Code != ledger.CodeUnsure {
+			t.Fatal(messages(s))
+		}
+		time.Sleep(10 * time.Minute)
+		if task := n.sim.Tasks()[0]; task.State != "IN_PROGRESS" {
+			t.Fatal(task.State)
+		}
+		s = n.resume(s.Created.ID, Continuation{Again: []string{"load sales"}})
+		tasks := n.sim.Tasks()
+		if s.End.Code != 0 || len(tasks) != 2 || tasks[1].Created.Before(tasks[0].Ended) {
+			t.Errorf("%+v\n%s", tasks, messages(s))
+		}
+	})
+}
+
+// TestCancelKeepsWhatEnded: of a run that is taken over to be cancelled, what failed stays so.
+func TestCancelKeepsWhatEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, slowTasks())
+		defer n.close()
+		bad := configs.Step{Name: "bad", Verb: configs.Import, Object: configs.Ref{Name: "Load Stores"}, Source: n.file("none.csv"), OnFailure: configs.Continue}
+		load := loadSales(n, 1000)
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { stop(&Stopped{Signal: "SIGTERM"}) })
+		s := n.run(ctx, bad, load)
+		before := verdicts(s)
+		s = n.resume(s.Created.ID, Continuation{Cancel: true})
+		if got := verdicts(s); got != "bad failed/input, load sales cancelled/signal" {
+			t.Errorf("%s, before: %s\n%s", got, before, messages(s))
+		}
+	})
+}
+
+// TestRepairedWhereSkipped: another job file may mean something else by a step that was
+// skipped: it stays skipped, and the run goes on.
+func TestRepairedWhereSkipped(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		t.Run(fmt.Sprint(off), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newLeanNight(t, simulator.Options{})
+				defer n.close()
+				steps := func(object, source string) []configs.Step {
+					all := sampleNight(n)[:2]
+					all[1].Files[0].Source.Path = source
+					mend := sampleNight(n)[9]
+					mend.Name, mend.When, mend.Object.Name = "mend", configs.WhenFailed, object
+					return []configs.Step{all[0], mend, all[1]}
+				}
+				good := sampleNight(n)[1].Files[0].Source.Path
+				req := n.request(ledger.ID{Job: "nightly", Run: "r"}, steps("Close banner", filepath.Join(n.dir, "none.csv"))...)
+				var err error
+				if req.Plan.Job.Steps[1].Enabled = !off; off {
+					if req.Plan, err = NewPlan(req.Plan.Job, Selection{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s, err := n.runner.Run(t.Context(), req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := verdicts(s); got != "load sales ok, mend skipped, forecast failed/input" {
+					t.Fatal(got)
+				}
+				s = n.resume(s.Created.ID, Continuation{Repair: n.request(s.Created.ID, steps("Open banner", good)...).Plan})
+				if got := verdicts(s); got != "load sales ok, mend skipped, forecast ok" || s.End.Code != 0 {
+					t.Errorf("%s\n%s", got, messages(s))
+				}
+			})
+		})
+	}
+}
+
+// TestAcceptWhatRuns: nobody takes a step for ok whose task is known to run.
+func TestAcceptWhatRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, slowTasks())
+		defer n.close()
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { stop(&Stopped{Signal: "SIGTERM"}) })
+		s := n.run(ctx, loadSales(n, 1000))
+		if _, err := n.resumed(s.Created.ID, Continuation{Accept: []string{"load sales"}}); !isDecision(err, "--accept") {
+			t.Errorf("%v", err)
+		}
+	})
+}

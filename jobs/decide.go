@@ -24,6 +24,9 @@ func rerunSafe(s PlanStep) bool {
 func (r *run) decide(ctx context.Context, c Continuation, adopted map[string]anaplan.Task) {
 	for i := range r.state.Steps {
 		t := &r.state.Steps[i]
+		if r.only && !mayRun(t) {
+			continue // nothing of it can be cancelled: it ended as it did
+		}
 		name := t.Plan.Name
 		events := r.decided(c, adopted, t)
 		if len(events) == 0 && t.End != nil && !t.Plan.Satisfied(*t.End) {
@@ -64,6 +67,11 @@ func checkDecisions(s ledger.State, c Continuation) error {
 		}
 		return nil, &DecisionError{flag, name, "the run has no such step", "its steps are " + strings.Join(names, ", ")}
 	}
+	runs := func(t *ledger.StepState) bool { // as far as we know
+		last := lastOf(t)
+		return last != nil && last.Outcome == ledger.IntentStarted && last.Ended.IsZero() && (t.End == nil || t.End.Verdict != ledger.Unsure)
+	}
+	const watch = "continue the run without it, which watches the task to its end; or cancel the run"
 	for _, name := range c.Again {
 		t, err := find("--again", name)
 		if err != nil {
@@ -75,8 +83,8 @@ func checkDecisions(s ledger.State, c Continuation) error {
 			return &DecisionError{"--again", name, "--accept names it too", "leave one out"}
 		case last == nil:
 			return &DecisionError{"--again", name, "nothing of it was started", "leave it out: it is begun anyway"}
-		case last.Outcome == ledger.IntentStarted && last.Ended.IsZero() && (t.End == nil || t.End.Verdict != ledger.Unsure):
-			return &DecisionError{"--again", name, fmt.Sprintf("its task %s may still run", last.Task), "continue the run without it, which watches the task to its end; or cancel the run"}
+		case runs(t):
+			return &DecisionError{"--again", name, fmt.Sprintf("its task %s may still run", last.Task), watch}
 		}
 	}
 	for _, name := range c.Accept {
@@ -86,6 +94,9 @@ func checkDecisions(s ledger.State, c Continuation) error {
 		}
 		if t.End != nil && t.Plan.Satisfied(*t.End) {
 			return &DecisionError{"--accept", name, "it is done: " + string(t.End.Verdict), "leave it out"}
+		}
+		if runs(t) {
+			return &DecisionError{"--accept", name, fmt.Sprintf("its task %s may still run", lastOf(t).Task), watch}
 		}
 	}
 	for _, task := range c.Adopt {

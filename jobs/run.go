@@ -99,6 +99,10 @@ func plannedSteps(plan *Plan) []ledger.StepPlan {
 
 // refuse ends a run whose names could not be resolved: nothing was started.
 func (r *run) refuse(ctx context.Context, why error) (ledger.State, error) {
+	if h, ok := errors.AsType[*halt](why); ok {
+		_ = r.record(ctx, "", h.asked) // kept as trouble
+		return r.finish(ctx, ledger.Outcome(r.state))
+	}
 	if ctx.Err() != nil {
 		r.stopAsked(ctx)
 		return r.finish(ctx, ledger.Outcome(r.state))
@@ -193,6 +197,7 @@ func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGrou
 		}
 		st[m.step].running = true
 		*running++
+		s := newStep(r, m.step) // here, where the state stands still
 		workers.Go(func() {
 			end := stepEnd{step: m.step}
 			defer func() {
@@ -201,7 +206,7 @@ func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGrou
 				}
 				r.ends <- end
 			}()
-			end.end = newStep(r, m.step).do(ctx)
+			end.end = s.do(ctx)
 		})
 	}
 	return again
@@ -245,11 +250,16 @@ func (r *run) stopAsked(ctx context.Context) {
 }
 
 // resolved is what a continued run needs to know of the names, and what a person
-// should read.
-func resolved(b *Bound) []ledger.Body {
+// should read. Steps that are done keep what they had: a repaired job may name something
+// else for one that was skipped.
+func (r *run) resolved(b *Bound) []ledger.Body {
 	e := ledger.RunResolved{}
 	for i, s := range b.Steps {
-		e.Steps = append(e.Steps, ledger.StepObject{Step: b.Plan.Steps[i].Name, Object: s.Object, Model: s.Model})
+		o := ledger.StepObject{Step: b.Plan.Steps[i].Name, Object: s.Object, Model: s.Model}
+		if t := &r.state.Steps[i]; t.End != nil && t.Plan.Satisfied(*t.End) {
+			o.Object, o.Model = t.Object, t.Model
+		}
+		e.Steps = append(e.Steps, o)
 		if u, ok := b.Users[s.Connection]; ok && e.User.ID == "" {
 			e.User = ledger.User{ID: u.ID, Email: u.Email}
 		}

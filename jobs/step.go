@@ -167,6 +167,9 @@ func (s *step) try(ctx context.Context) *ending {
 			return end
 		}
 	}
+	if s.run.only {
+		return stopEnding() // there is nothing to cancel, and nothing starts
+	}
 	if err := s.quiet(ctx); err != nil {
 		return s.failed(ctx, "wait for what runs in the model", err)
 	}

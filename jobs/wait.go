@@ -215,10 +215,14 @@ func (s *step) status(ctx context.Context) (anaplan.ModelStatus, error) {
 }
 
 // resolve binds the plan. It waits while Anaplan or a model is away, and repeats what had
-// no answer, as the job's defaults say: nothing was started.
+// no answer, as the job's defaults say: nothing was started. What people wish of the run,
+// and its deadline, end that with a *halt.
 func (r *run) resolve(ctx context.Context) (b *Bound, err error) {
 	defaults := r.req.Plan.Job.Defaults
 	bind := func() error {
+		if h := r.wished(ctx); h != nil && !r.only {
+			return h
+		}
 		b, err = Bind(ctx, r.req.Plan, r.Connect)
 		return err
 	}
