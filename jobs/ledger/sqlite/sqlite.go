@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -180,7 +181,13 @@ func (l *Ledger) same() error {
 		return nil // while it is being opened
 	}
 	now, err := os.Stat(l.path)
-	if err != nil || !os.SameFile(now, l.file) {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return l.explain("use", err)
+	case err == nil && os.SameFile(now, l.file) && now.Size() < l.file.Size(): // SQLite makes it no shorter
+		return &Error{Doing: "use", Path: l.path, Why: "it was cut short while it was open, and is damaged",
+			Next: "put a backup back, and look at Anaplan which tasks ran before you run the job again"}
+	case err != nil || !os.SameFile(now, l.file):
 		return &Error{Doing: "use", Path: l.path, Why: "it was deleted or replaced while it was open, and what is written now would be lost",
 			Next: "put it back, and look at Anaplan which tasks ran before you run the job again", Err: err}
 	}

@@ -79,6 +79,7 @@ func TestDeletedWhileOpen(t *testing.T) {
 		"deleted":         os.Remove,
 		"with its folder": func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
 		"replaced":        func(path string) error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
+		"cut short":       func(path string) error { return os.Truncate(path, 0) },
 	} {
 		path := filepath.Join(t.TempDir(), "d", "ledger.db")
 		l := mustOpen(t, path)
@@ -108,7 +109,10 @@ func TestDeletedWhileOpen(t *testing.T) {
 		removeErr := l.Remove(t.Context(), id)
 		for call, err := range map[string]error{"append": appendErr, "events": eventsErr, "runs": runsErr, "take": takeErr, "holder": holderErr,
 			"unsettled": unsettledErr, "tasks": tasksErr, "asked": askedErr, "ask": askErr, "remove": removeErr} {
-			const says = ": it was deleted or replaced while it was open, and what is written now would be lost; put it back"
+			says := ": it was deleted or replaced while it was open, and what is written now would be lost; put it back"
+			if name == "cut short" {
+				says = ": it was cut short while it was open, and is damaged; put a backup back"
+			}
 			if err == nil || !strings.Contains(err.Error(), path+says) {
 				t.Errorf("%s, %s: got %v", name, call, err)
 			}
