@@ -31,6 +31,10 @@ func explain(err error) *ending {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return end(ledger.CauseNetwork, true, "whoever answered is not trusted: check the address; if something here inspects TLS, name its authority with ca in the connection")
 	}
+	if e := explained(nil); errors.As(err, &e) {
+		cause, next := e.Explain()
+		return end(cause, false, next)
+	}
 	if e := tokenError(nil); errors.As(err, &e) {
 		if e.Final() {
 			return end(ledger.CauseLogin, false, e.Next())
@@ -134,6 +138,13 @@ type tokenError interface {
 	NoEffect() bool
 	Final() bool
 	Next() string
+}
+
+// explained is an error of who connects to Anaplan for us, which says itself what its
+// cause is, and what can be done.
+type explained interface {
+	error
+	Explain() (cause ledger.Cause, next string)
 }
 
 // run turns the ending of something that concerns the whole run into the run's end.

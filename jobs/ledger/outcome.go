@@ -105,8 +105,12 @@ func (s State) firstEnded(want func(StepState) bool) *StepState {
 
 // ResumeCommand is the command that continues a run, whole, so that it can be pasted.
 func ResumeCommand(id ID, more ...string) string {
-	text := "anaplan-runner resume " + quoteArg(id.Run)
-	for _, word := range more {
+	words := append([]string{id.Run}, more...)
+	if strings.HasPrefix(id.Run, "-") { // else it is an option
+		words = append(slices.Clone(more), "--", id.Run)
+	}
+	text := "anaplan-runner resume"
+	for _, word := range words {
 		text += " " + quoteArg(word)
 	}
 	return text

@@ -114,7 +114,7 @@ func (p *Program) awaitEnd(c *cli.Context, book *book, state ledger.State) (ledg
 	if errors.Is(err, errNotEnded) {
 		err = &failure{code: ledger.CodeTime, cause: ledger.CauseTime, err: err,
 			what: fmt.Sprintf("run %q was asked to end, and had not within %s; it still runs", id.Run, length(c, "wait")),
-			next: "see what it does: " + p.about(c, book, "status", id)}
+			next: "see what it does: " + about(book, "status", id)}
 	}
 	return state, err
 }
@@ -174,7 +174,7 @@ func (p *Program) leftCode(c *cli.Context, book *book, state ledger.State) int {
 		p.log.Warnf("left running in Anaplan: %s", strings.Join(left, "; "))
 		return ledger.CodeOK
 	}
-	p.log.Warnf("not known to have ended: %s. To look again: %s", strings.Join(left, "; "), p.about(c, book, "cancel", state.Created.ID))
+	p.log.Warnf("not known to have ended: %s. To look again: %s", strings.Join(left, "; "), about(book, "cancel", state.Created.ID))
 	for _, t := range state.Steps {
 		if undecided(t) {
 			return ledger.CodeUnsure

@@ -95,7 +95,7 @@ func demoBook(ctx context.Context, dir string) (*book, error) {
 	if err != nil {
 		return nil, ledgerFailure(err)
 	}
-	return &book{l, sqlite.Dir(l.Where())}, nil
+	return &book{l, sqlite.Dir(l.Where()), " --ledger " + word(l.Where())}, nil
 }
 
 // demoEnv hides the variables of this program, and sets the simulator's speed.

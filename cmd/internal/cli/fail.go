@@ -34,6 +34,9 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
+// Explain tells a run that meets it, as a connection that cannot be made, what it is.
+func (f *failure) Explain() (ledger.Cause, string) { return f.cause, f.next }
+
 // usage is a failure of whoever called the program: 64.
 func usage(next, format string, args ...any) error {
 	return &failure{code: ledger.CodeUsage, cause: ledger.CauseConfig, what: fmt.Sprintf(format, args...), next: next}

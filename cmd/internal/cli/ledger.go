@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -28,6 +29,7 @@ func ledgerFlag() cli.Flag {
 type book struct {
 	ledger.Ledger
 	Folder string // failure dumps and reports, in a folder for each run
+	option string // with which commands find it, as a part of a shell's line: " --ledger …"; empty if they find it without
 }
 
 // open opens a ledger, and makes it if it is not there and may be made. Without one, the
@@ -42,7 +44,7 @@ func (p *Program) open(ctx context.Context, path string, create bool) (*book, er
 		if err != nil {
 			return nil, err
 		}
-		return &book{l, sqlite.Dir(l.Where())}, nil
+		return &book{l, sqlite.Dir(l.Where()), p.ledgerOption(l)}, nil
 	}
 	where, err := postgres.Where(path)
 	if err != nil {
@@ -60,7 +62,15 @@ func (p *Program) open(ctx context.Context, path string, create bool) (*book, er
 	if err != nil {
 		return nil, err
 	}
-	return &book{l, dir}, nil
+	return &book{l, dir, p.ledgerOption(l)}, nil
+}
+
+// ledgerOption is the option that commands need to find a ledger.
+func (p *Program) ledgerOption(l ledger.Ledger) string {
+	if usual, err := p.usualLedger(); err == nil && usual == l.Where() {
+		return ""
+	}
+	return " --ledger " + word(l.Where())
 }
 
 // missing says whether there was no ledger to open.
@@ -220,7 +230,18 @@ func (b *book) dirOf(r report.Report) string {
 
 // report is a run's report, with the rejected rows that its job allows.
 func (b *book) report(s ledger.State) report.Report {
-	return report.New(s, report.Options{Ledger: b.Where(), Rejected: firstRejected})
+	r := report.New(s, report.Options{Ledger: b.Where(), Rejected: firstRejected})
+	if b.option == "" {
+		return r
+	}
+	// The record may have been moved, so it does not say itself where it lies.
+	complete := strings.NewReplacer(name+" resume ", name+" resume"+b.option+" ", name+" status", name+" status"+b.option).Replace
+	r.Message, r.Next = complete(r.Message), complete(r.Next)
+	for i := range r.Steps {
+		t := &r.Steps[i]
+		t.Message, t.Next = complete(t.Message), complete(t.Next)
+	}
+	return r
 }
 
 // firstRejected reads the beginning of a failure dump.

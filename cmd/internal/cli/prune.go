@@ -136,10 +136,10 @@ func (p *Program) prune(ctx context.Context, c *cli.Context, book *book, id ledg
 		if holder != nil {
 			return keep("it is under way: %s", holder)
 		}
-		return keep("it has no end: %s, or %s", p.about(c, book, "resume", id), p.about(c, book, "cancel", id))
+		return keep("it has no end: %s, or %s", about(book, "resume", id), about(book, "cancel", id))
 	}
 	if left := unsettled(state); len(left) > 0 {
-		return keep("%s; to find out: %s", strings.Join(left, "; "), p.about(c, book, "resume", id))
+		return keep("%s; to find out: %s", strings.Join(left, "; "), about(book, "resume", id))
 	}
 	bytes, err := book.remove(ctx, id, r.DryRun)
 	if held, ok := errors.AsType[*ledger.HeldError](err); ok {

@@ -56,6 +56,9 @@ func (p *Program) doResume(c *cli.Context) error {
 	}
 	then := jobs.Continuation{ID: t.id, Runner: thisRunner(), By: decider(),
 		Again: c.StringSlice("again"), Accept: c.StringSlice("accept"), Adopt: c.StringSlice("adopt"), Late: c.Bool("late")}
+	if err := tooLate(state, then); err != nil {
+		return err
+	}
 	if file := c.String("job"); file != "" {
 		job, err := configs.Load(file)
 		if err != nil {
@@ -68,6 +71,34 @@ func (p *Program) doResume(c *cli.Context) error {
 	}
 	p.begin(book, t)
 	return p.goOn(c, t, p.tenantsOf(t.connection), book, c.String("report"), state, then)
+}
+
+// tooLate refuses decisions on a run that is closed. What is so already is no decision:
+// whoever says it again is told the record.
+func tooLate(state ledger.State, then jobs.Continuation) error {
+	if !done(state) {
+		return nil
+	}
+	refuse := func(flag, value, why string) error {
+		return usage(fmt.Sprintf("leave it out; `%s run JOB-FILE --run-id %s --again` runs the whole job once more", name, word(state.Created.ID.Run)),
+			"%s %s: run %q of job %q is closed, and %s; nothing was started", flag, value, state.Created.ID.Run, state.Created.ID.Job, why)
+	}
+	for _, step := range then.Again {
+		return refuse("--again", step, "no step of it is done again")
+	}
+	for _, step := range then.Accept {
+		if !slices.ContainsFunc(state.Steps, func(t ledger.StepState) bool { return t.Plan.Name == step }) {
+			return refuse("--accept", step, "has no such step")
+		}
+	}
+	for _, task := range then.Adopt {
+		if !slices.ContainsFunc(state.Steps, func(t ledger.StepState) bool {
+			return slices.ContainsFunc(t.Intents, func(i ledger.IntentState) bool { return i.Task == task })
+		}) {
+			return refuse("--adopt", task, "this is none of its tasks")
+		}
+	}
+	return nil
 }
 
 // decider names who makes a decision, for the record.

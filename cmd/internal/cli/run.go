@@ -217,7 +217,7 @@ func (p *Program) conclude(ctx context.Context, c *cli.Context, t *tonight, book
 	p.endScreen()
 	r := book.report(state)
 	if lost != nil {
-		r = withLostLedger(r, lost)
+		r = withLostLedger(r, lost, about(book, "resume", state.Created.ID), about(book, "status", state.Created.ID))
 	}
 	p.writeReports(book, r, page)
 	code := *r.Code
@@ -269,14 +269,18 @@ func (p *Program) tell(c *cli.Context, code int, r report.Report) error {
 	})
 }
 
-// withLostLedger is the report of a run whose ledger failed before its end.
-func withLostLedger(r report.Report, lost error) report.Report {
+// withLostLedger is the report of a run whose ledger failed before its end; resume and
+// status are the commands about it.
+func withLostLedger(r report.Report, lost error, resume, status string) report.Report {
 	if r.Code == nil || *r.Code == ledger.CodeOK {
 		code := ledger.CodeInternal
 		r.Verdict, r.Cause, r.Code = ledger.Failed, ledger.CauseInternal, &code
 	}
 	r.Message = "the ledger failed, so nothing more was started: " + lost.Error()
-	r.Next = "see that its disk has room and can be written; look at the tasks that are listed before you run the job again"
+	r.Next = "put that right, then continue the run, which looks at what was started: " + resume
+	if errors.Is(lost, ledger.ErrConflict) {
+		r.Next = "another runner goes on with it: " + status
+	}
 	return r
 }
 
@@ -349,19 +353,20 @@ func (p *Program) tellRecorded(c *cli.Context, book *book, state ledger.State) e
 		}
 	} else {
 		p.log.Warnf("run %q of job %q has ended %s: nothing was started; a person decides: %s with --adopt TASK, --again STEP or --accept STEP",
-			r.Run, r.Job, r.Verdict, p.about(c, book, "resume", state.Created.ID))
+			r.Run, r.Job, r.Verdict, about(book, "resume", state.Created.ID))
 	}
 	r.Code = &code
 	return p.tell(c, code, r)
 }
 
 // about is the call of a command about a run, as it can be pasted into a shell.
-func (p *Program) about(c *cli.Context, book *book, command string, id ledger.ID) string {
-	call := name + " " + command + " " + word(id.Run)
-	if usual, err := p.usualLedger(); err != nil || usual != book.Where() {
-		call += " --ledger " + word(book.Where())
+func about(book *book, command string, id ledger.ID) string {
+	call := name + " " + command
+	run := " " + word(id.Run)
+	if strings.HasPrefix(id.Run, "-") { // else it is an option
+		return call + book.option + " --" + run
 	}
-	return call
+	return call + run + book.option
 }
 
 // word is a word of a shell's line.

@@ -134,6 +134,9 @@ func (p *Program) findRun(c *cli.Context, book *book, job string) (ledger.State,
 	if err != nil {
 		return ledger.State{}, err
 	}
+	if args[0] == "" { // a variable that is not set; a query would find every run
+		return ledger.State{}, usage("`"+name+" runs` lists the runs", "RUN is empty")
+	}
 	found, err := book.Runs(c.Context, ledger.Query{Job: job, Run: args[0]})
 	if err != nil {
 		return ledger.State{}, err

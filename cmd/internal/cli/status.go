@@ -75,8 +75,9 @@ type stepStatus struct {
 	Verb   string           `json:"verb"`
 	Object ledger.ObjectRef `json:"object"`
 	Model  shownModel       `json:"model"`
-	// Doing is working, waiting, starting (the answer is awaited, or lost with its runner),
-	// queued, running or unknown (the answer was lost).
+	// Doing is working, waiting, begun (its runner is gone, and nothing of it runs), starting
+	// (the answer is awaited, or lost with its runner), queued, running or unknown (the answer
+	// was lost).
 	Doing     string       `json:"doing"`
 	Since     report.Time  `json:"since"`
 	Task      string       `json:"task"`
@@ -199,6 +200,14 @@ func (p *Program) statusOf(ctx context.Context, c *cli.Context, book *book, stat
 	}
 	for _, t := range state.Steps {
 		if one := stepStatusOf(t); one != nil {
+			if idle := one.Doing == "working" || one.Doing == "waiting"; idle && state.End != nil {
+				continue
+			} else if idle && holder == nil {
+				one.Doing, one.Since.Time = "begun", t.Started
+			}
+			if holder == nil {
+				one.Wait = nil // nobody waits
+			}
 			if t.Model.ID != "" {
 				held, err := book.Holder(ctx, ledger.ModelKey(t.Model))
 				if err != nil {
@@ -211,9 +220,9 @@ func (p *Program) statusOf(ctx context.Context, c *cli.Context, book *book, stat
 	}
 	switch s.State {
 	case "gone":
-		s.Next = "its runner is gone: " + p.about(c, book, "resume", id)
+		s.Next = "its runner is gone: " + about(book, "resume", id)
 	case "ended":
-		s.Next = "to continue: " + p.about(c, book, "resume", id)
+		s.Next = "to continue: " + about(book, "resume", id)
 	}
 	return s, nil
 }

@@ -74,6 +74,9 @@ func (t stepStatus) words(now time.Time) string {
 		state := strings.TrimSpace(or(t.TaskState, string("NOT_STARTED")) + " " + t.TaskStep)
 		return fmt.Sprintf("task %s, %s%s", t.Task, state, since)
 	}
+	if t.Doing == "begun" {
+		return "was begun, and nothing of it runs" + since
+	}
 	return t.Doing + since
 }
 

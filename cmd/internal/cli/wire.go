@@ -62,7 +62,7 @@ func (p *Program) tenantsAt(conn configs.Connection) *tenants {
 func (t *tenants) Connect(_ context.Context, name string) (*jobs.Tenant, error) {
 	one, err := t.tenant(name)
 	if err != nil {
-		return nil, err
+		return nil, asTokenError(err)
 	}
 	return &one.Tenant, nil
 }
