@@ -58,8 +58,8 @@ type RepairError struct {
 
 func (e *RepairError) Error() string { return "the job file differs in what the run has done" }
 
-// Continue goes on with a run. It takes the leases of its job and of the run: somebody who
-// has one is a *ledger.HeldError, unless Overlap says to wait. A run that is not there is
+// Continue goes on with a run. It takes the leases of its job, if it is not to be cancelled,
+// and of the run: somebody who has one is a *ledger.HeldError, unless Overlap says to wait. A run that is not there is
 // ledger.ErrNoRun, a closed one ErrClosed; the state of a closed one is returned. After any
 // other error before the run was taken over the state is empty, and nothing was recorded.
 // Otherwise it is as Run: steps that are done are left, what was under way goes on where it

@@ -81,6 +81,23 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
+// TestAdoptOfAnother: a task that another run has started is not adopted.
+func TestAdoptOfAnother(t *testing.T) {
+	stranger := simulator.Stranger{User: "ana.ortiz@example.com", Model: "Sales Hub", Kind: "import", Object: "Load Sales",
+		Moment: simulator.Moment{Method: "POST", Path: `/tasks$`}}
+	synctest.Test(t, func(t *testing.T) {
+		n, s := lostImport(t, stranger)
+		defer n.close()
+		other := n.run(t.Context(), loadSales(n, 1000))
+		if other.End.Code != 0 {
+			t.Fatal(messages(other))
+		}
+		if _, err := n.resumed(s.Created.ID, Continuation{Adopt: []string{other.Steps[0].Intents[0].Task}}); !isDecision(err, "--adopt") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 func isDecision(err error, flag string) bool {
 	d, ok := errors.AsType[*DecisionError](err)
 	return ok && d.Flag == flag && d.Instead != ""
@@ -549,5 +566,54 @@ func TestAcceptWhatRuns(t *testing.T) {
 		if _, err := n.resumed(s.Created.ID, Continuation{Accept: []string{"load sales"}}); !isDecision(err, "--accept") {
 			t.Errorf("%v", err)
 		}
+	})
+}
+
+// TestCancelBesideAnotherRun: a run whose runner is gone can be cancelled while another run
+// of its job is under way.
+func TestCancelBesideAnotherRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, slowTasks())
+		defer n.close()
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { stop(&Stopped{Signal: "SIGTERM"}) })
+		gone := n.run(ctx, loadSales(n, 1000)).Created.ID
+		next := make(chan ledger.State)
+		go func() {
+			s, err := n.runner.Run(t.Context(), n.request(ledger.ID{Job: "nightly", Run: "next"}, sampleNight(n)[9]))
+			if err != nil {
+				t.Error(err)
+			}
+			next <- s
+		}()
+		time.Sleep(time.Minute)
+		if s := n.resume(gone, Continuation{Cancel: true}); verdicts(s) != "load sales cancelled/signal" {
+			t.Error(messages(s))
+		}
+		if s := <-next; s.End.Code != 0 {
+			t.Error(messages(s))
+		}
+	})
+}
+
+// TestWaitsNoLongerThanItMayStart: overlap = "wait" ends with not_after.
+func TestWaitsNoLongerThanItMayStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		lease, err := n.ledger.Take(t.Context(), ledger.JobKey("nightly"), ledger.Holder{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := n.request(ledger.ID{Job: "nightly", Run: "r"}, sampleNight(n)[9])
+		req.Date = time.Now().UTC()
+		req.Plan.Job.Overlap, req.Plan.Job.NotAfter = configs.OverlapWait, time.Now().Add(time.Hour).UTC().Format("15:04")
+		defer time.AfterFunc(5*time.Hour, lease.Release).Stop()
+		began := time.Now()
+		_, err = n.runner.Run(t.Context(), req)
+		if _, held := errors.AsType[*ledger.HeldError](err); !held || time.Since(began) > time.Hour+time.Minute {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		lease.Release()
 	})
 }

@@ -185,6 +185,13 @@ func (r *run) adoptions(ctx context.Context, c Continuation) (map[string]anaplan
 			if err != nil {
 				return nil, err
 			}
+			known, err := r.Ledger.Tasks(ctx, t.Model.Host, t.Model.ID, t.Object.ID, r.now().Add(-2*knownSpan))
+			if err != nil {
+				return nil, err
+			}
+			if slices.Contains(known, id) {
+				return nil, &DecisionError{"--adopt", id, "it is the task of another start that this ledger knows", "look at the tasks again: anaplan-runner tasks"}
+			}
 			o := anaplan.Object{Model: anaplan.ModelRef{Workspace: t.Model.Workspace, Model: t.Model.ID}, Kind: anaplan.Kind(t.Plan.Verb), ID: t.Object.ID}
 			for task, err := range tenant.Client.Tasks(ctx, o) {
 				if err != nil {

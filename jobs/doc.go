@@ -49,8 +49,8 @@
 //
 // # Leases
 //
-// A runner has the lease of the job and of the run for as long as it runs; a try has that of
-// its model, from before the intent until what the task left is here, and those of the
+// A runner has the lease of the job and of the run for as long as it runs (one that only
+// cancels, that of the run); a try has that of its model, from before the intent until what the task left is here, and those of the
 // server files that it reads. They are checked immediately before the start is sent, and
 // before every piece of an upload. Who takes a model first waits for what this ledger knows
 // to be under way there, whoever started it. What an earlier step uploaded is uploaded

@@ -17,9 +17,14 @@ import (
 const leaseEvery = 5 * time.Second
 
 // own takes the leases of the job and of the run, before anything of the run is read or
-// written. Somebody else's run of the job is waited for if overlap says so.
+// written. Somebody else's run of the job is waited for if overlap says so, but not longer
+// than something may be started. What only cancels starts nothing: it needs the run alone.
 func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) error {
-	for _, key := range []ledger.Key{ledger.JobKey(id.Job), ledger.RunKey(id)} {
+	keys := []ledger.Key{ledger.JobKey(id.Job), ledger.RunKey(id)}
+	if r.only {
+		keys = keys[1:]
+	}
+	for _, key := range keys {
 		told := false
 		for {
 			lease, err := r.lease(ctx, key, r.holder(""))
@@ -28,7 +33,8 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 				break
 			}
 			held, busy := errors.AsType[*ledger.HeldError](err)
-			if !busy || overlap != configs.OverlapWait {
+			late := r.limits.past(r.limits.notAfter, r.now()) || r.limits.past(r.limits.deadline, r.now())
+			if !busy || overlap != configs.OverlapWait || late {
 				r.disown()
 				return err
 			}

@@ -21,7 +21,7 @@ type run struct {
 	bound *Bound
 	state ledger.State
 
-	leases []ledger.Lease // of the job and of the run
+	leases []ledger.Lease // of the job, unless this only cancels, and of the run
 	files  *fillings
 	outer  context.Context // ends with a signal; that of the steps may end before
 	limits limits
@@ -139,8 +139,10 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 	stop := ctx.Done()
 	look := time.NewTicker(r.scaled(lookEvery))
 	defer look.Stop()
+	due := true
 	for {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && due {
+			due = false
 			if h := r.wished(ctx); h != nil {
 				halting(h)
 			}
@@ -179,6 +181,7 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 		case <-stop:
 			stop = nil // recorded at the top
 		case <-look.C:
+			due = true
 		}
 	}
 	workers.Wait()
