@@ -172,7 +172,7 @@ func (p *plot) said(w *world, end lived) {
 // it is and says what to do.
 func (p *plot) conclude(w *world, run plotRun, req Request) {
 	var c Continuation
-	before, again := "", p.again
+	seen, tried, again := map[string]bool{}, true, p.again
 	for round := 0; ; round++ {
 		s, there := w.state(run.id)
 		if there && s.End != nil {
@@ -190,13 +190,13 @@ func (p *plot) conclude(w *world, run plotRun, req Request) {
 				again = len(d.Again) == 0
 			}
 			c = d
-			if now == before && !unsure && len(d.Again) == 0 {
+			if seen[now] && tried && !unsure && len(d.Again) == 0 {
 				if s.End.Next == "" {
 					w.wrong("run %v stays %s, and says not what to do: %s", run.id, s.End.Verdict, messages(s))
 				}
 				return
 			}
-			before = now
+			seen[now] = true
 		}
 		if round == 25 {
 			w.wrong("run %v is still open after %d rounds: %s\n%s", run.id, round, verdicts(s), messages(s))
@@ -207,6 +207,8 @@ func (p *plot) conclude(w *world, run plotRun, req Request) {
 		l.goOn(req, c)
 		end, _ := l.wait()
 		p.said(w, end)
+		_, held := errors.AsType[*ledger.HeldError](end.err)
+		tried = !held
 	}
 }
 

@@ -41,6 +41,7 @@ func (s *step) settle(ctx context.Context, i ledger.IntentState) (*anaplan.Task,
 	began := time.Now()
 	var none time.Time // when a list was believed that shows none
 	told := false
+	reasons := map[string]string{} // why a task is ours, by its id: what was seen once holds
 	for {
 		if ctx.Err() != nil {
 			return nil, stopEnding()
@@ -67,9 +68,18 @@ func (s *step) settle(ctx context.Context, i ledger.IntentState) (*anaplan.Task,
 				Text: fmt.Sprintf("two lists of its tasks, %s apart, show none that is new", s.run.scaled(settleGap))}
 			return nil, asEnding(s.record(settled))
 		case len(fresh) == 1:
-			why, wait, err := s.ours(ctx, i, lost, fresh[0])
+			why, wait, err := reasons[fresh[0].ID], false, error(nil)
+			if why == "" {
+				why, wait, err = s.ours(ctx, i, lost, fresh[0])
+			}
 			if ctx.Err() != nil {
 				return nil, stopEnding()
+			}
+			// If it is a stranger's, ours may come yet, beside what we start next.
+			early := !s.exclusive && s.run.now().Sub(lost) < s.run.scaled(settleGap)
+			if why != "" && early {
+				reasons[fresh[0].ID] = why
+				why, wait = "", true
 			}
 			if why != "" {
 				settled := ledger.StartSettled{Number: i.Number, Outcome: ledger.IntentStarted, Task: fresh[0].ID, Created: fresh[0].CreationTime, Text: why}
@@ -243,9 +253,6 @@ func (s *step) ours(ctx context.Context, i ledger.IntentState, lost time.Time, t
 	}
 	// Uploads and outputs are private: another's task has other bytes, and writes elsewhere.
 	if len(s.bound.Reads) == 0 && len(s.bound.Exports) == 0 && len(s.bound.Prompts) == 0 {
-		if s.run.now().Sub(lost) < s.run.scaled(settleGap) {
-			return "", true, nil // if it is a stranger's, ours may come yet, beside what we start next
-		}
 		return "it is the only new one, and whoever started it, it has the same effect: it has no files and no prompts", false, nil
 	}
 	if known, err := s.allKnown(ctx, t.ID); err != nil {
