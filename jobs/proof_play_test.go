@@ -190,7 +190,8 @@ func (p *plot) conclude(w *world, run plotRun, req Request) {
 				again = len(d.Again) == 0
 			}
 			c = d
-			if seen[now] && tried && !unsure && len(d.Again) == 0 {
+			watched := !slices.ContainsFunc(s.Steps, func(t ledger.StepState) bool { return mayRun(&t) })
+			if seen[now] && tried && watched && !unsure && len(d.Again) == 0 {
 				if s.End.Next == "" {
 					w.wrong("run %v stays %s, and says not what to do: %s", run.id, s.End.Verdict, messages(s))
 				}
