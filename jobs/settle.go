@@ -32,8 +32,11 @@ const (
 
 // settle finds out what became of a start whose answer is not known. Either a task is ours
 // and is returned; or it is certain that none was created, and both results are nil; or the
-// step ends, unsure. The model's lease is held.
-func (s *step) settle(ctx context.Context, i ledger.IntentState) (*anaplan.Task, *ending) {
+// step ends, unsure. The model's lease is held. A run that halts and cancels is given
+// cancel_wait to find its task; then whoever continues finds out.
+func (s *step) settle(halting context.Context, i ledger.IntentState) (*anaplan.Task, *ending) {
+	ctx := s.run.outer
+	var halted time.Time
 	lost := i.Lost
 	if lost.IsZero() { // our runner died; it is gone at least since we have its lease
 		lost = s.run.now()
@@ -45,6 +48,14 @@ func (s *step) settle(ctx context.Context, i ledger.IntentState) (*anaplan.Task,
 	for {
 		if ctx.Err() != nil {
 			return nil, stopEnding()
+		}
+		if halting.Err() != nil {
+			if halted.IsZero() {
+				halted = time.Now()
+			}
+			if h := s.run.halted(halting); h == nil || !h.cancel || time.Since(halted) >= s.cancelWait() {
+				return nil, stopEnding()
+			}
 		}
 		fresh, err := s.listed(ctx, i)
 		switch {

@@ -260,3 +260,26 @@ func TestNewIsNew(t *testing.T) {
 		}
 	}
 }
+
+// TestSettlingHalts: a deadline ends the settling too, after the time that a cancel has.
+func TestSettlingHalts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{Faults: []simulator.Fault{{Method: "POST", Path: `/tasks$`, Drop: "after"}},
+			Spells: []simulator.Spell{{Moment: simulator.Moment{Method: "GET", Path: `/users/me`, Nth: 2}, Model: "Sales Hub", What: "no_access", For: 3 * time.Hour}}})
+		defer n.close()
+		req := n.request(ledger.ID{Job: "nightly", Run: "r"}, configs.Step{Name: "stores", Verb: configs.Import, Object: configs.Ref{Name: "Load Stores"}, Source: n.file("stores.csv"),
+			Accept: configs.Accept{Failed: &configs.Limit{Rows: 1000}, Warnings: &configs.Limit{Rows: 1000}}})
+		req.Date = time.Now().UTC()
+		req.Plan.Job.Deadline = time.Now().Add(5 * time.Minute).UTC().Format("15:04")
+		s, err := n.runner.Run(t.Context(), req)
+		if took := s.Ended.Sub(s.Started); err != nil || s.End.Code != ledger.CodeTime || took > 30*time.Minute || s.Steps[0].Intents[0].Outcome != ledger.IntentOpen {
+			t.Errorf("%v after %s\n%s", err, took, messages(s))
+		}
+		time.Sleep(3 * time.Hour)
+		s = n.resume(req.ID, Continuation{Late: true})
+		if s.End.Code != 0 {
+			t.Error(messages(s))
+		}
+		n.onceEach(s)
+	})
+}

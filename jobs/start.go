@@ -87,7 +87,7 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 	if s.run.outer.Err() != nil {
 		return anaplan.Task{}, stopEnding(), nil // whoever continues finds out
 	}
-	found, end := s.settle(s.run.outer, ledger.IntentState{Intent: intent, At: at, Lost: s.run.now()})
+	found, end := s.settle(ctx, ledger.IntentState{Intent: intent, At: at, Lost: s.run.now()})
 	if end != nil {
 		return anaplan.Task{}, end, nil
 	}
