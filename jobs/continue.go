@@ -228,7 +228,7 @@ func (r *run) rebind(ctx context.Context) (*Bound, error) {
 		return nil, problems
 	}
 	if r.state.Resolved == nil || len(r.state.Repairs) > 0 {
-		_ = r.record(ctx, "", r.resolved(bound)...) // kept as trouble: then nothing starts
+		_ = r.record(ctx, "", resolved(bound)...) // kept as trouble: then nothing starts
 	}
 	return bound, nil
 }

@@ -517,37 +517,38 @@ func TestCancelKeepsWhatEnded(t *testing.T) {
 }
 
 // TestRepairedWhereSkipped: another job file may mean something else by a step that was
-// skipped: it stays skipped, and the run goes on.
+// skipped, or want it: whether it is skipped is decided anew.
 func TestRepairedWhereSkipped(t *testing.T) {
-	for _, off := range []bool{false, true} {
-		t.Run(fmt.Sprint(off), func(t *testing.T) {
+	for _, tc := range []struct {
+		off  bool
+		when configs.When
+		want string
+	}{{false, configs.WhenFailed, "skipped"}, {true, configs.WhenFailed, "skipped"}, {true, configs.WhenOK, "ok"}} {
+		t.Run(fmt.Sprint(tc), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newLeanNight(t, simulator.Options{})
 				defer n.close()
-				steps := func(object, source string) []configs.Step {
+				request := func(object, source string, off bool) Request {
 					all := sampleNight(n)[:2]
 					all[1].Files[0].Source.Path = source
 					mend := sampleNight(n)[9]
-					mend.Name, mend.When, mend.Object.Name = "mend", configs.WhenFailed, object
-					return []configs.Step{all[0], mend, all[1]}
-				}
-				good := sampleNight(n)[1].Files[0].Source.Path
-				req := n.request(ledger.ID{Job: "nightly", Run: "r"}, steps("Close banner", filepath.Join(n.dir, "none.csv"))...)
-				var err error
-				if req.Plan.Job.Steps[1].Enabled = !off; off {
+					mend.Name, mend.When, mend.Object.Name = "mend", tc.when, object
+					req := n.request(ledger.ID{Job: "nightly", Run: "r"}, all[0], mend, all[1])
+					req.Plan.Job.Steps[1].Enabled = !off
+					var err error
 					if req.Plan, err = NewPlan(req.Plan.Job, Selection{}); err != nil {
 						t.Fatal(err)
 					}
+					return req
 				}
+				good := sampleNight(n)[1].Files[0].Source.Path
+				req := request("Close banner", filepath.Join(n.dir, "none.csv"), tc.off)
 				s, err := n.runner.Run(t.Context(), req)
-				if err != nil {
-					t.Fatal(err)
+				if err != nil || verdicts(s) != "load sales ok, mend skipped, forecast failed/input" {
+					t.Fatal(err, messages(s))
 				}
-				if got := verdicts(s); got != "load sales ok, mend skipped, forecast failed/input" {
-					t.Fatal(got)
-				}
-				s = n.resume(s.Created.ID, Continuation{Repair: n.request(s.Created.ID, steps("Open banner", good)...).Plan})
-				if got := verdicts(s); got != "load sales ok, mend skipped, forecast ok" || s.End.Code != 0 {
+				s = n.resume(req.ID, Continuation{Repair: request("Open banner", good, false).Plan})
+				if got := verdicts(s); got != "load sales ok, mend "+tc.want+", forecast ok" || s.End.Code != 0 {
 					t.Errorf("%s\n%s", got, messages(s))
 				}
 			})

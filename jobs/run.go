@@ -253,16 +253,11 @@ func (r *run) stopAsked(ctx context.Context) {
 }
 
 // resolved is what a continued run needs to know of the names, and what a person
-// should read. Steps that are done keep what they had: a repaired job may name something
-// else for one that was skipped.
-func (r *run) resolved(b *Bound) []ledger.Body {
+// should read.
+func resolved(b *Bound) []ledger.Body {
 	e := ledger.RunResolved{}
 	for i, s := range b.Steps {
-		o := ledger.StepObject{Step: b.Plan.Steps[i].Name, Object: s.Object, Model: s.Model}
-		if t := &r.state.Steps[i]; t.End != nil && t.Plan.Satisfied(*t.End) {
-			o.Object, o.Model = t.Object, t.Model
-		}
-		e.Steps = append(e.Steps, o)
+		e.Steps = append(e.Steps, ledger.StepObject{Step: b.Plan.Steps[i].Name, Object: s.Object, Model: s.Model})
 		if u, ok := b.Users[s.Connection]; ok && e.User.ID == "" {
 			e.User = ledger.User{ID: u.ID, Email: u.Email}
 		}

@@ -120,7 +120,7 @@ func (r *Runner) Run(ctx context.Context, req Request) (ledger.State, error) {
 	if err != nil {
 		return run.refuse(ctx, err)
 	}
-	_ = run.record(ctx, "", run.resolved(bound)...) // kept as trouble: then nothing starts
+	_ = run.record(ctx, "", resolved(bound)...) // kept as trouble: then nothing starts
 	return run.steps(ctx, bound)
 }
 

@@ -68,8 +68,8 @@ type (
 	}
 
 	// JobRepaired says that what is left of the run follows another job file from here on.
-	// Steps that have begun are all among Steps; the names of new ones are resolved by a
-	// RunResolved that follows.
+	// Steps that have begun are all among Steps; those that were skipped are planned again;
+	// the names of new ones are resolved by a RunResolved that follows.
 	JobRepaired struct {
 		JobFile   string          `json:"job_file,omitempty"`
 		JobDigest string          `json:"job_digest,omitempty"`

@@ -126,6 +126,9 @@ func (s *State) repair(b JobRepaired, at time.Time) string {
 		if !t.fixed() && (t.Plan.Verb != p.Verb || t.Plan.Label != p.Label || t.Plan.Model != p.Model) {
 			t.Object, t.Model = ObjectRef{}, ModelRef{} // until the new names are resolved
 		}
+		if t.End != nil && t.End.Verdict == Skipped {
+			t.End, t.Ended = nil, time.Time{}
+		}
 		t.Plan = p
 		steps[i] = t
 	}

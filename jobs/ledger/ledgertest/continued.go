@@ -38,6 +38,26 @@ func theListFollows(t *testing.T, s Suite) {
 	}
 }
 
+// plansSkippedStepsAgain: a repaired job may want a step that was skipped, and mean another
+// object by it.
+func plansSkippedStepsAgain(t *testing.T, s Suite) {
+	l := s.Open(t)
+	repaired, resolved := Repaired(Steps...), Resolved(Steps...)
+	repaired.Steps[0].Label, resolved.Steps[0].Object.ID = "Load Others", "112 others"
+	mustAppend(t, l, id, 0, Created(id, T0), At(1, Resolved(Steps...)), In("load", 2, ledger.StepEnded{Verdict: ledger.Skipped}),
+		At(3, ledger.RunEnded{Verdict: ledger.Failed, Cause: ledger.CauseInput, Code: ledger.CodeInput}), At(4, ledger.RunContinued{}), At(5, repaired))
+	runs, err := l.Runs(t.Context(), ledger.Query{})
+	if err != nil || len(runs) != 1 || runs[0].Done != 0 {
+		t.Errorf("%+v, %v", runs, err)
+	}
+	mustAppend(t, l, id, 6, At(6, resolved), In("load", 7, ledger.StepStarted{Try: 1}), In("load", 8, ledger.Intent{Number: 1}),
+		In("load", 9, ledger.TaskStarted{Number: 1, Task: "T"}))
+	starts, err := l.Unsettled(t.Context(), Model.Host, Model.ID)
+	if err != nil || len(starts) != 1 || starts[0].Object.ID != "112 others" {
+		t.Errorf("%+v, %v", starts, err)
+	}
+}
+
 // refusesIllegalMoves: what the fold refuses, the ledger refuses, whole.
 func refusesIllegalMoves(t *testing.T, s Suite) {
 	l := s.Open(t)

@@ -56,6 +56,7 @@ func Run(t *testing.T, s Suite) {
 		{"LikeAMapOfSlices", likeAMapOfSlices},
 		{"TheListFollows", theListFollows},
 		{"RefusesIllegalMoves", refusesIllegalMoves},
+		{"PlansSkippedStepsAgain", plansSkippedStepsAgain},
 		{"GoesOnAfterEachOutcome", goesOnAfterEachOutcome},
 		{"UnsettledStarts", unsettledStarts},
 		{"UnsettledOfANewerProgram", unsettledOfANewerProgram},
