@@ -107,7 +107,13 @@ func (r *run) refuse(ctx context.Context, why error) (ledger.State, error) {
 		r.stopAsked(ctx)
 		return r.finish(ctx, ledger.Outcome(r.state))
 	}
-	return r.finish(ctx, explain(why).run())
+	// A call without this run's id would do again what is done already.
+	end := explain(why).run()
+	end.Next = strings.TrimPrefix(end.Next+"; to continue: "+ledger.ResumeCommand(r.req.ID), "; ")
+	if end.Cause == ledger.CauseConfig {
+		end.Next += ", with --job FILE if the job file was corrected"
+	}
+	return r.finish(ctx, end)
 }
 
 // finish records the end of the run. The error says that not everything is recorded.

@@ -228,6 +228,24 @@ func (b *book) dirOf(r report.Report) string {
 	return filepath.Join(b.Folder, ledger.DirName(ledger.ID{Job: r.Job, Run: r.Run}))
 }
 
+// room says whether failure dumps can be kept: Anaplan gives them only once an import has
+// run, and does not keep them.
+func (b *book) room() error {
+	err := os.MkdirAll(b.Folder, 0o700)
+	if err == nil {
+		var probe string
+		if probe, err = os.MkdirTemp(b.Folder, "probe-"); err == nil {
+			err = os.Remove(probe)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, err: err,
+		what: fmt.Sprintf("failure dumps and reports could not be kept: %v; nothing was started", err),
+		next: fmt.Sprintf("see that %s is a folder in which this user may write, on a disk with room; or name another ledger with --ledger", b.Folder)}
+}
+
 // report is a run's report, with the rejected rows that its job allows.
 func (b *book) report(s ledger.State) report.Report {
 	r := report.New(s, report.Options{Ledger: b.Where(), Rejected: firstRejected})

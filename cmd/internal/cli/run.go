@@ -151,6 +151,11 @@ func (p *Program) repeat(c *cli.Context, t *tonight, tenants *tenants, book *boo
 // work calls the engine, lets signals stop it, and tells how the run ended.
 func (p *Program) work(c *cli.Context, t *tonight, tenants *tenants, book *book, page string,
 	call func(context.Context, *jobs.Runner) (ledger.State, error)) error {
+	if t.exit == nil { // cancel starts nothing
+		if err := book.room(); err != nil {
+			return err
+		}
+	}
 	ctx, done := p.stoppable(c.Context)
 	defer done()
 	defer func() { tenants.closeWithin(logoutLimit(ctx)) }()
