@@ -151,6 +151,9 @@ func (r *run) takeOver(ctx context.Context, c Continuation) (adopted map[string]
 		if r.limits, err = limitsOf(r.req.Plan.Job, r.now(), zone); err != nil {
 			return nil, err
 		}
+		if r.limits.past(r.limits.deadline, r.now()) { // what still runs is watched, as it was left
+			r.limits = limits{notAfter: r.limits.deadline, key: "deadline"}
+		}
 	}
 	for _, t := range r.state.Steps {
 		for _, i := range t.Intents {

@@ -618,3 +618,65 @@ func TestWaitsNoLongerThanItMayStart(t *testing.T) {
 		lease.Release()
 	})
 }
+
+// TestTimesOfDay: which moment a time of day means.
+func TestTimesOfDay(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ now, clock, want string }{
+		{"2026-11-25 22:00", "06:30", "2026-11-26 06:30"},
+		{"2026-11-25 18:00", "06:30", "2026-11-26 06:30"},
+		{"2026-11-26 06:29", "06:30", "2026-11-26 06:30"},
+		{"2026-11-26 06:45", "06:30", "2026-11-26 06:30"},
+		{"2026-11-26 12:29", "06:30", "2026-11-26 06:30"},
+		{"2026-11-26 12:30", "06:30", "2026-11-27 06:30"},
+		{"2026-11-26 01:00", "23:00", "2026-11-25 23:00"},
+		{"2026-11-26 05:00", "23:00", "2026-11-26 23:00"},
+		{"2026-03-28 22:00", "02:30", "2026-03-29 03:30"}, // there is no 02:30 that night
+	} {
+		now, err := time.ParseInLocation("2006-01-02 15:04", tc.now, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := meant(tc.clock, now)
+		if err != nil || got.Format("2006-01-02 15:04") != tc.want {
+			t.Errorf("%s at %s is %s, %v, want %s", tc.clock, tc.now, got, err, tc.want)
+		}
+	}
+}
+
+// TestContinuedTooLate: without a word of a person nothing is started, and what was left
+// running is watched to its end, not cancelled.
+func TestContinuedTooLate(t *testing.T) {
+	for _, key := range []string{"not_after", "deadline"} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newLeanNight(t, slowTasks())
+			defer n.close()
+			req := n.request(ledger.ID{Job: "nightly", Run: "r"}, sampleNight(n)[:2]...)
+			req.Date = time.Now().UTC()
+			at := time.Now().Add(2 * time.Minute).UTC().Format("15:04")
+			if key == "deadline" {
+				req.Plan.Job.Deadline = at
+			} else {
+				req.Plan.Job.NotAfter = at
+			}
+			ctx, stop := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Minute, func() { stop(&Stopped{Signal: "SIGTERM"}) })
+			s, err := n.runner.Run(ctx, req)
+			if err != nil || s.End.Code != ledger.CodeTerminate {
+				t.Fatal(err, messages(s))
+			}
+			time.Sleep(2 * time.Minute)
+			s = n.resume(req.ID, Continuation{})
+			if got := verdicts(s); got != "load sales ok, forecast blocked" || s.End.Code != ledger.CodeTime || !strings.Contains(s.Stop.Text, key) {
+				t.Errorf("%s: %s, %+v", key, got, s.End)
+			}
+			s = n.resume(req.ID, Continuation{Late: true})
+			if s.End.Code != 0 || len(n.sim.Tasks()) != 2 {
+				t.Errorf("%s: %s", key, messages(s))
+			}
+		})
+	}
+}

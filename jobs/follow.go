@@ -244,7 +244,7 @@ func (s *step) limits(ctx context.Context, w *watching) *ending {
 	}
 	short, done := context.WithTimeout(ctx, pollLimit)
 	defer done()
-	if _, err := s.cancel(short, w.task.ID, fmt.Sprintf("its limit of %s passed", limit)); err != nil {
+	if _, err := s.cancel(short, w.task.ID, fmt.Sprintf("its limit of %s passed", limit), false); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped: the task is left as the signal says
 		}
@@ -262,7 +262,7 @@ func (s *step) cancelHalted(ctx context.Context, w *watching) *ending {
 	if w.haltAsked.IsZero() {
 		w.haltAsked = time.Now()
 	}
-	if _, err := s.cancel(short, w.task.ID, w.halt.asked.Text); err == nil {
+	if _, err := s.cancel(short, w.task.ID, w.halt.asked.Text, true); err == nil {
 		w.canceled = time.Now()
 	} else if time.Since(w.haltAsked) >= s.cancelWait() {
 		return s.timedOut(w, fmt.Sprintf("no cancel was heard for %s: %v", s.cancelWait(), err))
@@ -310,9 +310,9 @@ func (s *step) cancels(w *watching) bool {
 }
 
 // cancel asks Anaplan to cancel a task, and records that we asked.
-func (s *step) cancel(ctx context.Context, task, why string) (anaplan.Task, error) {
+func (s *step) cancel(ctx context.Context, task, why string, stop bool) (anaplan.Task, error) {
 	t, err := s.client.Cancel(ctx, s.object(), task)
-	asked := ledger.CancelAsked{Task: task, Reason: why}
+	asked := ledger.CancelAsked{Task: task, Reason: why, Stop: stop}
 	if err != nil {
 		asked.Error = err.Error()
 	}
@@ -330,7 +330,7 @@ func (s *step) leave(ctx context.Context, w *watching) {
 	}
 	short, done := context.WithTimeout(context.WithoutCancel(ctx), leaveGrace)
 	defer done()
-	t, err := s.cancel(short, w.task.ID, context.Cause(ctx).Error())
+	t, err := s.cancel(short, w.task.ID, context.Cause(ctx).Error(), true)
 	switch {
 	case err != nil:
 		s.note(ledger.Warned{Text: fmt.Sprintf("task %s goes on as far as we know, the cancel failed: %v", w.task.ID, err)})

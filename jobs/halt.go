@@ -76,6 +76,7 @@ func cancelledBy(who string) *halt {
 // limits are the times of day of a job as moments, zero without.
 type limits struct {
 	notAfter time.Time // nothing is started after it
+	key      string    // of the job file, that says so
 	deadline time.Time // what runs is cancelled then
 }
 
@@ -83,7 +84,7 @@ func (l limits) past(limit, now time.Time) bool { return !limit.IsZero() && !now
 
 // limitsOf are the limits of a job that a runner begins now, or goes on with.
 func limitsOf(job *configs.Job, now time.Time, zone *time.Location) (limits, error) {
-	var l limits
+	l := limits{key: "not_after"}
 	for _, one := range []struct {
 		key, text string
 		at        *time.Time
@@ -91,7 +92,7 @@ func limitsOf(job *configs.Job, now time.Time, zone *time.Location) (limits, err
 		if one.text == "" {
 			continue
 		}
-		at, err := nearest(one.text, now.In(zone))
+		at, err := meant(one.text, now.In(zone))
 		if err != nil {
 			return limits{}, fmt.Errorf("%s: %w", one.key, err)
 		}
@@ -100,19 +101,21 @@ func limitsOf(job *configs.Job, now time.Time, zone *time.Location) (limits, err
 	return l, nil
 }
 
-// nearest is the moment nearest to now that has a time of day: a night that is begun at
-// 22:00 ends at 06:30 tomorrow, one that is begun at 06:45 has missed it.
-func nearest(clock string, now time.Time) (time.Time, error) {
+// missed is for how long after a time of day it counts as just missed.
+const missed = 6 * time.Hour
+
+// meant is the moment that a time of day means now: the next one, or the last one if that
+// was less than six hours ago. A night that is begun at 18:00 ends at 06:30 tomorrow, one
+// that is begun at 06:45 has missed it.
+func meant(clock string, now time.Time) (time.Time, error) {
 	t, err := time.Parse("15:04", clock)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is no time of day", clock)
 	}
-	var best time.Time
-	for day := -1; day <= 1; day++ {
+	for day := -1; ; day++ {
 		at := time.Date(now.Year(), now.Month(), now.Day()+day, t.Hour(), t.Minute(), 0, 0, now.Location())
-		if best.IsZero() || at.Sub(now).Abs() < best.Sub(now).Abs() {
-			best = at
+		if now.Sub(at) < missed {
+			return at, nil
 		}
 	}
-	return best, nil
 }

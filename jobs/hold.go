@@ -16,6 +16,10 @@ import (
 // leaseEvery is the time between two tries to take a lease that somebody else has.
 const leaseEvery = 5 * time.Second
 
+// ownLease is how long a lease of ours may be held without us: one that expires does so
+// within a minute.
+const ownLease = 90 * time.Second
+
 // own takes the leases of the job and of the run, before anything of the run is read or
 // written. Somebody else's run of the job is waited for if overlap says so, but not longer
 // than something may be started. What only cancels starts nothing: it needs the run alone.
@@ -24,6 +28,7 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 	if r.only {
 		keys = keys[1:]
 	}
+	began := time.Now()
 	for _, key := range keys {
 		told := false
 		for {
@@ -34,6 +39,10 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 			}
 			held, busy := errors.AsType[*ledger.HeldError](err)
 			late := r.limits.past(r.limits.notAfter, r.now()) || r.limits.past(r.limits.deadline, r.now())
+			// Our own, of a taking whose answer was lost, ends by itself.
+			if busy && held.By.Runner == r.req.Runner && held.By.Run == id && time.Since(began) < ownLease {
+				overlap = configs.OverlapWait
+			}
 			if !busy || overlap != configs.OverlapWait || late {
 				r.disown()
 				return err
@@ -68,8 +77,10 @@ func (r *run) read(ctx context.Context, ask func() error) error {
 	for try := 1; ; try++ {
 		err := ask()
 		_, held := errors.AsType[*ledger.HeldError](err)
+		_, unknown := errors.AsType[*ledger.UnknownKindError](err)
+		_, order := errors.AsType[*ledger.OrderError](err)
 		switch {
-		case err == nil, held, errors.Is(err, ledger.ErrClosed), errors.Is(err, ledger.ErrNoRun), ctx.Err() != nil:
+		case err == nil, held, unknown, order, errors.Is(err, ledger.ErrClosed), errors.Is(err, ledger.ErrNoRun), ctx.Err() != nil:
 			return err
 		case !again(ctx, began, try):
 			return &ledgerError{r.Ledger.Where(), err}

@@ -25,10 +25,11 @@ type run struct {
 	files  *fillings
 	outer  context.Context // ends with a signal; that of the steps may end before
 	limits limits
-	was    *Plan  // as recorded, of a continued run
-	begun  int64  // number of the event with which this runner began
-	by     string // the person who decides, user@host
-	only   bool   // to be cancelled: nothing starts, what may still run is watched to its end
+	late   atomic.Bool // a step has found that not_after has passed, whatever the clock says now
+	was    *Plan       // as recorded, of a continued run
+	begun  int64       // number of the event with which this runner began
+	by     string      // the person who decides, user@host
+	only   bool        // to be cancelled: nothing starts, what may still run is watched to its end
 
 	recorded int64          // how far the ledger has it
 	pending  []ledger.Event // applied to the state, and not recorded yet
@@ -157,9 +158,9 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 			stop = nil
 			r.stopAsked(ctx)
 		}
-		if r.limits.past(r.limits.notAfter, r.now()) && r.state.Stop == nil {
+		if (r.limits.past(r.limits.notAfter, r.now()) || r.late.Load()) && r.state.Stop == nil {
 			_ = r.record(ctx, "", ledger.StopAsked{Cause: ledger.CauseTime,
-				Text: "not_after has passed: " + r.limits.notAfter.Format("2006-01-02 15:04 MST")}) // kept as trouble
+				Text: r.limits.key + " has passed: " + r.limits.notAfter.Format("2006-01-02 15:04 MST")}) // kept as trouble
 		}
 		if r.trouble != nil && r.state.Stop == nil {
 			_ = r.record(ctx, "", ledger.StopAsked{Cause: ledger.CauseInternal, Text: r.trouble.Error()})
@@ -197,7 +198,7 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 // advance makes the scheduler's next moves and says whether it has to be asked again.
 func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGroup, running *int) bool {
 	again := false
-	for _, m := range schedule(r.bound, st, r.limit(), r.state.Stop, r.only) {
+	for _, m := range schedule(r.bound, st, r.limit(), r.state.Stop, r.only || ctx.Err() == nil) {
 		if m.end != nil {
 			st[m.step].end = m.end
 			r.end(ctx, m.step, m.end)

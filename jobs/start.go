@@ -103,6 +103,7 @@ var errAbsent = errors.New("its start did not reach Anaplan")
 // late says that nothing may be started any more.
 func (s *step) late() error {
 	if s.run.limits.past(s.run.limits.notAfter, s.run.now()) {
+		s.run.late.Store(true)
 		return errNotAfter
 	}
 	return nil

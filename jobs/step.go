@@ -32,7 +32,7 @@ type step struct {
 	saved     []ledger.DumpSaved     // by earlier runners
 	written   []ledger.TargetWritten // by earlier runners, since their task ended
 	overruled []ledger.Start         // of steps on the model, whose tasks a person did not wait for
-	stopped   map[string]bool        // the tasks that earlier runners asked to cancel
+	stopped   map[string]bool        // the tasks that earlier runners asked to cancel because they were stopped
 	exclusive bool                   // nobody else uses the login
 	held      *holding               // what the try holds
 	reads     []ledger.FileRead      // what the step's task is to read
@@ -59,7 +59,7 @@ func newStep(r *run, i int) *step {
 	t := &r.state.Steps[i]
 	s.tries, s.stopped = len(t.Tries), map[string]bool{}
 	for _, asked := range t.Cancelled {
-		s.stopped[asked.Task] = true
+		s.stopped[asked.Task] = s.stopped[asked.Task] || asked.Stop
 	}
 	for _, other := range r.state.Steps {
 		for _, i := range other.Intents {

@@ -168,6 +168,7 @@ type (
 	CancelAsked struct {
 		Task   string `json:"task"`
 		Reason string `json:"reason"`
+		Stop   bool   `json:"stop,omitempty"`  // because the run was stopped
 		Error  string `json:"error,omitempty"` // the request failed
 	}
 
