@@ -24,10 +24,10 @@ import (
 func (p *plot) play(w *world) []ledger.State {
 	w.mayNotFire, w.exclusive = true, p.exclusive
 	w.taken = p.taken(w)
-	w.rerun = func(t ledger.StepState, usual bool) bool {
+	w.rerun = func(id ledger.ID, t ledger.StepState, usual bool) bool {
 		for _, run := range p.runs {
 			for _, s := range run.steps {
-				if s.step.Name == t.Plan.Name && s.step.Object.Name == t.Object.Name && s.step.Rerun != "" {
+				if run.id == id && s.step.Name == t.Plan.Name && s.step.Object.Name == t.Object.Name && s.step.Rerun != "" {
 					return s.step.Rerun == "safe"
 				}
 			}

@@ -43,7 +43,7 @@ type world struct {
 	// taken looks at a stranger's task that a step took for its own.
 	taken func(ledger.State, ledger.StepState, simulator.TaskRecord)
 	// rerun says whether a step may be run again without a person.
-	rerun   func(t ledger.StepState, usual bool) bool
+	rerun   func(run ledger.ID, t ledger.StepState, usual bool) bool
 	faults  int  // errors told
 	quiet   bool // errors are counted, and not told
 	told    []string
@@ -680,7 +680,7 @@ func (w *world) truth(runs ...ledger.State) {
 					may[at]++
 				}
 			}
-			w.once(t)
+			w.once(s.Created.ID, t)
 		}
 	}
 	for _, task := range tasks {
@@ -714,21 +714,21 @@ func (w *world) truth(runs ...ledger.State) {
 
 // once checks that a step's task was started again only because it was decided so, or
 // because the first had certainly not been.
-func (w *world) once(t ledger.StepState) {
+func (w *world) once(run ledger.ID, t ledger.StepState) {
 	begun := 0
 	for n, i := range t.Intents {
 		if i.Outcome == ledger.IntentOverruled && (i.Settled == nil || i.Settled.By == "") {
 			w.wrong("step %q: intent %d is overruled, by nobody", t.Plan.Name, n+1)
 		}
 		if i.Outcome == ledger.IntentStarted || i.Outcome == ledger.IntentOpen || i.Outcome == ledger.IntentPending {
-			if begun++; begun > 1+w.reruns(t) {
+			if begun++; begun > 1+w.reruns(run, t) {
 				w.wrong("step %q: intent %d is another start, and nobody decided so", t.Plan.Name, n+1)
 			}
 		}
 	}
 }
 
-func (w *world) reruns(t ledger.StepState) int {
+func (w *world) reruns(run ledger.ID, t ledger.StepState) int {
 	n := 0
 	for _, r := range t.Reopened {
 		if !r.Rerun {
@@ -736,7 +736,7 @@ func (w *world) reruns(t ledger.StepState) int {
 		}
 		safe := t.Plan.Verb == "import" || t.Plan.Verb == "export"
 		if w.rerun != nil {
-			safe = w.rerun(t, safe)
+			safe = w.rerun(run, t, safe)
 		}
 		if r.By != "" || safe {
 			n++
