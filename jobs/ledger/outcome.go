@@ -45,8 +45,9 @@ func (s State) Closed() bool {
 	return true
 }
 
-// severity orders the codes of a run whose steps did not stop it, the worst first.
-var severity = []int{CodeAction, CodeTime, CodePermission, CodeConfig, CodeInput, CodeTemporary, CodeInternal, CodeRows}
+// severity orders the codes of a run whose steps did not stop it, the worst first. A step
+// that a signal had cancelled, of a run that was continued since, is like one that failed.
+var severity = []int{CodeTerminate, CodeAction, CodeTime, CodePermission, CodeConfig, CodeInput, CodeTemporary, CodeInternal, CodeRows}
 
 // Outcome is how a run has ended, by its steps: 76 if any step is unsure; else the
 // signal's code, unless nothing was left to do when it came; else that of the first step

@@ -124,3 +124,17 @@ func TestResumeCommandCanBePasted(t *testing.T) {
 		}
 	}
 }
+
+// TestOutcomeOfCancelledStep: a step that was cancelled when the run was stopped, and that
+// nobody has run again, is not forgotten when the run is continued.
+func TestOutcomeOfCancelledStep(t *testing.T) {
+	for _, on := range []string{"", "continue"} {
+		s := State{Steps: []StepState{
+			{Plan: StepPlan{Name: "a", OnFailure: on}, Ended: time.Unix(1, 0), End: &StepEnded{Verdict: Cancelled, Cause: CauseSignal}},
+			{Plan: StepPlan{Name: "b"}, Ended: time.Unix(2, 0), End: &StepEnded{Verdict: OK}},
+		}}
+		if got := Outcome(s); got.Code != CodeTerminate || got.Verdict != Cancelled || s.Closed() {
+			t.Errorf("on_failure %q: %+v", on, got)
+		}
+	}
+}
