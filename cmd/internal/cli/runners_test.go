@@ -61,7 +61,11 @@ target = "out%[1]d.csv"
 // and one server file. Never are two tasks of ours on the model: the simulator logs that as
 // misuse. Each import reads the bytes of its own run.
 func TestManyRunners(t *testing.T) {
-	for _, runners := range []int{2, 10} {
+	many := []int{2, 10}
+	if testing.Short() {
+		many = many[:1]
+	}
+	for _, runners := range many {
 		for name := range ledgersOf("") {
 			t.Run(fmt.Sprintf("%d/%s", runners, name), func(t *testing.T) { manyRunners(t, runners, name) })
 		}

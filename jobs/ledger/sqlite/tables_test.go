@@ -215,7 +215,8 @@ func TestTablesFollowRandomHistories(t *testing.T) {
 			}
 		}
 	})
-	if tasks == 0 || ended == 0 || spent == 0 || continued == 0 {
+	// A short test draws few.
+	if tasks == 0 || !testing.Short() && (ended == 0 || spent == 0 || continued == 0) {
 		t.Errorf("the histories held %d tasks, %d ends, %d spent tasks, %d times of being continued: they show nothing", tasks, ended, spent, continued)
 	}
 	checkTables(t, ledgers[1])
