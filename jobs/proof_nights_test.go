@@ -50,7 +50,7 @@ func TestRandomNights(t *testing.T) {
 	}
 	count := *nights
 	if testing.Short() {
-		count = min(count, 30)
+		count = min(count, 12)
 	}
 	began := time.Now()
 	var next, failed atomic.Int64

@@ -40,8 +40,11 @@ func TestStopAtAnyMoment(t *testing.T) {
 		whole, undisturbed = time.Since(began), n.sim.Snapshot()
 	})
 	moments := 36
-	if *every {
+	switch {
+	case *every:
 		moments = 400
+	case testing.Short():
+		moments = 12
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range moments {
