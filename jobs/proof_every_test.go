@@ -342,13 +342,18 @@ func (j proofJob) sweep(t *testing.T, points []point) {
 	t.Logf("%s: %d points, %d differences, %s", j.name, len(points), wrong.Load(), time.Since(began).Round(time.Millisecond))
 }
 
+// oneIn says of how many points one is run: of more in short tests.
+func oneIn() int {
+	if testing.Short() {
+		return 4 * *sampled
+	}
+	return *sampled
+}
+
 // chosen are the points that are to be run: all, or a sample that is spread over them.
 func chosen(points []point) []point {
 	var some []point
-	of := *sampled
-	if testing.Short() {
-		of *= 4
-	}
+	of := oneIn()
 	for i, p := range points {
 		if *onlyPoint == "" && (*every || i%of == of/2) || *onlyPoint != "" && strings.Contains(p.name, *onlyPoint) {
 			some = append(some, p)
@@ -483,7 +488,7 @@ func TestPairsOfDeaths(t *testing.T) {
 	for n := 1; n <= u.points; n++ {
 		for m := 1; m <= u.points; m++ {
 			for how := range 4 {
-				if !*every && *onlyPoint == "" && (n*u.points+m+how*17)%(*sampled*10+1) != 0 {
+				if !*every && *onlyPoint == "" && (n*u.points+m+how*17)%(oneIn()*10+1) != 0 {
 					continue
 				}
 				first, second := death{n, how&1 != 0}, death{m, how&2 != 0}
