@@ -41,7 +41,7 @@ func testJob() *Job {
 				Files:     []StepFile{{File: Ref{Name: "rates.csv"}, Source: Source{Path: "${env.DATA}/${each.region}/${each.month}.csv"}}},
 				Actions:   []StepAction{{Action: Ref{Name: "Load Rates"}, Prompts: []Prompt{{"Time", "${each.month} 26"}}}},
 				Positions: Positions{"name": {20, 1}, `files."rates.csv".source`: {22, 1}}},
-			{Index: 2, Name: "out", Base: "out", Verb: Export, Object: Ref{Name: "$${literal}"}, Targets: []Target{{"out/../a.csv"}, {"-"}},
+			{Index: 2, Name: "out", Base: "out", Verb: Export, Object: Ref{Name: "$${literal}"}, Targets: []Target{{Path: "out/../a.csv"}, {Path: "-"}},
 				Positions: Positions{"name": {30, 1}}},
 			{Index: 3, Name: "server", Base: "server", Verb: Import, Object: Ref{Name: "X"}, Source: &Source{Server: true, Path: "server"}},
 		},

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"reflect"
 	"time"
 )
 
@@ -76,10 +77,11 @@ const (
 	Action   Verb = "action"
 	Upload   Verb = "upload"
 	Download Verb = "download"
+	Command  Verb = "command"
 )
 
 // Verbs lists every verb in the order of the documentation.
-var Verbs = []Verb{Import, Export, Process, Action, Upload, Download}
+var Verbs = []Verb{Import, Export, Process, Action, Upload, Download, Command}
 
 // StartsTask says whether the verb runs something on Anaplan's side.
 func (v Verb) StartsTask() bool { return v == Import || v == Export || v == Process || v == Action }
@@ -126,6 +128,7 @@ type Step struct {
 	Prompts []Prompt // in file order
 	Guard   Guard
 	Accept  Accept
+	Argv    []string     `json:",omitempty"` // command: the program and its arguments, without a shell
 	Files   []StepFile   // process: by server file
 	Actions []StepAction // process: by action inside
 
@@ -147,7 +150,9 @@ type Step struct {
 	// Anaplan was asked to cancel; default 15m. Both are 0 for a verb that starts no task.
 	SettleWait time.Duration
 	CancelWait time.Duration
-	Locale     string // of the task; default en_US (anaplan-api.md 11.1)
+	Locale     string   // of the task; default en_US (anaplan-api.md 11.1)
+	Transfer   Transfer `json:",omitzero"`
+	Ahead      *bool    `json:",omitempty"` // false: its uploads wait for its turn; default true
 	// ShowRejected is how many rejected rows of each failure dump a report may show;
 	// default 0, because they are people's data.
 	ShowRejected int
@@ -174,13 +179,52 @@ type EachAxis struct {
 
 // Source is where the bytes of a server file come from.
 type Source struct {
-	Path   string // absolute, or as written before Expand; "-" is stdin (exec and upload only)
-	Server bool   // source = "server": what the model already holds
+	// Path is a path, a pattern, or a URL (https, s3, gs, azblob); absolute, or as written
+	// before Expand; "-" is stdin (exec and upload only).
+	Path     string
+	Server   bool    // source = "server": what the model already holds
+	Pick     Pick    `json:",omitempty"` // which of the files that a pattern matches
+	Member   string  `json:",omitempty"` // of a ZIP archive with several files
+	Encoding string  `json:",omitempty"` // of the source, lower case; empty: recognised
+	WaitFor  WaitFor `json:",omitzero"`
+	After    After   `json:",omitzero"`
+}
+
+// Pick says which of the files that a pattern matches are the source.
+type Pick string
+
+// The values of Pick.
+const (
+	PickOne    Pick = ""       // there must be just one
+	PickNewest Pick = "newest" // the one that was written last
+	PickAll    Pick = "all"    // all, sorted by name, joined; the header of the first
+)
+
+// WaitFor is how long to wait for a source that is not there yet.
+type WaitFor struct {
+	Path  string        // of a marker file; empty: the source itself
+	Limit time.Duration // 0: not at all
+}
+
+// After is what becomes of the files of a source when all steps that read it have ended.
+// Each is a folder, or the URL of one, to move them to; empty: they stay.
+type After struct {
+	OK   string // after the verdict ok
+	Else string // after any other end
 }
 
 // Target is where the bytes of a download go.
 type Target struct {
-	Path string
+	Path string // a path, or a URL (s3, gs, azblob); compressed by its ending: .gz .zst .zip
+	Keep int    `json:",omitempty"` // how many previous ones are kept, as PATH.1, PATH.2 …
+	Done string `json:",omitempty"` // path or URL of a marker, written when every target of the step is in place
+}
+
+// Transfer is how a step's bytes are moved.
+type Transfer struct {
+	ChunkSize   int64  // bytes before compression; 0: by the size of the file
+	Connections int    // chunks on their way at a time; 0: 4
+	Gzip        string // "auto", "off", or a level "1" to "9"; empty: auto
 }
 
 // Prompt answers one of Anaplan's mapping parameters ("prompt me at import").
@@ -189,11 +233,13 @@ type Prompt struct {
 	Item      string // entityName
 }
 
-// StepFile gives one server file of a process its source.
+// StepFile gives one server file of a process its source, or the output of an export in
+// it its targets.
 type StepFile struct {
-	File   Ref
-	Source Source
-	Guard  Guard
+	File    Ref
+	Source  Source
+	Targets []Target `json:",omitempty"`
+	Guard   Guard
 }
 
 // StepAction says more about one action inside a process.
@@ -204,16 +250,37 @@ type StepAction struct {
 }
 
 // Guard is what must hold before a source is uploaded, or before a download is put in
-// place. Nil means not guarded.
+// place. What is nil or empty is not guarded.
 type Guard struct {
-	MinRows *int64 // data rows, without the header
-	MaxRows *int64
-	MaxAge  *time.Duration // of the file's modification time
-	Header  *bool          // the first row must be the one Anaplan's import expects
+	MinRows     *int64 // data rows, without the header
+	MaxRows     *int64
+	MinSize     *int64        `json:",omitempty"` // bytes, of the text: unpacked
+	MaxAge      *Age          // of the file's modification time
+	Header      *bool         // the first row must be the one that Anaplan says
+	Names       []string      `json:",omitempty"` // the first row must be this one: header = ["…"]
+	Fields      int           `json:",omitempty"` // of every row: columns = 12
+	Columns     []string      `json:",omitempty"` // must be among the first row's, in any order: columns = ["…"]
+	Unchanged   string        `json:",omitempty"` // "skip" | "run" | "refuse": when the last run that was ok had the same bytes
+	CompareLast *float64      `json:",omitempty"` // percent by which the rows may differ from those of the last run that was ok
+	Control     *Control      `json:",omitempty"`
+	Command     *GuardCommand `json:",omitempty"`
+}
+
+// Control names a control file that the maker of a source writes beside it.
+type Control struct {
+	Path string            // or URL
+	Rows string            // key of the number of data rows; empty: "rows"
+	Sums map[string]string // column to the key of its sum; nil: every key "sum COLUMN" of the file
+}
+
+// GuardCommand is a program that looks at the file: 0 passes.
+type GuardCommand struct {
+	Argv    []string
+	Timeout time.Duration // default 10m
 }
 
 // Zero says whether nothing is guarded.
-func (g Guard) Zero() bool { return g == Guard{} }
+func (g Guard) Zero() bool { return reflect.ValueOf(g).IsZero() }
 
 // Limit is a number of rows, or a share of all rows that Anaplan counted.
 type Limit struct {

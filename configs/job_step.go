@@ -85,7 +85,7 @@ var waitTable = shape[Wait]{title: "wait", keys: []key[Wait]{
 var guardTable = shape[Guard]{title: "guard", keys: []key[Guard]{
 	countKey("min_rows", 0, 1<<53, func(g *Guard, n int64) { g.MinRows = &n }),
 	countKey("max_rows", 0, 1<<53, func(g *Guard, n int64) { g.MaxRows = &n }),
-	durationKey("max_age", 1, func(g *Guard, d time.Duration) { g.MaxAge = &d }),
+	durationKey("max_age", 1, func(g *Guard, d time.Duration) { g.MaxAge = &Age{Duration: d} }),
 	optionalFlag("header", func(g *Guard) **bool { return &g.Header }),
 }}
 

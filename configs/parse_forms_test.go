@@ -41,14 +41,14 @@ func TestParseForms(t *testing.T) {
 		{`import = "from the hub"`, func(s *Step) { s.Verb, s.Object = Import, Ref{Name: "from the hub"} }},
 		{`import = { name = "999999999999" }`, func(s *Step) { s.Verb, s.Object = Import, Ref{Name: "999999999999"} }},
 		{"export = 'E'\ntarget = ['a.csv', { path = 'b.csv' }]", func(s *Step) {
-			s.Verb, s.Object, s.Targets = Export, Ref{Name: "E"}, []Target{{"a.csv"}, {"b.csv"}}
+			s.Verb, s.Object, s.Targets = Export, Ref{Name: "E"}, []Target{{Path: "a.csv"}, {Path: "b.csv"}}
 		}},
 		{"export = 'E'\n[[step.target]]\npath = 'a.csv'\n[[step.target]]\npath = 'b.csv'", func(s *Step) {
-			s.Verb, s.Object, s.Targets = Export, Ref{Name: "E"}, []Target{{"a.csv"}, {"b.csv"}}
+			s.Verb, s.Object, s.Targets = Export, Ref{Name: "E"}, []Target{{Path: "a.csv"}, {Path: "b.csv"}}
 		}},
 		{"export = 'E'", func(s *Step) { s.Verb, s.Object = Export, Ref{Name: "E"} }},
 		{"download = '116000000001'\nstale = true\ntarget = 'a.csv'\nguard = { max_rows = 3 }", func(s *Step) {
-			s.Verb, s.Object, s.Stale, s.Targets, s.Guard = Download, Ref{ID: "116000000001"}, true, []Target{{"a.csv"}}, Guard{MaxRows: ptr(int64(3))}
+			s.Verb, s.Object, s.Stale, s.Targets, s.Guard = Download, Ref{ID: "116000000001"}, true, []Target{{Path: "a.csv"}}, Guard{MaxRows: ptr(int64(3))}
 		}},
 		{"upload = 'sales.csv'\nsource = 'sales.csv'\nneeds = []\nenabled = false\nwhen = 'failed'", func(s *Step) {
 			s.Verb, s.Object, s.Source = Upload, Ref{Name: "sales.csv"}, &Source{Path: "sales.csv"}

@@ -30,7 +30,7 @@ func TestParseReadsTheDesignsExample(t *testing.T) {
 	load := step(0, "load sales", Import, "Load Sales")
 	load.Source = &Source{Path: "data/sales_${run.date}.csv"}
 	load.Prompts = []Prompt{{"Version", "${params.version}"}}
-	load.Guard = Guard{MinRows: ptr(int64(1)), MaxAge: ptr(26 * time.Hour), Header: ptr(true)}
+	load.Guard = Guard{MinRows: ptr(int64(1)), MaxAge: &Age{Duration: 26 * time.Hour}, Header: ptr(true)}
 	load.Accept = Accept{Failed: rows(100), Warnings: rows(0), Ignored: &Limit{Percent: 2, Share: true}, MinLoaded: ptr(int64(1))}
 	forecast := step(1, "forecast", Process, "Nightly Forecast")
 	forecast.Accept = accept
@@ -44,7 +44,7 @@ func TestParseReadsTheDesignsExample(t *testing.T) {
 	spokes.Model = Ref{Name: "FP&A ${each.region}"}
 	spokes.Accept = accept
 	publish := step(3, "publish", Export, "Forecast Output")
-	publish.Targets = []Target{{"out/forecast_${run.date}.csv"}}
+	publish.Targets = []Target{{Path: "out/forecast_${run.date}.csv"}}
 	publish.Guard = Guard{MinRows: ptr(int64(1))}
 	purge := step(4, "purge", Action, "Delete expired rows")
 	purge.Delete = true

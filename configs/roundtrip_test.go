@@ -62,7 +62,7 @@ func randomStep(t *rapid.T, i int) Step {
 		}
 		return Limit{Rows: count.Draw(t, "rows")}
 	})
-	s := Step{Index: i, Name: name, Base: name, Verb: rapid.SampledFrom(Verbs).Draw(t, "verb"), Object: Ref{Name: free.Draw(t, "object")},
+	s := Step{Index: i, Name: name, Base: name, Verb: rapid.SampledFrom(Verbs[:6]).Draw(t, "verb"), Object: Ref{Name: free.Draw(t, "object")},
 		Enabled: rapid.Bool().Draw(t, "enabled"), When: rapid.SampledFrom([]When{WhenOK, WhenFailed, WhenAlways}).Draw(t, "when"),
 		OnFailure: rapid.SampledFrom(outcomes).Draw(t, "on failure"), OnPartial: Stop,
 		Retry: Retry{rapid.IntRange(1, 100).Draw(t, "tries"), span.Draw(t, "retry")},
@@ -71,11 +71,14 @@ func randomStep(t *rapid.T, i int) Step {
 	switch s.Verb {
 	case Import:
 		s.Source = &Source{Path: path()}
-		s.Guard = Guard{MaxRows: maybe(t, count), MaxAge: maybe(t, span), Header: maybe(t, rapid.Bool())}
+		s.Guard = Guard{MaxRows: maybe(t, count), Header: maybe(t, rapid.Bool())}
+		if age := maybe(t, span); age != nil {
+			s.Guard.MaxAge = &Age{Duration: *age}
+		}
 	case Upload:
 		s.Source = &Source{Path: path()}
 	case Export, Download:
-		s.Targets = []Target{{path()}}
+		s.Targets = []Target{{Path: path()}}
 	case Process:
 		for n := range rapid.IntRange(0, 3).Draw(t, "files") {
 			s.Files = append(s.Files, StepFile{File: Ref{Name: fmt.Sprint(n, free.Draw(t, "file"))}, Source: Source{Path: path()}, Guard: Guard{MinRows: maybe(t, count)}})
@@ -153,7 +156,9 @@ func jobText(j *Job) string {
 		put("wait.busy", s.Wait.Busy)
 		put("wait.locked", s.Wait.Locked)
 		put("guard.max_rows", s.Guard.MaxRows)
-		put("guard.max_age", s.Guard.MaxAge)
+		if s.Guard.MaxAge != nil {
+			put("guard.max_age", s.Guard.MaxAge.Duration)
+		}
 		put("guard.header", s.Guard.Header)
 		put("accept.failed", s.Accept.Failed)
 		put("accept.ignored", s.Accept.Ignored)

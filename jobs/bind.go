@@ -260,7 +260,11 @@ func (b *binder) rowsGuarded(s PlanStep, out FileOutput) {
 }
 
 func guardOf(g configs.Guard) data.Guard {
-	return data.Guard{MinRows: g.MinRows, MaxRows: g.MaxRows, MaxAge: g.MaxAge, Header: g.Header != nil && *g.Header}
+	guard := data.Guard{MinRows: g.MinRows, MaxRows: g.MaxRows, Header: g.Header != nil && *g.Header}
+	if g.MaxAge != nil {
+		guard.MaxAge = &g.MaxAge.Duration
+	}
+	return guard
 }
 
 // order warns of imports from another model that nothing orders against the steps that

@@ -184,11 +184,11 @@ func TestGuards(t *testing.T) {
 		want string
 		says string
 	}{
-		{"enough rows", nil, sales(configs.Guard{MinRows: number(24), MaxRows: number(24), Header: &truth, MaxAge: &hour}), "ok", ""},
+		{"enough rows", nil, sales(configs.Guard{MinRows: number(24), MaxRows: number(24), Header: &truth, MaxAge: &configs.Age{Duration: hour}}), "ok", ""},
 		{"too few", nil, sales(configs.Guard{MinRows: number(25)}), "failed/guard", "guard min_rows: it has 24 data rows, at least 25 are wanted"},
 		{"too many", nil, sales(configs.Guard{MaxRows: number(23)}), "failed/guard", "guard max_rows: it has 24 data rows"},
 		{"only a header", content("sales.csv", "Product code,Country,Month,Units,Revenue\n"), sales(configs.Guard{MinRows: number(1)}), "failed/guard", "it has 0 data rows"},
-		{"stale", func(n *night) { old(n, "sales.csv", 25*time.Hour) }, sales(configs.Guard{MaxAge: &hour}), "failed/guard", "guard max_age: it was written"},
+		{"stale", func(n *night) { old(n, "sales.csv", 25*time.Hour) }, sales(configs.Guard{MaxAge: &configs.Age{Duration: hour}}), "failed/guard", "guard max_age: it was written"},
 		{"another header", content("sales.csv", "Product,Country,Month,Units,Revenue\nP1007,FR,Jan 26,1,1\n"), sales(configs.Guard{Header: &truth}), "failed/guard", `the import expects "Product code", which it does not have`},
 		{"missing", func(n *night) { os.Remove(filepath.Join(n.dir, "sales.csv")) }, sales(configs.Guard{}), "failed/input", "sales.csv: it cannot be read"},
 		{"empty", content("sales.csv", ""), sales(configs.Guard{}), "failed/input", "it is empty"},
