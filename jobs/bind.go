@@ -262,7 +262,7 @@ func (b *binder) rowsGuarded(s PlanStep, out FileOutput) {
 func guardOf(g configs.Guard) data.Guard {
 	guard := data.Guard{MinRows: g.MinRows, MaxRows: g.MaxRows, Header: g.Header != nil && *g.Header}
 	if g.MaxAge != nil {
-		guard.MaxAge = &g.MaxAge.Duration
+		guard.MaxAge = &data.Age{Duration: g.MaxAge.Duration, Days: g.MaxAge.Days}
 	}
 	return guard
 }

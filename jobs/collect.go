@@ -12,8 +12,8 @@ import (
 	"unicode"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
-	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data/dump"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -133,7 +133,7 @@ func (s *step) dump(ctx context.Context, task string, w wantedDump) (dumpCollect
 		return dumpCollected{}, err
 	}
 	got := dumpCollected{Path: path}
-	err = transfer.Place(path, 0o600, func(f *os.File) (err error) {
+	err = data.Place(path, 0o600, func(f *os.File) (err error) {
 		if got.bytes, err = s.dumpInto(ctx, f, from, chunks); err != nil {
 			return err
 		}

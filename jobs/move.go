@@ -49,7 +49,7 @@ func Inspect(ctx context.Context, in FileInput, now time.Time) (data.Facts, erro
 	if err != nil {
 		return data.Facts{}, err
 	}
-	return facts, in.Guard.Check(facts, in.Header, now)
+	return facts, in.Guard.Check(facts, data.Against{Header: in.Header, Now: now})
 }
 
 // upload fills one server file with a source.
@@ -134,7 +134,7 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 				if err != nil {
 					return err
 				}
-				return out.Guard.Check(facts, nil, s.run.now())
+				return out.Guard.Check(facts, data.Against{Now: s.run.now()})
 			},
 		})
 		return err

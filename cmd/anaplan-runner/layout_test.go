@@ -60,7 +60,7 @@ var homes = map[string][]string{
 	"github.com/jackc/pgx":               {"jobs/ledger/postgres"},
 	"github.com/gofrs/flock":             {"jobs/ledger/sqlite"},
 	"modernc.org/sqlite":                 {"jobs/ledger/sqlite"},
-	"github.com/klauspost/compress":      {"anaplan/transfer"},
+	"github.com/klauspost/compress":      {"anaplan/transfer", "jobs/data"},
 	"github.com/zeebo/xxh3":              {"anaplan/transfer", "jobs/data"},
 	"github.com/youmark/pkcs8":           {"auth/keystore"},
 	"golang.org/x/sync":                  {"anaplan/transfer"},

@@ -138,11 +138,11 @@ func TestInspectOpaque(t *testing.T) {
 	}
 	one := int64(1)
 	for _, g := range []Guard{{MinRows: &one}, {MaxRows: &one}, {Header: true}} {
-		if e, ok := errors.AsType[*GuardError](g.Check(got, []string{"a"}, time.Now())); !ok || !strings.Contains(e.What, "cannot be counted") {
+		if e, ok := errors.AsType[*GuardError](g.Check(got, Against{Header: []string{"a"}, Now: time.Now()})); !ok || !strings.Contains(e.What, "cannot be counted") {
 			t.Errorf("%+v let a workbook pass: %v", g, e)
 		}
 	}
-	if err := (Guard{}).Check(got, nil, time.Now()); err != nil {
+	if err := (Guard{}).Check(got, Against{Now: time.Now()}); err != nil {
 		t.Error(err)
 	}
 }
@@ -245,14 +245,14 @@ func TestGuard(t *testing.T) {
 		{"enough rows", Guard{MinRows: &two, MaxRows: &ten}, nil, ""},
 		{"too few", Guard{MinRows: &ten}, nil, "guard min_rows: it has 5 data rows, at least 10 are wanted"},
 		{"too many", Guard{MaxRows: &two}, nil, "guard max_rows: it has 5 data rows, at most 2 are wanted"},
-		{"as old as it may be", Guard{MaxAge: &hour}, nil, ""},
+		{"as old as it may be", Guard{MaxAge: &Age{Duration: hour}}, nil, ""},
 		{"same header", Guard{Header: true}, []string{"a", "b", "c"}, ""},
 		{"unknown header", Guard{Header: true}, nil, ""},
 		{"missing and extra", Guard{Header: true}, []string{"a", "b", "d"}, `guard header: the import expects "d", which it does not have; it has "c", which the import does not know`},
 		{"other order", Guard{Header: true}, []string{"a", "c", "b"}, `column 2 is "b", the import expects "c"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := tc.guard.Check(facts, tc.header, now)
+			err := tc.guard.Check(facts, Against{Header: tc.header, Now: now})
 			if tc.says == "" {
 				if err != nil {
 					t.Error(err)
@@ -264,7 +264,7 @@ func TestGuard(t *testing.T) {
 			}
 		})
 	}
-	if err := (Guard{MaxAge: &hour}).Check(facts, nil, now.Add(time.Nanosecond)); err == nil {
+	if err := (Guard{MaxAge: &Age{Duration: hour}}).Check(facts, Against{Now: now.Add(time.Nanosecond)}); err == nil {
 		t.Error("a nanosecond too old was accepted")
 	}
 }

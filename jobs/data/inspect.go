@@ -8,24 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
-
-// Facts are what one pass over a file tells.
-type Facts struct {
-	Bytes    int64
-	Rows     int64    // data rows: records from the first data row on that are not empty
-	Header   []string // of the header row; nil without one
-	Modified time.Time
-	Digest   string // XXH3 128 of the bytes, hex: to notice change, not for security
-	Opaque   bool   // not text: Rows and Header are not known
-	Warning  string // what is probably not meant, without a value of the file; empty: nothing
-}
 
 // InputError says that a source cannot be used. Nothing was sent.
 type InputError struct {

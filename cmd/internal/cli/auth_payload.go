@@ -11,10 +11,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -154,7 +154,7 @@ func placeSecret(path string, write func(io.Writer) error) error {
 			return err
 		}
 	}
-	return transfer.Place(path, 0o600, func(f *os.File) error { return write(f) })
+	return data.Place(path, 0o600, func(f *os.File) error { return write(f) })
 }
 
 // text has each value on a line of its own, to be copied.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -62,5 +62,5 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 func writeResultFile(path string, result any) error {
-	return transfer.Place(path, 0o644, func(f *os.File) error { return writeJSON(f, result) })
+	return data.Place(path, 0o644, func(f *os.File) error { return writeJSON(f, result) })
 }

@@ -7,9 +7,9 @@ import (
 	"regexp"
 	"strconv"
 
-	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 )
 
 // pin writes the ids that names were found to have into the job file. Whatever it cannot
@@ -27,7 +27,7 @@ func (p *Program) pin(t *tonight, bound *jobs.Bound, r *checked) error {
 	if _, err := configs.Parse(t.job.File, text); err != nil {
 		return fmt.Errorf("pin: the file would not be right afterwards, so it was left as it was: %w", err)
 	}
-	if err := transfer.Place(t.job.File, 0o644, func(f *os.File) error { _, err := f.Write(text); return err }); err != nil {
+	if err := data.Place(t.job.File, 0o644, func(f *os.File) error { _, err := f.Write(text); return err }); err != nil {
 		return fmt.Errorf("pin: %w", err)
 	}
 	r.ok("pinned %d names in %s", pinned, t.job.File)

@@ -17,9 +17,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 	"github.com/anaplan-runner/anaplan-runner/jobs/report"
 )
@@ -304,7 +304,7 @@ func (p *Program) writeReports(book *book, r report.Report, page string) {
 }
 
 func (p *Program) writeReport(path string, r report.Report) {
-	err := transfer.Place(path, 0o600, func(f *os.File) error { return report.HTML(f, r) })
+	err := data.Place(path, 0o600, func(f *os.File) error { return report.HTML(f, r) })
 	if err != nil {
 		p.log.Errorf("write the report %s: %v", path, err)
 		return

@@ -11,7 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 	"github.com/anaplan-runner/anaplan-runner/jobs/report"
 )
@@ -291,7 +291,7 @@ func copyDump(path, dir string) (string, error) {
 	}
 	defer f.Close()
 	to := filepath.Join(dir, filepath.Base(path))
-	return to, transfer.Place(to, 0o600, func(out *os.File) error {
+	return to, data.Place(to, 0o600, func(out *os.File) error {
 		_, err := io.Copy(out, f)
 		return err
 	})

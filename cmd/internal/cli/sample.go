@@ -14,8 +14,8 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
-	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -175,9 +175,9 @@ func copyTree(tree fs.FS, dir string) ([]string, error) {
 }
 
 // placeBytes writes a file, whole or not at all.
-func placeBytes(path string, perm fs.FileMode, data []byte) error {
-	return transfer.Place(path, perm, func(f *os.File) error {
-		_, err := f.Write(data)
+func placeBytes(path string, perm fs.FileMode, content []byte) error {
+	return data.Place(path, perm, func(f *os.File) error {
+		_, err := f.Write(content)
 		return err
 	})
 }
