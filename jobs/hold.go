@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -311,17 +310,4 @@ func (s *step) runsStill(ctx context.Context, o anaplan.Object, start ledger.Sta
 		}
 	}
 	return "", nil
-}
-
-// leased reads a source for as long as the step's leases are certainly held.
-type leased struct {
-	io.Reader
-	check func() error
-}
-
-func (l leased) Read(p []byte) (int, error) {
-	if err := l.check(); err != nil {
-		return 0, err
-	}
-	return l.Reader.Read(p)
 }

@@ -66,10 +66,11 @@ func (s *step) upload(ctx context.Context, in inspected, lease ledger.Lease) *en
 		}
 		s.run.files.forget(lease.Key())
 		up, err = transfer.Send(ctx, s.client, transfer.Upload{
-			Model: s.model(), File: in.File.ID, Source: leased{f, s.check}, Size: in.facts.Bytes,
-			Progress: func(n int64) {
-				s.progress(Progress{Phase: PhaseUpload, Text: in.File.Name, Bytes: n, Total: in.facts.Bytes,
-					Done: float64(n) / float64(max(1, in.facts.Bytes))})
+			Model: s.model(), File: in.File.ID, Source: f, Size: in.facts.Bytes, Before: s.check,
+			Memory: s.run.Memory, Line: s.line, Patience: reasonBusy.patience(s.plan.Wait),
+			Progress: func(m transfer.Moved) {
+				s.progress(Progress{Phase: PhaseUpload, Text: in.File.Name, Bytes: m.Bytes, Total: in.facts.Bytes,
+					Done: float64(m.Bytes) / float64(max(1, in.facts.Bytes))})
 			},
 		})
 		return err
@@ -117,8 +118,9 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 	err := s.patient(ctx, func() (err error) {
 		down, err = transfer.Receive(ctx, s.client, transfer.Download{
 			Model: s.model(), File: out.Export.ID, Path: out.Targets[0], Also: out.Targets[1:],
-			Progress: func(n int64) {
-				s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: n, Total: -1, Done: -1})
+			Memory: s.run.Memory, Line: s.line, Patience: reasonBusy.patience(s.plan.Wait),
+			Progress: func(m transfer.Moved) {
+				s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: m.Bytes, Total: -1, Done: -1})
 			},
 			Check: func(temp string) (err error) {
 				if err := s.untouched(ctx, out.Export); err != nil {

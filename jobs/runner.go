@@ -8,6 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -19,6 +20,9 @@ type Tenant struct {
 	// Exclusive says that nobody else uses this login: the only new task after a start
 	// whose answer was lost is then ours.
 	Exclusive bool
+
+	// Line is the bandwidth of everything that is moved with this login. Optional.
+	Line *transfer.Line
 }
 
 // Connect gives the tenant of a connection by its name in the job, "" for the job's
@@ -36,6 +40,8 @@ type Runner struct {
 	Watch   func(Progress)   // optional; called from one goroutine at a time, must not block
 	Now     func() time.Time // optional: time.Now
 	Version string
+	// Memory is what all transfers take together. Optional: each takes its own.
+	Memory *transfer.Budget
 	// Speed is how much faster than Anaplan a simulator is: polls, and the times between two
 	// looks at what is waited for or settled, are so much shorter. Optional: 1.
 	Speed float64

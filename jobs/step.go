@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -34,6 +35,7 @@ type step struct {
 	overruled []ledger.Start         // of steps on the model, whose tasks a person did not wait for
 	stopped   map[string]bool        // the tasks that earlier runners asked to cancel because they were stopped
 	exclusive bool                   // nobody else uses the login
+	line      *transfer.Line         // of the login
 	held      *holding               // what the try holds
 	reads     []ledger.FileRead      // what the step's task is to read
 	origin    *origin                // of what it downloads, if others may have come between
@@ -132,7 +134,7 @@ func (s *step) try(ctx context.Context) *ending {
 	if err != nil {
 		return s.failed(ctx, "connect", err)
 	}
-	s.client, s.exclusive = tenant.Client, tenant.Exclusive
+	s.client, s.exclusive, s.line = tenant.Client, tenant.Exclusive, tenant.Line
 	if b := s.begun; b != nil && b.Outcome == ledger.IntentStarted {
 		end := s.resume(ctx, *b)
 		if end.Verdict != ledger.Cancelled || !s.stopped[b.Task] || !rerunSafe(s.plan) || s.run.halted(ctx) != nil {

@@ -51,7 +51,7 @@ func BenchmarkUpload(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					_, err := Send(b.Context(), c, Upload{File: "113000000012", At: bytes.NewReader(data), Size: int64(len(data)),
-						ChunkSize: benchChunk, Parallel: parallel, Plain: plain})
+						ChunkSize: benchChunk, Parallel: parallel, Gzip: map[bool]string{true: GzipOff, false: "2"}[plain]})
 					if err != nil {
 						b.Fatal(err)
 					}

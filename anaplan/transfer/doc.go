@@ -6,17 +6,27 @@
 //
 // # Memory
 //
-// Memory is bounded whatever the size of the file: by about two and a half times chunk
-// size times parallel chunks for an upload (the bytes and their compressed form), and by
-// one chunk for each parallel chunk of a download but the first, whose bytes go straight
-// on.
+// Memory is bounded whatever the size of the file: each transfer reserves what it needs
+// from its [Budget], which transfers may share, before it reads a byte. A chunk that is
+// compressed is compressed where it lies, and keeps only what is sent. Of a download the
+// chunk whose turn it is needs none: its bytes go straight on; the others keep theirs. With
+// little memory there are fewer or smaller chunks at a time, and it goes on all the same.
+//
+// # Speed
+//
+// Chunks are read (from an io.ReaderAt), compressed and sent in parallel, each stage by
+// itself: compression on all cores whatever the number of connections, and only as far
+// ahead of them as they need. The size of chunks follows from that of the file. The level
+// of compression follows from what the line and the cores were seen to do, and chunks that
+// get no smaller are sent as they are. A [Line] is a bandwidth that transfers share.
 //
 // # What is repeated
 //
 // Each chunk is repeated by itself: Anaplan takes the same number again, and gives any
 // chunk again (anaplan-api.md 9.4, 9.8). Requests are repeated by the wrappers of package
 // anaplan; a chunk whose bytes break off on the way down is asked for again here. There
-// is no limit for a transfer as a whole, only for standing still.
+// is no limit for a transfer as a whole, only for standing still, and, with Patience, that
+// one does not count while the model works: calls about files hang then.
 //
 // # What is promised
 //

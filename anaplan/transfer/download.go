@@ -27,15 +27,20 @@ type Download struct {
 	Writer   io.Writer               // instead of Path: gets the bytes in order; after an error it has a part of them
 	Parallel int                     // chunks on their way at a time; default 4
 	Tries    int                     // of each chunk whose bytes broke off; default 4
+	Memory   *Budget                 // default: one of DefaultMemory for this download alone
+	Line     *Line                   // optional: the bandwidth it shares
+	Patience time.Duration           // how long a request is repeated that has no answer while the model works; default: not at all
 	Check    func(temp string) error // optional, with Path: an error keeps the file from being put in place
-	Progress func(int64)             // optional: bytes so far; one call at a time
+	Progress func(Moved)             // optional: what was written so far; one call at a time
 }
 
 // Downloaded is a finished download.
 type Downloaded struct {
 	Bytes  int64
 	Chunks int
-	Digest string // XXH3 128, hex
+	Digest string        // XXH3 128, hex
+	Wire   int64         // bytes that came for them: repeats included, without headers
+	Took   time.Duration // all of it
 }
 
 // Receive downloads a server file; the package documentation says what it promises.
@@ -44,8 +49,17 @@ type Downloaded struct {
 // Errors: those of Chunks and GetChunk; a *ChunksError for a list of chunks with a gap; ErrChanged for a chunk that got shorter; what writing returned (see Place); what
 // Check returned.
 func Receive(ctx context.Context, c *anaplan.Client, d Download) (down Downloaded, err error) {
+	began := time.Now()
+	defer func() {
+		if err == nil {
+			down.Took = time.Since(began)
+		}
+	}()
 	if d.Parallel <= 0 {
-		d.Parallel = 4
+		d.Parallel = DefaultParallel
+	}
+	if d.Memory == nil {
+		d.Memory = NewBudget(0)
 	}
 	if d.Tries <= 0 {
 		d.Tries = 4
@@ -67,7 +81,11 @@ func Receive(ctx context.Context, c *anaplan.Client, d Download) (down Downloade
 
 // write fetches chunks in parallel and writes them in order.
 func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Downloaded, error) {
-	chunks, err := c.Chunks(ctx, d.Model, d.File)
+	var chunks []anaplan.Chunk
+	err := patient(ctx, c, d.Model, d.Patience, func() (err error) {
+		chunks, err = c.Chunks(ctx, d.Model, d.File)
+		return err
+	})
 	if err == nil {
 		err = inIDOrder(chunks)
 	}
@@ -78,15 +96,17 @@ func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Do
 		return Downloaded{}, fmt.Errorf("server file %s: %w", d.File, anaplan.ErrNoContent)
 	}
 	digest := xxh3.New()
-	to := newSequence(io.MultiWriter(w, digest), d.Progress)
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(d.Parallel)
-	for i, chunk := range chunks {
+	to := newSequence(gctx, io.MultiWriter(w, digest), memory{d.Memory, d.window()})
+	defer to.stop(nil)
+	to.line, to.progress = d.Line, d.Progress
+	for _, chunk := range chunks {
 		if gctx.Err() != nil {
 			break
 		}
+		p := to.part()
 		group.Go(func() error {
-			p := to.part(i)
 			err := d.fetch(gctx, c, chunk.ID, p)
 			if err != nil {
 				err = fmt.Errorf("chunk %s: %w", chunk.ID, err)
@@ -100,7 +120,15 @@ func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Do
 	if ctx.Err() != nil {
 		return Downloaded{}, context.Cause(ctx)
 	}
-	return Downloaded{Bytes: to.bytes, Chunks: len(chunks), Digest: sum(digest)}, nil
+	return Downloaded{Bytes: to.bytes, Chunks: len(chunks), Digest: sum(digest), Wire: to.wire.Load()}, nil
+}
+
+// window is the part of the memory that this download takes at most: a half of it, so
+// that another transfer finds some, but enough for a chunk on each connection but the
+// one that is written.
+func (d Download) window() *Budget {
+	need := int64(d.Parallel-1) * slabsFor(DefaultChunk)
+	return NewBudget(slabSize * min(d.Memory.slabs, max(d.Memory.slabs/2, need)))
 }
 
 // inIDOrder sorts chunks by their ids, which are numbers from 0 (anaplan-api.md 9.7). A
@@ -135,8 +163,15 @@ func (e *ChunksError) Unwrap() error { return anaplan.ErrUnavailable }
 // fetch reads one chunk into its part. One that breaks off is asked for again, and what
 // the part has of it already is skipped.
 func (d Download) fetch(ctx context.Context, c *anaplan.Client, chunk string, p *part) error {
+	if err := p.open(); err != nil {
+		return err
+	}
 	for try := 1; ; try++ {
-		body, err := c.GetChunk(ctx, d.Model, d.File, chunk)
+		var body io.ReadCloser
+		err := patient(ctx, c, d.Model, d.Patience, func() (err error) {
+			body, err = c.GetChunk(ctx, d.Model, d.File, chunk)
+			return err
+		})
 		if err != nil {
 			return err // the client's wrappers have repeated it
 		}

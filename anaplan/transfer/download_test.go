@@ -43,7 +43,7 @@ func TestDownload(t *testing.T) {
 		d.Path, d.Also = filepath.Join(dir, "a.csv"), []string{filepath.Join(dir, "b.csv"), filepath.Join(dir, "c.csv")}
 		writeFile(t, d.Also[0], "the previous one, which is longer than nothing")
 		var seen []int64
-		d.Progress = func(b int64) { seen = append(seen, b) }
+		d.Progress = func(m Moved) { seen = append(seen, m.Bytes) }
 		d.Check = func(temp string) error {
 			if got := readFile(t, temp); got != string(data) {
 				t.Errorf("Check sees %q", got)
@@ -54,7 +54,7 @@ func TestDownload(t *testing.T) {
 			return nil
 		}
 		down, err := Receive(t.Context(), n.client, d)
-		if want := (Downloaded{Bytes: 1000, Chunks: 10, Digest: digestOf(data)}); err != nil || down != want {
+		if want := (Downloaded{Bytes: 1000, Chunks: 10, Digest: digestOf(data)}); err != nil || Downloaded(plainly(Uploaded(down))) != want {
 			t.Errorf("%+v, %v; want %+v", down, err, want)
 		}
 		for _, name := range []string{"a.csv", "b.csv", "c.csv"} {

@@ -123,11 +123,12 @@ func TestMemoryDoesNotGrowWithTheData(t *testing.T) {
 	const chunk, parallel, bound = 1_000_000, 4, 32 << 20
 	for _, size := range []int64{20_000_000, 200_000_000} {
 		lines := size / 32
+		budget := NewBudget(bound / 2)
 		server := &counting{chunks: size / chunk, size: chunk}
 		client := anaplan.New(&http.Client{Transport: server}, "https://x")
 		used := peak(func(at func()) {
 			server.at = at
-			up, err := Send(t.Context(), client, Upload{File: "113000000012", At: synthetic(size), Size: size, ChunkSize: chunk, Parallel: parallel})
+			up, err := Send(t.Context(), client, Upload{File: "113000000012", At: synthetic(size), Size: size, ChunkSize: chunk, Parallel: parallel, Memory: budget})
 			if err != nil || up.Bytes != size {
 				t.Errorf("%+v, %v", up, err)
 			}
@@ -141,7 +142,7 @@ func TestMemoryDoesNotGrowWithTheData(t *testing.T) {
 		}
 		used = peak(func(at func()) {
 			server.at = at
-			down, err := Receive(t.Context(), client, Download{File: "116000000003", Writer: &ordered{}, Parallel: parallel})
+			down, err := Receive(t.Context(), client, Download{File: "116000000003", Writer: &ordered{}, Parallel: parallel, Memory: budget})
 			if err != nil || down.Bytes != size {
 				t.Errorf("%+v, %v", down, err)
 			}
@@ -149,6 +150,9 @@ func TestMemoryDoesNotGrowWithTheData(t *testing.T) {
 		t.Logf("download of %d MB: %d MB", size/1_000_000, used>>20)
 		if used > bound {
 			t.Errorf("download of %d bytes: %d MB of memory", size, used>>20)
+		}
+		if budget.Peak() > budget.Size() {
+			t.Errorf("%d bytes of a budget of %d", budget.Peak(), budget.Size())
 		}
 	}
 }

@@ -1,63 +1,117 @@
 package transfer
 
 import (
-	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
-// mostAhead is how much of a chunk is kept while earlier ones are not written. A chunk
-// that is larger waits for its turn.
-const mostAhead = MaxChunk
-
 // sequence writes parts that come in any order in theirs. The part whose turn it is
-// writes through; the others keep their bytes.
+// writes through and needs no memory; the others keep their bytes in what they were
+// given, and wait for more of it, or for their turn. So it always goes on.
 type sequence struct {
+	ctx      context.Context // ends with the first error
+	stop     context.CancelCauseFunc
 	w        io.Writer
-	progress func(int64)
-	ahead    int   // most bytes that a part keeps
-	bytes    int64 // written; belongs to the part whose turn it is
+	mem      memory
+	line     *Line
+	progress func(Moved)
+	wire     atomic.Int64
+
+	// Of the part whose turn it is.
+	bytes   int64
+	scratch []byte
 
 	mu   sync.Mutex
-	turn *sync.Cond
-	next int
-	err  error // of any part: nothing is written after it
+	last *part // that was made
+	size int64 // of the largest part so far
 }
 
-func newSequence(w io.Writer, progress func(int64)) *sequence {
-	s := &sequence{w: w, progress: progress, ahead: mostAhead}
-	s.turn = sync.NewCond(&s.mu)
-	return s
+// newSequence begins a sequence. stop it at the end.
+func newSequence(ctx context.Context, w io.Writer, mem memory) *sequence {
+	ctx, stop := context.WithCancelCause(ctx)
+	return &sequence{ctx: ctx, stop: stop, w: w, mem: mem}
 }
 
-// part is the i-th part. It belongs to one goroutine.
-func (s *sequence) part(i int) *part { return &part{s: s, i: i} }
-
+// part is one part. It belongs to one goroutine.
 type part struct {
 	s     *sequence
-	i     int
-	ahead bytes.Buffer
-	got   int64 // written or kept
+	turn  context.Context // ends when it is the part's turn, or with the sequence
+	begin context.CancelFunc
+	ended bool  // guarded by mu of the sequence
+	next  *part // likewise
+
+	got      int64    // written or kept
+	reserved int64    // slabs
+	slabs    [][]byte // kept
+	kept     int64    // bytes in slabs
+}
+
+// part makes the next part.
+func (s *sequence) part() *part {
+	p := &part{s: s}
+	p.turn, p.begin = context.WithCancel(s.ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil || s.last.ended {
+		p.begin()
+	} else {
+		s.last.next = p
+	}
+	s.last = p
+	return p
+}
+
+// mine says whether it is the part's turn. Else it is an error when there was one.
+func (p *part) mine() (bool, error) {
+	if p.s.ctx.Err() != nil {
+		return false, context.Cause(p.s.ctx)
+	}
+	return p.turn.Err() != nil, nil
+}
+
+// open reserves as much as the part is expected to need, or waits until it is its turn.
+func (p *part) open() error {
+	p.s.mu.Lock()
+	size := p.s.size
+	p.s.mu.Unlock()
+	if size == 0 {
+		size = DefaultChunk // export chunks are about 10 MB (anaplan-api.md 9.8)
+	}
+	return p.reserve(min(slabsFor(size), p.s.mem.window.slabs))
+}
+
+// reserve waits for n slabs more, or until it is the part's turn.
+func (p *part) reserve(n int64) error {
+	mine, err := p.mine()
+	if err != nil || mine {
+		return err
+	}
+	if p.s.mem.reserve(p.turn, n) == nil {
+		p.reserved += n
+		return nil
+	}
+	_, err = p.mine()
+	return err
 }
 
 // fill takes the bytes of a body that begins at the part's beginning: those that it has
 // already are skipped. A body that is shorter than that is ErrChanged.
 func (p *part) fill(body io.Reader) error {
-	if n, err := io.CopyN(io.Discard, body, p.got); err != nil {
-		if errors.Is(err, io.EOF) {
-			return fmt.Errorf("%w: it had %d bytes, now %d", ErrChanged, p.got, n)
-		}
+	from := &metered{r: body, s: p.s}
+	if err := p.skip(from); err != nil {
 		return err
 	}
-	buf := make([]byte, 32<<10)
 	for {
-		n, err := body.Read(buf)
-		if n > 0 {
-			if err := p.write(buf[:n]); err != nil {
-				return err
-			}
+		room, err := p.room()
+		if err != nil {
+			return err
+		}
+		n, err := from.Read(room)
+		if werr := p.take(room[:n]); werr != nil {
+			return werr
 		}
 		if err == io.EOF {
 			return nil
@@ -68,37 +122,61 @@ func (p *part) fill(body io.Reader) error {
 	}
 }
 
-func (p *part) write(data []byte) error {
-	mine, err := p.await(func() bool { return p.ahead.Len()+len(data) <= p.s.ahead })
-	if err != nil {
-		return err
+// room is where the next bytes go: kept, or to be written.
+func (p *part) room() ([]byte, error) {
+	for {
+		mine, err := p.mine()
+		if err != nil {
+			return nil, err
+		}
+		if mine {
+			if err := p.flush(); err != nil {
+				return nil, err
+			}
+			if p.s.scratch == nil {
+				p.s.scratch = make([]byte, slabSize)
+			}
+			return p.s.scratch, nil
+		}
+		if full := int64(len(p.slabs)) * slabSize; p.kept < full {
+			return p.slabs[len(p.slabs)-1][slabSize-(full-p.kept):], nil
+		}
+		if int64(len(p.slabs)) < p.reserved {
+			p.slabs = append(p.slabs, p.s.mem.slab(slabSize))
+		} else if err := p.reserve(1); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// take takes the bytes that were put into room.
+func (p *part) take(data []byte) error {
 	p.got += int64(len(data))
-	if !mine {
-		p.ahead.Write(data)
+	if len(p.slabs) > 0 {
+		p.kept += int64(len(data))
 		return nil
 	}
-	if err := p.flush(); err != nil {
-		return err
-	}
 	return p.out(data)
 }
 
-// await waits for the part's turn, or until enough says that it need not.
-func (p *part) await(enough func() bool) (mine bool, err error) {
-	s := p.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.next != p.i && s.err == nil && !enough() {
-		s.turn.Wait()
-	}
-	return s.next == p.i, s.err
-}
-
+// flush writes what was kept, when it is the part's turn, and gives its memory back.
 func (p *part) flush() error {
-	data := p.ahead.Bytes()
-	p.ahead = bytes.Buffer{}
-	return p.out(data)
+	defer p.free()
+	for _, slab := range p.slabs {
+		n := min(p.kept, slabSize)
+		if err := p.out(slab[:n]); err != nil {
+			return err
+		}
+		p.kept -= n
+	}
+	return nil
+}
+
+// free gives back memory.
+func (p *part) free() {
+	p.s.mem.recycle(p.slabs...)
+	p.s.mem.release(p.reserved)
+	p.slabs, p.reserved, p.kept = nil, 0, 0
 }
 
 // out writes, when it is the part's turn.
@@ -109,11 +187,11 @@ func (p *part) out(data []byte) error {
 	n, err := p.s.w.Write(data)
 	p.s.bytes += int64(n)
 	if err != nil {
-		p.s.fail(err)
+		p.s.stop(err)
 		return err
 	}
 	if p.s.progress != nil {
-		p.s.progress(p.s.bytes)
+		p.s.progress(Moved{Bytes: p.s.bytes, Wire: p.s.wire.Load()})
 	}
 	return nil
 }
@@ -121,11 +199,13 @@ func (p *part) out(data []byte) error {
 // end lets the next part write, or nobody any more. It returns the first error of any
 // part.
 func (p *part) end(err error) error {
+	defer p.free()
 	if err != nil {
-		p.s.fail(err)
-		return p.s.failure()
+		p.s.stop(err)
+		return context.Cause(p.s.ctx)
 	}
-	if _, err := p.await(func() bool { return false }); err != nil {
+	<-p.turn.Done()
+	if _, err := p.mine(); err != nil {
 		return err
 	}
 	if err := p.flush(); err != nil {
@@ -133,25 +213,41 @@ func (p *part) end(err error) error {
 	}
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
-	p.s.next++
-	p.s.turn.Broadcast()
+	p.s.size = max(p.s.size, p.got)
+	p.ended = true
+	if p.next != nil {
+		p.next.begin()
+	}
 	return nil
 }
 
-func (p *part) failed() bool { return p.s.failure() != nil }
+func (p *part) failed() bool { return p.s.ctx.Err() != nil }
 
-func (s *sequence) failure() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
+// metered counts bytes as they come, and keeps them inside the line.
+type metered struct {
+	r io.Reader
+	s *sequence
 }
 
-// fail keeps the first error.
-func (s *sequence) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil {
-		s.err = err
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p[:m.s.line.piece(len(p))])
+	m.s.wire.Add(int64(n))
+	if n > 0 {
+		if err := m.s.line.wait(m.s.ctx, n); err != nil {
+			return n, err
+		}
 	}
-	s.turn.Broadcast()
+	return n, err
+}
+
+// skip passes over what the part has.
+func (p *part) skip(from io.Reader) error {
+	if p.got == 0 {
+		return nil
+	}
+	n, err := io.CopyN(io.Discard, from, p.got)
+	if err == io.EOF {
+		return fmt.Errorf("%w: it had %d bytes, now %d", ErrChanged, p.got, n)
+	}
+	return err
 }

@@ -30,20 +30,23 @@ func TestSequence(t *testing.T) {
 			parts = append(parts, s)
 			want = append(want, s.data...)
 		}
-		ahead := rapid.IntRange(1, 50).Draw(rt, "ahead")
+		memory := rapid.IntRange(leastSlabs, 8).Draw(rt, "memory")
 		fails := rapid.IntRange(-1, len(parts)-1).Draw(rt, "fails")
 		broken := errors.New("broken")
 		// rapid's Fatal must not be called inside a bubble.
 		var problem string
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
-			seq := newSequence(&out, nil)
-			seq.ahead = ahead
+			budget := NewBudget(slabSize * int64(memory))
+			seq := newTestSequence(t, &out, budget)
 			var all sync.WaitGroup
 			errs := make([]error, len(parts))
 			for i, s := range parts {
+				p := seq.part()
 				all.Go(func() {
-					p := seq.part(i)
+					if i%2 == 0 {
+						_ = p.open()
+					}
 					err := p.fill(&pausing{data: s.data, pause: s.pause})
 					if err == nil && i == fails {
 						err = broken
@@ -58,6 +61,8 @@ func TestSequence(t *testing.T) {
 				problem = "got " + out.String()
 			case fails >= 0 && (!errors.Is(err, broken) || !bytes.HasPrefix(want, out.Bytes())):
 				problem = "after a failure: " + out.String()
+			case !budget.try(budget.slabs):
+				problem = "memory was not given back"
 			}
 		})
 		if problem != "" {
@@ -83,30 +88,37 @@ func (r *pausing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A part that may not keep more waits for its turn: memory has a bound whatever the size
-// of a chunk.
+// newTestSequence is a sequence whose memory is all of a budget.
+func newTestSequence(t *testing.T, w io.Writer, b *Budget) *sequence {
+	seq := newSequence(t.Context(), w, memory{b, NewBudget(b.Size())})
+	t.Cleanup(func() { seq.stop(nil) })
+	return seq
+}
+
+// A part that has no memory for more waits for its turn: memory has a bound whatever the
+// size of a chunk.
 func TestAPartKeepsOnlySoMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		seq := newSequence(&out, nil)
-		seq.ahead = 20
-		first, second := seq.part(0), seq.part(1)
+		seq := newTestSequence(t, &out, NewBudget(2*slabSize))
+		first, second := seq.part(), seq.part()
 		var all sync.WaitGroup
+		body := bytes.Repeat([]byte("b"), 5*slabSize)
 		all.Go(func() {
-			if err := errors.Join(second.fill(&pausing{data: []byte(strings.Repeat("b", 70)), pause: make([]int, 10)}), second.end(nil)); err != nil {
+			if err := errors.Join(second.open(), second.fill(bytes.NewReader(body)), second.end(nil)); err != nil {
 				t.Error(err)
 			}
 		})
 		synctest.Wait()
-		if second.ahead.Len() != 14 {
-			t.Errorf("keeps %d bytes", second.ahead.Len())
+		if second.kept != 2*slabSize {
+			t.Errorf("keeps %d bytes", second.kept)
 		}
 		if err := errors.Join(first.fill(strings.NewReader("a")), first.end(nil)); err != nil {
 			t.Error(err)
 		}
 		all.Wait()
-		if out.String() != "a"+strings.Repeat("b", 70) {
-			t.Errorf("got %q", out.String())
+		if out.String() != "a"+string(body) {
+			t.Errorf("got %d bytes", out.Len())
 		}
 	})
 }
@@ -120,13 +132,13 @@ func (s *stingy) Write(p []byte) (int, error) {
 
 func TestNothingIsWrittenAfterAFailure(t *testing.T) {
 	w := &stingy{}
-	seq := newSequence(w, func(int64) { t.Error("progress without a byte") })
-	p := seq.part(0)
-	p.ahead.WriteString("kept")
+	seq := newTestSequence(t, w, NewBudget(0))
+	seq.progress = func(Moved) { t.Error("progress without a byte") }
+	p, q := seq.part(), seq.part()
 	if err := p.end(p.fill(strings.NewReader("more"))); err == nil || w.writes != 1 {
 		t.Errorf("%d writes, %v", w.writes, err)
 	}
-	if err := seq.part(1).fill(strings.NewReader("x")); err == nil || w.writes != 1 {
+	if err := q.fill(strings.NewReader("x")); err == nil || w.writes != 1 {
 		t.Errorf("%d writes, %v", w.writes, err)
 	}
 }

@@ -83,7 +83,7 @@ func TestAnUploadThatStandsStill(t *testing.T) {
 			return respond(""), err
 		})
 		began := time.Now()
-		up, err := Send(t.Context(), c, Upload{File: "113000000012", At: strings.NewReader("bytes"), Size: 5, Plain: true})
+		up, err := Send(t.Context(), c, Upload{File: "113000000012", At: strings.NewReader("bytes"), Size: 5, Gzip: GzipOff})
 		if err != nil || string(got) != "bytes" || up.Bytes != 5 {
 			t.Errorf("%q, %+v, %v", got, up, err)
 		}
@@ -115,7 +115,7 @@ func TestTransfersHaveNoTotalLimit(t *testing.T) {
 			return resp, nil
 		})
 		began := time.Now()
-		if _, err := Send(t.Context(), c, Upload{File: "113000000012", At: bytes.NewReader(make([]byte, 100)), Size: 100, Plain: true}); err != nil || time.Since(began) != 400*time.Minute {
+		if _, err := Send(t.Context(), c, Upload{File: "113000000012", At: bytes.NewReader(make([]byte, 100)), Size: 100, Gzip: GzipOff}); err != nil || time.Since(began) != 400*time.Minute {
 			t.Errorf("upload after %v: %v", time.Since(began), err)
 		}
 		began = time.Now()

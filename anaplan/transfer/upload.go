@@ -1,15 +1,13 @@
 package transfer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"time"
 
 	"github.com/zeebo/xxh3"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 )
@@ -17,22 +15,34 @@ import (
 // Upload says what to upload where. Zero fields take their defaults.
 type Upload struct {
 	Model     anaplan.ModelRef
-	File      string      // id of the server file, 113…
-	Source    io.Reader   // read once, from where it stands to its end
-	At        io.ReaderAt // instead of Source: Size bytes from its beginning; the same Upload may be sent again
-	Size      int64       // of the source in bytes; negative: unknown
-	ChunkSize int64       // default 10 MiB, at most 50 MB; more if needed to stay below 1,000 chunks
-	Parallel  int         // chunks on their way at a time; default 4
-	Plain     bool        // do not compress
-	Digest    string      // optional: the digest that the source must have, as in Uploaded
-	Progress  func(int64) // optional: bytes of the source that Anaplan has; from several goroutines, one at a time
+	File      string        // id of the server file, 113…
+	Source    io.Reader     // read once, from where it stands to its end
+	At        io.ReaderAt   // instead of Source: Size bytes from its beginning, read in parallel; the same Upload may be sent again
+	Size      int64         // of the source in bytes; negative: unknown
+	ChunkSize int64         // before compression, at most 50 MB; default: by Size. More if needed to stay below 1,000 chunks, less if Memory is small
+	Parallel  int           // chunks on their way at a time; default 4
+	Gzip      string        // GzipAuto (default), GzipOff, or a level "1" to "9"
+	Memory    *Budget       // default: one of DefaultMemory for this upload alone
+	Line      *Line         // optional: the bandwidth it shares
+	Digest    string        // optional: the digest that the source must have, as in Uploaded
+	Before    func() error  // optional: called before each request; an error ends the upload. From several goroutines
+	Patience  time.Duration // how long a request is repeated that has no answer while the model works; default: not at all
+	Progress  func(Moved)   // optional: what Anaplan has; from several goroutines, one at a time
+}
+
+// Moved is how far a transfer is.
+type Moved struct {
+	Bytes int64 // of the file
+	Wire  int64 // that went over the line for them: compressed, repeats included, without headers
 }
 
 // Uploaded is a finished upload.
 type Uploaded struct {
 	Bytes  int64
 	Chunks int
-	Digest string // XXH3 128 of the plain bytes, hex: to notice change, not for security
+	Digest string        // XXH3 128 of the plain bytes, hex: to notice change, not for security
+	Wire   int64         // bytes that were sent for them: compressed, repeats included, without headers
+	Took   time.Duration // all of it
 }
 
 // Send uploads a source; the package documentation says what it promises.
@@ -42,73 +52,66 @@ type Uploaded struct {
 //
 // Errors: ErrEmpty, ErrTooLarge, those of SetChunkCount, and a source that cannot be
 // read at its beginning, before anything was sent; ErrChanged for a source that is
-// shorter or longer than its size or has another digest; what reading it returned; those
-// of PutChunk and Complete. A cancel of ctx ends it as soon as a read of the source that
-// is under way returns.
-func Send(ctx context.Context, c *anaplan.Client, u Upload) (Uploaded, error) {
-	if u.Parallel <= 0 {
-		u.Parallel = 4
+// shorter or longer than its size or has another digest; what reading it or Before
+// returned; those of PutChunk and Complete. A cancel of ctx ends it as soon as reads of
+// the source that are under way return.
+func Send(ctx context.Context, c *anaplan.Client, u Upload) (up Uploaded, err error) {
+	began := time.Now()
+	s, err := newSender(c, u)
+	if err != nil {
+		return Uploaded{}, err
 	}
-	source := u.Source
-	if u.At != nil {
-		if u.Size < 0 {
-			return Uploaded{}, errors.New("upload: an io.ReaderAt needs a size")
-		}
-		source = io.NewSectionReader(u.At, 0, u.Size+1) // one more: a source that grew
-	}
-	s := &sender{c: c, Upload: u, source: source, digest: xxh3.New(),
-		size: func(n int) int64 { return growing(n, u.ChunkSize) }}
 	switch {
 	case u.Size == 0:
 		return Uploaded{}, ErrEmpty
 	case u.Size > 0:
-		return s.known(ctx)
+		err = s.known(ctx, nil)
+	default:
+		err = s.unknown(ctx)
 	}
-	return s.unknown(ctx)
+	s.up.Wire, s.up.Took = s.wire.Load(), time.Since(began)
+	return s.up, err
 }
 
-// sender is one upload. Its fields belong to the goroutine that reads the source, but
-// for those below mu.
-type sender struct {
-	Upload
-	c      *anaplan.Client
-	source io.Reader
-	size   func(n int) int64 // of the n-th chunk, when the length is unknown
-	digest *xxh3.Hasher
-	up     Uploaded
-
-	mu   sync.Mutex
-	sent int64
-}
-
-// known uploads Size bytes.
-func (s *sender) known(ctx context.Context) (Uploaded, error) {
-	pieces, err := layout(s.Size, s.ChunkSize)
+// known uploads Size bytes. first is the first chunk, if it was read already.
+func (s *sender) known(ctx context.Context, first *chunk) error {
+	pieces, err := s.layout()
+	if err == nil {
+		err = s.request(ctx, func() error { return s.c.SetChunkCount(ctx, s.Model, s.File, len(pieces)) })
+	}
 	if err != nil {
-		return Uploaded{}, err
+		first.free()
+		return err
 	}
-	if err := s.c.SetChunkCount(ctx, s.Model, s.File, len(pieces)); err != nil {
-		return Uploaded{}, err
-	}
-	return s.send(ctx, pieces[0].size, func(buf []byte) ([]byte, error) {
-		if s.up.Chunks == len(pieces) {
-			return nil, io.EOF
+	return s.send(ctx, first, func(n int) (piece, bool) {
+		if n == len(pieces) {
+			return piece{}, false
 		}
-		p := pieces[s.up.Chunks]
-		data, err := s.read(buf, p.size)
-		if errors.Is(err, io.EOF) || err == nil && int64(len(data)) < p.size {
-			return nil, fmt.Errorf("%w: it had %d bytes, now %d", ErrChanged, s.Size, s.up.Bytes)
-		}
-		if err == nil && p.n == len(pieces)-1 {
-			err = s.ended()
-		}
-		return data, err
+		return pieces[n], true
 	})
+}
+
+// layout cuts the source into chunks that the memory has room for.
+func (s *sender) layout() ([]piece, error) {
+	asked := s.ChunkSize
+	if asked <= 0 {
+		asked = chunkFor(s.Size, s.Parallel, s.mem.Size())
+	}
+	pieces, err := layout(s.Size, min(asked, s.largest()))
+	if err != nil {
+		return nil, err
+	}
+	if p := pieces[0]; p.size > s.largest() {
+		return nil, fmt.Errorf("%w: %d bytes need chunks of %d bytes, and the memory of %d bytes has room for %d; allow more memory",
+			ErrTooLarge, s.Size, p.size, s.mem.Size(), s.largest())
+	}
+	s.open(pieces[0].size)
+	return pieces, nil
 }
 
 // ended checks a source of known size before its last chunk is sent.
 func (s *sender) ended() error {
-	switch n, err := io.ReadFull(s.source, make([]byte, 1)); {
+	switch n, err := s.read(make([]byte, 1), s.Size); {
 	case n > 0:
 		return fmt.Errorf("%w: it had %d bytes, and has more now", ErrChanged, s.Size)
 	case !errors.Is(err, io.EOF):
@@ -127,111 +130,55 @@ func (s *sender) asExpected() error {
 
 // unknown uploads to the end of the source. One that fits the first chunk has a known
 // size after all.
-func (s *sender) unknown(ctx context.Context) (Uploaded, error) {
-	first := make([]byte, s.size(0)+1)
-	n, err := io.ReadFull(s.source, first)
-	s.source = io.MultiReader(bytes.NewReader(first[:n]), s.source)
+func (s *sender) unknown(ctx context.Context) error {
+	s.open(MaxChunk)
+	first, err := newChunk(ctx, s.mem, 0, 0, s.size(0), s.level != 0)
+	if err != nil {
+		return err
+	}
+	more := 0
+	if err = first.fill(s.read); err == nil && first.size == s.size(0) {
+		var next [1]byte
+		if more, err = s.read(next[:], first.size); more > 0 {
+			s.ahead = next[:]
+		}
+	}
 	switch {
-	case errors.Is(err, io.EOF):
-		return Uploaded{}, ErrEmpty
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		s.Size = int64(n)
-		return s.known(ctx)
-	case err != nil:
-		return Uploaded{}, fmt.Errorf("read the source: %w", err)
+	case errors.Is(err, io.EOF) && first.size == 0:
+		err = ErrEmpty
+	case err != nil && !errors.Is(err, io.EOF):
+		err = fmt.Errorf("read the source: %w", err)
+	case more == 0:
+		s.Size, s.ChunkSize = first.size, first.size
+		return s.known(ctx, first)
+	default:
+		err = s.request(ctx, func() error { return s.c.SetChunkCount(ctx, s.Model, s.File, anaplan.UnknownLength) })
 	}
-	if err := s.c.SetChunkCount(ctx, s.Model, s.File, anaplan.UnknownLength); err != nil {
-		return Uploaded{}, err
+	if err != nil {
+		first.free()
+		return err
 	}
-	up, err := s.send(ctx, s.size(0), func(buf []byte) ([]byte, error) {
-		if s.up.Chunks < MaxChunks {
-			return s.read(buf, s.size(s.up.Chunks))
+	at := int64(0)
+	err = s.send(ctx, first, func(n int) (piece, bool) {
+		if n == MaxChunks {
+			return piece{}, false
 		}
-		if n, _ := io.ReadFull(s.source, make([]byte, 1)); n > 0 {
-			return nil, fmt.Errorf("%w: of unknown length, and more than %d bytes in %d chunks; give its size, or larger chunks", ErrTooLarge, s.up.Bytes, MaxChunks)
-		}
-		return nil, io.EOF
+		p := piece{n: n, offset: at, size: s.size(n)}
+		at += p.size
+		return p, true
 	})
+	if err == nil && s.up.Chunks == MaxChunks {
+		if n, _ := s.read(make([]byte, 1), at); n > 0 {
+			err = fmt.Errorf("%w: of unknown length, and more than %d bytes in %d chunks; give its size, or larger chunks", ErrTooLarge, s.up.Bytes, MaxChunks)
+		}
+	}
 	if err == nil {
 		err = s.asExpected()
 	}
 	if err != nil {
-		return up, err
+		return err
 	}
-	return s.up, s.c.Complete(ctx, s.Model, s.File)
-}
-
-// read reads up to size bytes, fewer only at the end. At the end it is io.EOF.
-func (s *sender) read(buf []byte, size int64) ([]byte, error) {
-	if int64(cap(buf)) < size {
-		buf = make([]byte, size)
-	}
-	n, err := io.ReadFull(s.source, buf[:size])
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		if errors.Is(err, io.EOF) {
-			return nil, io.EOF
-		}
-		return nil, fmt.Errorf("read the source: %w", err)
-	}
-	_, _ = s.digest.Write(buf[:n]) // never fails
-	s.up.Bytes += int64(n)
-	return buf[:n], nil
-}
-
-// send takes chunks from next, one after another, and uploads several at a time. A
-// buffer is taken before its chunk is read, so no more than Parallel+1 are in memory.
-func (s *sender) send(ctx context.Context, chunk int64, next func([]byte) ([]byte, error)) (Uploaded, error) {
-	free := make(chan *buffer, s.Parallel+1)
-	for range cap(free) {
-		free <- &buffer{}
-	}
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.Parallel)
-	var readErr error
-	for gctx.Err() == nil {
-		b := <-free
-		if b.plain == nil {
-			b.plain = make([]byte, chunk)
-		}
-		data, err := next(b.plain)
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				readErr = err
-			}
-			break
-		}
-		b.plain = data
-		number := s.up.Chunks
-		s.up.Chunks++
-		group.Go(func() error {
-			err := s.put(gctx, number, b)
-			free <- b.again()
-			return err
-		})
-	}
-	err := errors.Join(group.Wait(), readErr)
-	if err == nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return s.up, err
-}
-
-// put uploads one chunk. The client's wrappers repeat it by itself.
-func (s *sender) put(ctx context.Context, n int, b *buffer) error {
-	body, err := b.body(!s.Plain)
-	if err != nil {
-		return fmt.Errorf("chunk %d: %w", n, err)
-	}
-	if err := s.c.PutChunk(ctx, s.Model, s.File, n, body); err != nil {
-		return fmt.Errorf("chunk %d: %w", n, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sent += int64(len(b.plain))
-	if s.Progress != nil {
-		s.Progress(s.sent)
-	}
-	return nil
+	return s.request(ctx, func() error { return s.c.Complete(ctx, s.Model, s.File) })
 }
 
 func sum(h *xxh3.Hasher) string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -43,7 +44,7 @@ func TestUploadOfEverySource(t *testing.T) {
 		{"of unknown length, one byte more than a chunk", func(u *Upload) {
 			u.At, u.Source, u.Size, u.ChunkSize = nil, onlyReader{bytes.NewReader(data)}, -1, 999
 		}, 2, 2},
-		{"plain", func(u *Upload) { u.Plain = true }, 10, 1},
+		{"plain", func(u *Upload) { u.Gzip = GzipOff }, 10, 1},
 		{"one at a time", func(u *Upload) { u.Parallel = 1 }, 10, 1},
 		{"with the digest it should have", func(u *Upload) { u.Digest = digestOf(data) }, 10, 1},
 	} {
@@ -52,10 +53,10 @@ func TestUploadOfEverySource(t *testing.T) {
 				var seen []int64
 				u := n.upload(data)
 				u.ChunkSize = 100
-				u.Progress = func(b int64) { seen = append(seen, b) }
+				u.Progress = func(m Moved) { seen = append(seen, m.Bytes) }
 				tt.source(&u)
 				up, err := Send(t.Context(), n.client, u)
-				if want := (Uploaded{Bytes: 1000, Chunks: tt.chunks, Digest: digestOf(data)}); err != nil || up != want {
+				if want := (Uploaded{Bytes: 1000, Chunks: tt.chunks, Digest: digestOf(data)}); err != nil || plainly(up) != want {
 					t.Errorf("%+v, %v; want %+v", up, err, want)
 				}
 				if !bytes.Equal(n.content(), data) {
@@ -172,12 +173,14 @@ func TestUploadsThatFail(t *testing.T) {
 func TestAStreamThatIsTooLong(t *testing.T) {
 	inBubble(t, simulator.Options{}, func(t *testing.T, n *tenant) {
 		for size, want := range map[int]error{1000: nil, 1001: ErrTooLarge} {
-			s := &sender{c: n.client, Upload: n.upload(nil), source: bytes.NewReader(pattern(size)), digest: xxh3.New(),
-				size: func(int) int64 { return 1 }}
-			s.Parallel = 4
+			s, err := newSender(n.client, Upload{Model: n.hub, File: n.file, Source: bytes.NewReader(pattern(size)), Size: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.size = func(int) int64 { return 1 }
 			n.prepared()
-			if up, err := s.unknown(t.Context()); !errors.Is(err, want) || up.Chunks != 1000 {
-				t.Errorf("%d: %+v, %v", size, up, err)
+			if err := s.unknown(t.Context()); !errors.Is(err, want) || s.up.Chunks != 1000 {
+				t.Errorf("%d: %+v, %v", size, s.up, err)
 			}
 			completed := map[bool]int{true: 2, false: 1}[want == nil]
 			if n.count("POST") != completed {
@@ -287,26 +290,40 @@ func TestEveryRequestOfAnUploadFails(t *testing.T) {
 	}
 }
 
-func TestABufferThatIsStillReadIsNotUsedAgain(t *testing.T) {
+// plainly is an upload as far as its bytes say.
+func plainly(up Uploaded) Uploaded {
+	up.Wire, up.Took = 0, 0
+	return up
+}
+
+// Memory that a body may still read is given back when the last is closed.
+func TestAChunkThatIsStillReadKeepsItsMemory(t *testing.T) {
 	for _, zip := range []bool{false, true} {
-		b := &buffer{plain: []byte("first")}
-		body, err := b.body(zip)
+		budget := NewBudget(4 * slabSize)
+		c, err := newChunk(t.Context(), memory{budget, NewBudget(0)}, 0, 0, 5, zip)
 		if err != nil {
 			t.Fatal(err)
 		}
-		one, _ := body.Open()
-		two, _ := body.Open()
+		if err := c.fill(func(p []byte, _ int64) (int, error) { return copy(p, "first"), nil }); err != nil {
+			t.Fatal(err)
+		}
+		if zip {
+			if err := c.compress(&zipper{}, 2); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := c.body(t.Context(), nil, new(atomic.Int64))
+		one, _ := b.Open()
+		two, _ := b.Open()
 		one.Close()
 		one.Close()
-		if b.again() == b {
-			t.Errorf("zip %v: used again while it is read", zip)
+		c.free()
+		if budget.try(4) {
+			t.Errorf("zip %v: given back while it is read", zip)
 		}
 		two.Close()
-		if b.again() != b {
-			t.Errorf("zip %v: not used again", zip)
-		}
-		if len(b.plain) != cap(b.plain) {
-			t.Errorf("zip %v: %d of %d bytes", zip, len(b.plain), cap(b.plain))
+		if !budget.try(4) {
+			t.Errorf("zip %v: not given back", zip)
 		}
 	}
 }

@@ -67,7 +67,7 @@ var homes = map[string][]string{
 	"golang.org/x/sys":                   {"cmd/internal/cli", "jobs/ledger/sqlite"},
 	"golang.org/x/term":                  {"cmd/internal/cli"},
 	"golang.org/x/text":                  {"jobs/data", "anaplan/simulator"},
-	"golang.org/x/time":                  {"anaplan"},
+	"golang.org/x/time":                  {"anaplan", "anaplan/simulator", "anaplan/transfer"},
 	"github.com/google/go-cmp":           {"jobs/ledger/ledgertest"},
 	"pgregory.net/rapid":                 {"jobs/ledger/ledgertest"},
 }

@@ -203,14 +203,15 @@ func modelOf(m ledger.ModelRef) anaplan.ModelRef {
 const progressEvery = 10 * time.Second
 
 // progress tells how far a transfer is: as a bar on a terminal, else in a line now and then.
-func (p *Program) progress(c *cli.Context, verb configs.Verb, file string, total int64) func(int64) {
+func (p *Program) progress(c *cli.Context, verb configs.Verb, file string, total int64) func(transfer.Moved) {
 	phase := jobs.PhaseUpload
 	if verb == configs.Download {
 		phase = jobs.PhaseDownload
 	}
 	show := p.watch(c)
 	last := p.Now()
-	return func(n int64) {
+	return func(m transfer.Moved) {
+		n := m.Bytes
 		if show != nil {
 			share := -1.0
 			if total > 0 {
