@@ -9,6 +9,7 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -35,6 +36,7 @@ type Connect func(ctx context.Context, connection string) (*Tenant, error)
 type Runner struct {
 	Ledger  ledger.Ledger
 	Connect Connect
+	Stores  *data.Stores     // optional: where sources and targets lie besides the local file system
 	Dir     string           // where failure dumps lie, in a folder for each run
 	Log     *logrus.Logger   // optional; a line an event
 	Watch   func(Progress)   // optional; called from one goroutine at a time, must not block
