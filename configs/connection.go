@@ -23,8 +23,9 @@ type Connection struct {
 	Proxy             string // URL; empty: the environment's
 	CA                string // PEM file with further certificate authorities
 	Ledger            string
-	RequestsPerMinute int  // default 300
-	ExclusiveUser     bool // nobody and nothing but runners with this ledger starts tasks as this user
+	RequestsPerMinute int   // default 300
+	Bandwidth         int64 `json:",omitempty"` // bytes a second, of all transfers of the process together; 0: no limit
+	ExclusiveUser     bool  // nobody and nothing but runners with this ledger starts tasks as this user
 	Protected         bool
 	Workspace         Ref // for commands without a job file
 	Model             Ref

@@ -28,15 +28,19 @@ func checkFormat(format string) *fault {
 	return nil
 }
 
-// shiftDate moves a date. A month that is too short for the day gives its last day:
-// 31 March minus one month is 28 or 29 February.
-func shiftDate(t time.Time, shifts []shift) time.Time {
+// shiftDate moves a date, by one shift after the other. A month that is too short for the
+// day gives its last day: 31 March minus one month is 28 or 29 February.
+func shiftDate(t time.Time, shifts []shift, free holidays) time.Time {
 	y, m, d := t.Date()
 	// In UTC, where every day has all of its hours.
 	t = time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 	for _, s := range shifts {
-		if s.unit == "d" {
+		switch s.unit {
+		case "d":
 			t = t.AddDate(0, 0, s.by)
+			continue
+		case "bd":
+			t = free.shift(t, s.by)
 			continue
 		}
 		y, m, d := t.Date()

@@ -46,6 +46,15 @@ const (
 	kindMap      kind = "table with free names" // of texts or of tables
 	kindPaths    kind = "path, table, or list of these"
 	kindPath     kind = "path or table"
+	kindSize     kind = "size"
+	kindAge      kind = "duration or business days"
+	kindPercent  kind = "percentage"
+	kindHeader   kind = "true, false or list of texts"
+	kindColumns  kind = "whole number or list of texts"
+	kindWaitFor  kind = "duration or table"
+	kindArgv     kind = "program and arguments"
+	kindProgram  kind = "program and arguments, or table"
+	kindGzip     kind = "auto, off or level"
 	kindAny      kind = "anything"
 )
 
@@ -165,6 +174,7 @@ var misnomers = map[string]string{
 	"model_id":       "write model, which takes names and ids",
 	"workspace_guid": "write workspace, which takes names and ids",
 	"model_guid":     "write model, which takes names and ids",
+	"url":            "write the URL where a path stands: source = \"https://…\", target = \"s3://…\"",
 }
 
 // unknown reports a key that its table cannot have: with the name that was most likely

@@ -19,6 +19,7 @@ var addressKeys = []key[Connection]{
 	textKey("ca", func(c *Connection) *string { return &c.CA }),
 	checkedKey("ledger", kindText, checkLedger, func(c *Connection, v string) { c.Ledger = v }),
 	countKey("requests_per_minute", 1, 600, func(c *Connection, n int64) { c.RequestsPerMinute = int(n) }),
+	sizeKey("bandwidth", 1000, 1<<53, func(c *Connection, n int64) { c.Bandwidth = n }),
 	flagKey("exclusive_user", func(c *Connection) *bool { return &c.ExclusiveUser }),
 	later(flagKey("protected", func(c *Connection) *bool { return &c.Protected }), "leave it out"),
 }

@@ -92,7 +92,7 @@ func parseDuration(s string) (time.Duration, error) {
 		})
 		if i < 0 {
 			if strings.HasPrefix(rest, "bd") {
-				return 0, durationError(": business days (bd) are not available yet")
+				return 0, durationError(": business days (bd) are for max_age, and a whole number of them alone")
 			}
 			return 0, durationError("")
 		}

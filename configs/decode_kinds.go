@@ -206,7 +206,7 @@ func (s scope) texts(e entry, words []string) ([]string, bool) {
 		instead := fmt.Sprintf(`write %s = ["…", "…"]`, lastName(e.name))
 		if v, isText := e.value.(string); isText {
 			list := []string{v}
-			if e.name == "command" {
+			if e.name == "command" || e.name == "run" {
 				list = strings.Fields(v) // no shell parts it
 			}
 			instead = fmt.Sprintf("write %s = [%s]", lastName(e.name), quoted(list))

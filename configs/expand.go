@@ -19,9 +19,11 @@ type Values struct {
 // maxUnfold is how many steps one for_each may give; more is taken for a mistake.
 const maxUnfold = 1000
 
-// Expand returns the job with every ${…} replaced, every for_each unfolded, and every
-// source and target absolute, relative ones taken from Job.Dir. j itself is not changed;
-// [Job.Defaults] stays as written, since the steps have taken its values.
+// Expand returns the job with every ${…} replaced, every for_each unfolded, and every path
+// of a source, a target or what belongs to them absolute, relative ones taken from Job.Dir;
+// URLs stay as they are. It reads the calendar, if the job has one, and no other file. j
+// itself is not changed; [Job.Defaults] stays as written, since the steps have taken its
+// values.
 //
 // Everything that is wrong comes back at once and the job is nil: [Problems] for what is
 // wrong in the file or its surroundings, [*ParamError]s for what the caller gave, joined
@@ -40,7 +42,12 @@ func (j *Job) Expand(v Values) (*Job, error) {
 		c.Command = slices.Clone(c.Command)
 		out.OnEnd = &c
 	}
+	out.Holidays = e.holidays
 	jobTexts(&out, func(key string, kind textKind, text *string) {
+		if kind == calendarText {
+			*text = e.calendar
+			return
+		}
 		*text = e.expand(j.Positions, "", key, *text, kind, nil)
 	})
 
@@ -74,6 +81,7 @@ func (e *expander) settleStep(was, now *Step) {
 	e.settle(now.Positions, now.prefix(), string(now.Verb), was.Object, &now.Object, func(r Ref) (Ref, *fault) { return readObject(now.Verb, r, true) })
 	e.settle(now.Positions, now.prefix(), "workspace", was.Workspace, &now.Workspace, workspaceID.read)
 	e.settle(now.Positions, now.prefix(), "model", was.Model, &now.Model, modelID.read)
+	e.settleFiles(was, now)
 	if hasValue(was.Locale) && now.Locale != was.Locale {
 		if f := checkLocale(now.Locale); f != nil {
 			e.problem(now.Positions, now.prefix(), "locale", *f)
@@ -98,14 +106,24 @@ type expander struct {
 	job      *Job
 	values   Values
 	params   map[string]string
+	calendar string // its path
+	holidays holidays
 	problems Problems
 	wrong    []error // of type *ParamError
 }
 
-// resolveParams works out the defaults that hold a ${…}, and finds what is missing.
+// resolveParams works out the defaults that hold a ${…}, and finds what is missing. The
+// path of the calendar may hold parameters, and defaults may count its business days.
 func (e *expander) resolveParams() {
 	e.params = map[string]string{}
-	for _, p := range e.job.Params {
+	counts := func(p Param) bool { return inBusinessDays(p.Default) }
+	e.resolve(slices.DeleteFunc(slices.Clone(e.job.Params), counts))
+	e.readCalendar()
+	e.resolve(slices.DeleteFunc(slices.Clone(e.job.Params), func(p Param) bool { return !counts(p) }))
+}
+
+func (e *expander) resolve(params []Param) {
+	for _, p := range params {
 		if v, ok := e.values.Params[p.Name]; ok {
 			e.params[p.Name] = v
 			continue
@@ -174,6 +192,7 @@ func (e *expander) expand(at Positions, prefix, key, text string, kind textKind,
 		return text
 	}
 	whole := true
+	inURL := kind == besideText || scheme.MatchString(text)
 	var result, mask strings.Builder // mask has an x for each value that came from the caller
 	for _, p := range parts {
 		value, f := e.value(p, each)
@@ -190,7 +209,7 @@ func (e *expander) expand(at Positions, prefix, key, text string, kind textKind,
 			continue
 		}
 		mask.WriteString("x")
-		if kind != plainText && unsafeInPath(value) {
+		if kind != plainText && (unsafeInPath(value) || inURL && unsafeInURL(value)) {
 			e.unsafe(at, prefix, key, p, value)
 			whole = false
 		}
@@ -213,7 +232,7 @@ func (e *expander) expand(at Positions, prefix, key, text string, kind textKind,
 	if kind == keyText {
 		return out
 	}
-	out, f := absolute(e.job.Dir, text, out)
+	out, f := absolute(e.job.Dir, text, out, kind)
 	if f != nil {
 		e.problem(at, prefix, key, *f)
 	}
@@ -250,7 +269,7 @@ func (e *expander) value(p part, each map[string]string) (string, *fault) {
 	case runID:
 		return e.values.RunID, nil
 	case runDate:
-		t := shiftDate(e.values.Date, p.shifts)
+		t := shiftDate(e.values.Date, p.shifts, e.holidays)
 		if t.Year() < 1 || t.Year() > 9999 {
 			return "", &fault{fmt.Sprintf("${%s} is in the year %d", p.text, t.Year()), "use a smaller shift"}
 		}

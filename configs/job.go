@@ -22,6 +22,8 @@ type Job struct {
 	Deadline    string        // "15:04", in Timezone: what runs then is cancelled; empty: no limit
 	MaxParallel int           // steps at a time, on different models; default 4
 	Keep        time.Duration // how long its runs are kept; 0: the program's default
+	Calendar    string        `json:",omitempty"` // path of a file of holidays; empty: there are none
+	Holidays    []string      `json:",omitempty"` // after Expand: its dates, as 2026-12-25, sorted
 	Workspace   Ref
 	Model       Ref
 	Params      []Param // in file order
@@ -162,13 +164,13 @@ type Step struct {
 
 // RerunSafe says whether a continued run may do the step's action again by itself, after
 // it ended failed, partial, cancelled or timed out. Without the key it is so for import
-// and export: a process or an action may append, copy, or have half happened. What only
-// moves a file is always safe.
+// and export: a process, an action or a command may append, copy, or have half happened.
+// What only moves a file is always safe.
 func (s Step) RerunSafe() bool {
 	if s.Rerun != "" {
 		return s.Rerun == "safe"
 	}
-	return s.Verb != Process && s.Verb != Action
+	return s.Verb != Process && s.Verb != Action && s.Verb != Command
 }
 
 // EachAxis is one key of for_each with its values.
@@ -207,7 +209,9 @@ type WaitFor struct {
 }
 
 // After is what becomes of the files of a source when all steps that read it have ended.
-// Each is a folder, or the URL of one, to move them to; empty: they stay.
+// Each is a folder to move them to, or its URL, which ends in / before its query; empty:
+// they stay. [Moved] gives the name that a file has there. After Expand each is absolute,
+// and in the same store as the source.
 type After struct {
 	OK   string // after the verdict ok
 	Else string // after any other end
@@ -270,7 +274,7 @@ type Guard struct {
 type Control struct {
 	Path string            // or URL
 	Rows string            // key of the number of data rows; empty: "rows"
-	Sums map[string]string // column to the key of its sum; nil: every key "sum COLUMN" of the file
+	Sums map[string]string `json:",omitempty"` // column to the key of its sum; nil: every key "sum COLUMN" of the file
 }
 
 // GuardCommand is a program that looks at the file: 0 passes.

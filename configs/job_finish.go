@@ -54,15 +54,22 @@ func take(s *Step, d Step) {
 	s.OnPartial = or(s.OnPartial, d.OnPartial)
 	s.Retry.Tries = or(s.Retry.Tries, d.Retry.Tries)
 	s.Retry.Wait = or(s.Retry.Wait, d.Retry.Wait)
-	if s.Verb.StartsTask() {
+	if fits("timeout", s.Verb) {
 		s.Timeout = or(s.Timeout, d.Timeout)
+		s.Rerun = or(s.Rerun, d.Rerun)
+	}
+	if fits("transfer", s.Verb) {
+		s.Transfer.ChunkSize = or(s.Transfer.ChunkSize, d.Transfer.ChunkSize)
+		s.Transfer.Connections = or(s.Transfer.Connections, d.Transfer.Connections)
+		s.Transfer.Gzip = or(s.Transfer.Gzip, d.Transfer.Gzip)
+	}
+	if s.Verb.StartsTask() {
 		s.OnTimeout = or(s.OnTimeout, d.OnTimeout)
 		s.WarnAfter = or(s.WarnAfter, d.WarnAfter)
 		s.Locale = or(s.Locale, d.Locale)
 		s.OnStop = or(s.OnStop, d.OnStop)
 		s.SettleWait = or(s.SettleWait, d.SettleWait)
 		s.CancelWait = or(s.CancelWait, d.CancelWait)
-		s.Rerun = or(s.Rerun, d.Rerun)
 		if _, own := s.Positions["rerun_on"]; !own && s.RerunSafe() {
 			s.RerunOn = d.RerunOn
 		}

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,22 +37,40 @@ func setFiles(s scope, st *Step, e entry) {
 			if src := s.source(e); src != nil {
 				f.Source = *src
 			}
-		} else if split := splitName(e.name, inner, "source", "guard", "path", "query", "url"); split != "" {
+		} else if split := splitName(e.name, inner, "source", "target", "guard", "path", "query", "url"); split != "" {
 			s.wrong(e.at, QuoteKey(e.name), "a dot in the name of a file parts TOML's keys", fmt.Sprintf("write %q in quotes", split))
-		} else if source, ok := inner.get("source"); !ok && len(inner.keys) > 0 && isSource(inner) {
+		} else if hasNone(inner, "source", "target") && isSource(inner) {
 			e.name = QuoteKey(e.name)
 			if src := s.source(e); src != nil {
 				f.Source = *src
 			}
 		} else {
 			decode(in, fileTable, inner, &f)
-			if !ok {
-				in.wrong(e.at, "", "has no source", `write source = "path", or source = "server" to load what the model holds`)
-			} else if f.Source.Server && !f.Guard.Zero() {
-				in.wrong(source.at, "guard", `guards nothing: with source = "server" no file is uploaded`, "take it out")
-			}
+			in.fileKeys(e.at, inner, &f)
 		}
 		st.Files = append(st.Files, f)
+	}
+}
+
+func hasNone(t *table, keys ...string) bool {
+	return !slices.ContainsFunc(keys, func(k string) bool { _, ok := t.get(k); return ok })
+}
+
+// fileKeys looks for one of source and target, and what only one of them may have.
+func (s scope) fileKeys(at Position, t *table, f *StepFile) {
+	source, reads := t.get("source")
+	target, writes := t.get("target")
+	switch {
+	case reads && writes:
+		s.wrong(target.at, "target", "stands beside source: a file is read, or an export's output is written", "leave one of the two")
+	case !reads && !writes:
+		s.wrong(at, "", "has no source", `write source = "path", or source = "server" to load what the model holds; target = "path" for the output of an export`)
+	case reads && f.Source.Server && !f.Guard.Zero():
+		s.wrong(source.at, "guard", `guards nothing: with source = "server" no file is uploaded`, "take it out")
+	case writes && objectID.MatchString(f.File.Name) && strings.HasPrefix(f.File.Name, prefixes[Export][0]):
+		f.File = Ref{ID: f.File.Name}
+	case writes && f.File.ID != "":
+		s.wrong(at, "", f.File.ID+" is the id of a file to upload to, and has a target", "write the name of the export, or its id, which begins with 116")
 	}
 }
 
@@ -61,6 +80,7 @@ var fileTable = shape[StepFile]{title: `[step.files."NAME"]`, keys: []key[StepFi
 			f.Source = *src
 		}
 	}},
+	{name: "target", kind: kindPaths, set: func(s scope, f *StepFile, e entry) { f.Targets = s.targets(e) }},
 	tableKey("guard", guardTable, func(f *StepFile) *Guard { return &f.Guard }),
 }}
 

@@ -30,6 +30,7 @@ var sharedKeys = []key[Step]{
 	tableKey("wait", waitTable, func(s *Step) *Wait { return &s.Wait }),
 	{name: "locale", kind: kindText, set: func(s scope, st *Step, e entry) { setLocale(s, st, e) }},
 	countKey("show_rejected", 0, 1000, func(s *Step, n int64) { s.ShowRejected = int(n) }),
+	tableKey("transfer", transferTable, func(s *Step) *Transfer { return &s.Transfer }),
 }
 
 var defaultsTable = shape[Step]{title: "[defaults]", keys: sharedKeys}
@@ -37,7 +38,12 @@ var defaultsTable = shape[Step]{title: "[defaults]", keys: sharedKeys}
 var stepTable = shape[Step]{title: "[[step]]", keys: append([]key[Step]{
 	textKey("name", func(s *Step) *string { return &s.Name }),
 	verbKey(Import), verbKey(Export), verbKey(Process), verbKey(Action), verbKey(Upload), verbKey(Download),
-	laterKey[Step]("command", kindAny, "run the command before or after the job"),
+	{name: "command", kind: kindArgv, set: func(s scope, st *Step, e entry) {
+		if st.Verb == "" {
+			st.Verb = Command
+		}
+		st.Argv, _ = s.argv(e)
+	}},
 	{name: "needs", kind: kindTexts, set: func(s scope, st *Step, e entry) {
 		st.NeedsSet = true
 		if v, ok := s.texts(e, nil); ok {
@@ -58,8 +64,8 @@ var stepTable = shape[Step]{title: "[[step]]", keys: append([]key[Step]{
 	{name: "actions", kind: kindMap, set: func(s scope, st *Step, e entry) { setActions(s, st, e) }},
 	flagKey("delete", func(s *Step) *bool { return &s.Delete }),
 	flagKey("stale", func(s *Step) *bool { return &s.Stale }),
+	optionalFlag("ahead", func(s *Step) **bool { return &s.Ahead }),
 	laterKey[Step]("query", kindAny, "write the rows to a file before, and name it as source"),
-	laterKey[Step]("url", kindAny, "fetch the file before, and name it as source"),
 }, sharedKeys...)}
 
 var acceptTable = shape[Accept]{title: "accept", keys: []key[Accept]{
@@ -80,13 +86,6 @@ var waitTable = shape[Wait]{title: "wait", keys: []key[Wait]{
 	durationKey("maintenance", 0, func(w *Wait, d time.Duration) { w.Maintenance = &d }),
 	durationKey("closed", 0, func(w *Wait, d time.Duration) { w.Closed = &d }),
 	durationKey("locked", 0, func(w *Wait, d time.Duration) { w.Locked = &d }),
-}}
-
-var guardTable = shape[Guard]{title: "guard", keys: []key[Guard]{
-	countKey("min_rows", 0, 1<<53, func(g *Guard, n int64) { g.MinRows = &n }),
-	countKey("max_rows", 0, 1<<53, func(g *Guard, n int64) { g.MaxRows = &n }),
-	durationKey("max_age", 1, func(g *Guard, d time.Duration) { g.MaxAge = &Age{Duration: d} }),
-	optionalFlag("header", func(g *Guard) **bool { return &g.Header }),
 }}
 
 func optionalFlag[T any](name string, field func(*T) **bool) key[T] {

@@ -18,7 +18,7 @@ var jobTable = shape[Job]{title: "", keys: []key[Job]{
 	clockKey("deadline", func(j *Job) *string { return &j.Deadline }),
 	countKey("max_parallel", 1, 64, func(j *Job, n int64) { j.MaxParallel = int(n) }),
 	durationKey("keep", time.Hour, func(j *Job, d time.Duration) { j.Keep = d }),
-	laterKey[Job]("calendar", kindAny, "use ${run.date} with d or m"),
+	{name: "calendar", kind: kindText, set: func(s scope, j *Job, e entry) { j.Calendar, _ = s.path(e, calendarText) }},
 	laterKey[Job]("sql", kindAny, "write the rows to a file before, and name it as source"),
 	tableKey("anaplan", anaplanTable, self[Job]),
 	tableKey("auth", authTable, self[Job]),

@@ -15,7 +15,10 @@ func unsafeInPath(value string) bool {
 
 // unsafe notes such a value: against the caller who gave it, else against the file.
 func (e *expander) unsafe(at Positions, prefix, key string, p part, value string) {
-	const what, instead = "holds / or \\ or .., and goes into a path", "give a plain name"
+	what, instead := "holds / or \\ or .., and goes into a path", "give a plain name"
+	if !unsafeInPath(value) {
+		what = "holds ? or # or % or @, and goes into a URL"
+	}
 	if p.kind == runID {
 		e.problem(at, prefix, key, fault{fmt.Sprintf("the run id %q %s", value, what), "use ${run.date} here, or another run id"})
 		return
@@ -46,11 +49,13 @@ func climbs(path, mask string) bool {
 	return false
 }
 
-var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+)://`)
+// unsafeInURL says whether a value from outside could lead a URL elsewhere: to its query,
+// to another host, or by %2F and %2E.
+func unsafeInURL(value string) bool { return strings.ContainsAny(value, "?#%@") }
 
-// absolute makes a path relative to dir absolute. "-" stays where it was written so, as
-// written. A leading ~ is no home folder here: no shell reads this file.
-func absolute(dir, written, path string) (string, *fault) {
+// absolute makes a path relative to dir absolute; a URL is. "-" stays where it was written
+// so. A leading ~ is no home folder here: no shell reads this file.
+func absolute(dir, written, path string, kind textKind) (string, *fault) {
 	switch {
 	case written == "-":
 		return path, nil
@@ -59,8 +64,11 @@ func absolute(dir, written, path string) (string, *fault) {
 	case path == "~", strings.HasPrefix(path, "~/"), strings.HasPrefix(path, `~\`):
 		return path, &fault{path + ": ~ is not replaced by the home folder", "write ${env.HOME}" + path[1:] + ", or ./" + path + " for a folder of that name"}
 	}
-	if m := scheme.FindStringSubmatch(path); m != nil {
-		return path, &fault{m[1] + ":// is not available yet", "give the path of a file"}
+	if f := placeFault(kind, path); f != nil {
+		return path, &fault{path + ": " + f.what, f.instead}
+	}
+	if _, ok := addressOf(path); ok || kind == besideText {
+		return path, nil
 	}
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path), nil

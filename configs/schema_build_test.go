@@ -26,8 +26,8 @@ func buildJobSchema() []byte {
 		{"urls", urlKeys.info(), "Addresses instead of a region."},
 		{"param", paramTable.info(), "A value that the caller sets with --param NAME=VALUE."},
 		{"defaults", defaultsTable.info(), "What every step does unless it says otherwise."},
-		{"step", stepTable.info(), "One thing to do in Anaplan. It has exactly one of import, export, process, action, upload, download."},
-		{"file", fileTable.info(), "Where the bytes of a server file come from, and what must hold before they are uploaded."},
+		{"step", stepTable.info(), "One thing to do in Anaplan. It has exactly one of import, export, process, action, upload, download, command."},
+		{"file", fileTable.info(), "Where the bytes of a server file come from, and what must hold before they are uploaded; or where the output of an export goes."},
 		{"in_process", actionTable.info(), "What is special about one action of a process."},
 		{"guard", guardTable.info(), "What must hold before a source is uploaded, or before a download is put in place."},
 		{"accept", acceptTable.info(), "What Anaplan may reject while the step is still ok: numbers, or a share of what Anaplan counted."},
@@ -35,6 +35,11 @@ func buildJobSchema() []byte {
 		{"wait", waitTable.info(), "How long to wait before the task has begun, by reason."},
 		{"on_end", onEndTable.info(), "A program that is started when the run has ended."},
 		{"source_table", sourceTable.info(), "A source, written as a table."},
+		{"wait_for", waitForTable.info(), "How long to wait for a marker file, or for the source itself."},
+		{"after", afterTable.info(), "What becomes of the files of a source when all steps that read it have ended."},
+		{"transfer", transferTable.info(), "How the bytes of a step are moved."},
+		{"control_table", controlTable.info(), "A control file, written as a table."},
+		{"guard_command", guardCommandTable.info(), "A program that looks at the file, written as a table."},
 		{"target_table", targetTable.info(), "A target, written as a table."},
 		{"reference", refTable.info(), "An object by id and name: the id decides, and another name is a warning."},
 	}
@@ -48,6 +53,13 @@ func buildJobSchema() []byte {
 	region["anyOf"] = []node{{"enum": region["enum"]}, {"type": "string", "pattern": `\$\{`}}
 	delete(region, "enum")
 	defs["on_end"].(node)["required"] = []string{"command"}
+	defs["file"].(node)["oneOf"] = []node{{"required": []string{"source"}}, {"required": []string{"target"}}}
+	for table, key := range map[string]string{"wait_for": "limit", "guard_command": "run", "control_table": "path", "source_table": "path", "target_table": "path"} {
+		defs[table].(node)["required"] = []string{key}
+	}
+	for _, key := range []string{"ok", "else"} {
+		defs["after"].(node)["properties"].(node)[key].(node)["pattern"] = `^move:.*[/\\](\?.*)?$`
+	}
 	return write(root)
 }
 
@@ -105,6 +117,9 @@ var (
 	freeName  = node{"pattern": paramName.String()}
 )
 
+// argvSchema is that of a list of texts with at least one; anew each time, since descriptions are added.
+func argvSchema() node { return node{"type": "array", "minItems": 1, "items": text} }
+
 // valueSchema is the schema of a key's value.
 func valueSchema(table string, k keyInfo) node {
 	switch k.kind {
@@ -125,6 +140,24 @@ func valueSchema(table string, k keyInfo) node {
 		return node{"oneOf": []node{{"type": "integer", "minimum": 0}, {"type": "string", "pattern": `^[0-9.]+%$`}}}
 	case kindDuration:
 		return node{"type": "string", "pattern": `^([0-9.]+(ms|s|m|h|d))+$`, "examples": []string{"90s", "45m", "2h", "1h30m", "2d"}}
+	case kindSize:
+		return node{"anyOf": []node{{"type": "integer", "minimum": k.least, "maximum": k.most}, {"type": "string", "pattern": `^[0-9.]+([KMGT]i?)?B$|^[0-9]+$`, "examples": []string{"500KB", "10MB", "1GiB"}}}}
+	case kindAge:
+		return node{"type": "string", "pattern": `^([0-9.]+(ms|s|m|h|d))+$|^[0-9]+bd$`, "examples": []string{"26h", "2d", "1bd"}}
+	case kindPercent:
+		return node{"type": "string", "pattern": `^[0-9.]+%$`, "examples": []string{"20%"}}
+	case kindHeader:
+		return node{"anyOf": []node{{"type": "boolean"}, argvSchema()}}
+	case kindColumns:
+		return node{"anyOf": []node{{"type": "integer", "minimum": k.least, "maximum": k.most}, {"type": "array", "minItems": 1, "uniqueItems": true, "items": text}}}
+	case kindWaitFor:
+		return node{"anyOf": []node{{"type": "string", "pattern": `^([0-9.]+(ms|s|m|h|d))+$`, "examples": []string{"30m", "2h"}}, ref(k.name)}}
+	case kindArgv:
+		return argvSchema()
+	case kindProgram:
+		return node{"anyOf": []node{argvSchema(), ref("guard_command")}}
+	case kindGzip:
+		return node{"enum": []any{"auto", "off", 1, 2, 3, 4, 5, 6, 7, 8, 9}}
 	case kindEnum:
 		return node{"enum": k.values}
 	case kindClock:
@@ -156,7 +189,7 @@ func mapSchema(name string) node {
 	case "for_each":
 		return node{"type": "object", "propertyNames": freeName, "minProperties": 1,
 			"additionalProperties": node{"type": "array", "minItems": 1, "uniqueItems": true, "items": text}}
-	case "prompts":
+	case "prompts", "sums":
 		return node{"type": "object", "additionalProperties": text}
 	case "files":
 		return node{"type": "object", "additionalProperties": node{"anyOf": []node{pathTexts, ref("source_table"), ref("file")}}}

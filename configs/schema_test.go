@@ -27,7 +27,7 @@ func TestSchemaHasTheDecodersKeys(t *testing.T) {
 	type object struct {
 		Properties map[string]struct {
 			Description string `json:"description"`
-			Enum        []string
+			Enum        []any
 			Ref         string `json:"$ref"`
 		} `json:"properties"`
 		AdditionalProperties *bool             `json:"additionalProperties"`
@@ -63,7 +63,8 @@ func TestSchemaHasTheDecodersKeys(t *testing.T) {
 		"anaplan": anaplanTable.info(), "auth": authTable.info(), "urls": urlKeys.info(), "param": paramTable.info(), "defaults": defaultsTable.info(),
 		"step": stepTable.info(), "file": fileTable.info(), "in_process": actionTable.info(), "guard": guardTable.info(), "accept": acceptTable.info(),
 		"retry": retryTable.info(), "wait": waitTable.info(), "on_end": onEndTable.info(), "source_table": sourceTable.info(),
-		"target_table": targetTable.info(), "reference": refTable.info(),
+		"target_table": targetTable.info(), "reference": refTable.info(), "wait_for": waitForTable.info(), "after": afterTable.info(),
+		"transfer": transferTable.info(), "control_table": controlTable.info(), "guard_command": guardCommandTable.info(),
 	})
 	check(ConnectionsSchema(), connectionsShape.info(), map[string]shapeInfo{
 		"connection": connectionShape.info(), "urls": urlKeys.info(), "reference": refTable.info(),

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,9 +15,15 @@ import (
 type textKind int
 
 const (
-	plainText textKind = iota
-	pathText           // of a source or target, which Expand makes absolute
-	keyText            // a path too, of a login's file: guarded like one, made absolute by [Connection.finish]
+	plainText    textKind = iota
+	keyText               // the path of a login's file: guarded like one, made absolute by [Connection.finish]
+	calendarText          // a path, which Expand makes absolute, as it does all below
+	sourceText            // a path, a pattern, or a URL
+	readText              // a path or a URL, of one file
+	targetText            // a path, or a URL that can be written
+	doneText              // the same, of a marker
+	folderText            // the same, of a folder
+	besideText            // a folder, relative to that of an object: made absolute by settleFolder
 )
 
 // jobTexts calls f for each string of j, outside its steps, in which ${…} is replaced.
@@ -25,6 +32,7 @@ const (
 // and [defaults] (its values were taken by the steps).
 func jobTexts(j *Job, f func(key string, kind textKind, text *string)) {
 	f("connection", plainText, &j.Connection)
+	f("calendar", calendarText, &j.Calendar)
 	refTexts("anaplan.workspace", &j.Workspace, f)
 	refTexts("anaplan.model", &j.Model, f)
 	if c := j.Inline; c != nil {
@@ -56,12 +64,18 @@ func stepTexts(s *Step, f func(key string, kind textKind, text *string)) {
 	if s.Source != nil {
 		sourceTexts("source", s.Source, f)
 	}
-	for i := range s.Targets {
-		f("target", pathText, &s.Targets[i].Path)
-	}
+	targetTexts("target", s.Targets, f)
 	promptTexts("prompts", s.Prompts, f)
+	guardTexts("guard", &s.Guard, f)
+	for i := range s.Argv {
+		f("command", plainText, &s.Argv[i])
+	}
 	for i := range s.Files {
-		sourceTexts("files."+QuoteKey(s.Files[i].File.label())+".source", &s.Files[i].Source, f)
+		x := &s.Files[i]
+		key := "files." + QuoteKey(x.File.label())
+		sourceTexts(key+".source", &x.Source, f)
+		targetTexts(key+".target", x.Targets, f)
+		guardTexts(key+".guard", &x.Guard, f)
 	}
 	for i := range s.Actions {
 		promptTexts("actions."+QuoteKey(s.Actions[i].Action.label())+".prompts", s.Actions[i].Prompts, f)
@@ -75,8 +89,48 @@ func refTexts(key string, r *Ref, f func(string, textKind, *string)) {
 }
 
 func sourceTexts(key string, s *Source, f func(string, textKind, *string)) {
-	if !s.Server {
-		f(key, pathText, &s.Path)
+	if s.Server {
+		return
+	}
+	f(key, sourceText, &s.Path)
+	f(key+".member", plainText, &s.Member)
+	f(key+".encoding", plainText, &s.Encoding)
+	f(key+".wait_for", readText, &s.WaitFor.Path)
+	folder := folderText
+	if a, ok := addressOf(s.Path); ok && a.bucket() {
+		folder = besideText
+	}
+	f(key+".after.ok", folder, &s.After.OK)
+	f(key+".after.else", folder, &s.After.Else)
+}
+
+func targetTexts(key string, targets []Target, f func(string, textKind, *string)) {
+	for i := range targets {
+		f(key, targetText, &targets[i].Path)
+		f(key+".done_marker", doneText, &targets[i].Done)
+	}
+}
+
+func guardTexts(key string, g *Guard, f func(string, textKind, *string)) {
+	for i := range g.Names {
+		f(key+".header", plainText, &g.Names[i])
+	}
+	for i := range g.Columns {
+		f(key+".columns", plainText, &g.Columns[i])
+	}
+	if c := g.Control; c != nil {
+		f(key+".control", readText, &c.Path)
+		f(key+".control.rows", plainText, &c.Rows)
+		for _, column := range slices.Sorted(maps.Keys(c.Sums)) {
+			sum := c.Sums[column]
+			f(key+".control.sums."+QuoteKey(column), plainText, &sum)
+			c.Sums[column] = sum
+		}
+	}
+	if c := g.Command; c != nil {
+		for i := range c.Argv {
+			f(key+".command", plainText, &c.Argv[i])
+		}
 	}
 }
 
@@ -104,8 +158,10 @@ func names(s *Step, f func(key, text string)) {
 			f("for_each."+QuoteKey(a.Name), v)
 		}
 	}
+	sumNames("guard", s.Guard, f)
 	for _, x := range s.Files {
 		f("files."+QuoteKey(x.File.label()), x.File.label())
+		sumNames("files."+QuoteKey(x.File.label())+".guard", x.Guard, f)
 	}
 	for _, x := range s.Actions {
 		f("actions."+QuoteKey(x.Action.label()), x.Action.label())
@@ -118,6 +174,14 @@ func names(s *Step, f func(key, text string)) {
 	}
 }
 
+func sumNames(key string, g Guard, f func(key, text string)) {
+	if g.Control != nil {
+		for _, column := range slices.Sorted(maps.Keys(g.Control.Sums)) {
+			f(key+".control.sums."+QuoteKey(column), column)
+		}
+	}
+}
+
 // copyTexts makes s share no string with the step it was copied from that stepTexts
 // gives out.
 func copyTexts(s *Step) {
@@ -127,10 +191,30 @@ func copyTexts(s *Step) {
 	}
 	s.Targets = slices.Clone(s.Targets)
 	s.Prompts = slices.Clone(s.Prompts)
+	s.Argv = slices.Clone(s.Argv)
+	copyGuard(&s.Guard)
 	s.Files = slices.Clone(s.Files)
+	for i := range s.Files {
+		s.Files[i].Targets = slices.Clone(s.Files[i].Targets)
+		copyGuard(&s.Files[i].Guard)
+	}
 	s.Actions = slices.Clone(s.Actions)
 	for i := range s.Actions {
 		s.Actions[i].Prompts = slices.Clone(s.Actions[i].Prompts)
+	}
+}
+
+func copyGuard(g *Guard) {
+	g.Names, g.Columns = slices.Clone(g.Names), slices.Clone(g.Columns)
+	if g.Control != nil {
+		c := *g.Control
+		c.Sums = maps.Clone(c.Sums)
+		g.Control = &c
+	}
+	if g.Command != nil {
+		c := *g.Command
+		c.Argv = slices.Clone(c.Argv)
+		g.Command = &c
 	}
 }
 
@@ -156,6 +240,7 @@ func (j *Job) checkValues() Problems {
 		}
 	}
 	asIs(j.Positions, "")("name", j.Name)
+	add(j.Positions, "", "calendar", j.calendarFaults()...)
 	for _, p := range j.Params {
 		key := "params." + QuoteKey(p.Name) + ".default"
 		add(j.Positions, "", key, checkDefault(p)...)

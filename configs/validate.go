@@ -94,7 +94,7 @@ func (v validator) connection(top Position) {
 			own = "anaplan." + k.name
 		}
 	}
-	elsewhere := func(s Step) bool { _, ok := s.Positions["connection"]; return ok }
+	elsewhere := func(s Step) bool { _, ok := s.Positions["connection"]; return ok || s.Verb == Command }
 	switch {
 	case v.has("connection") && own != "":
 		v.wrong(j.Positions[own], own, fmt.Sprintf("the job names a connection in line %d, and says here how to log in", j.Positions["connection"].Line), "leave one of the two")

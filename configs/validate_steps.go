@@ -79,10 +79,8 @@ func (v stepValidator) verb() {
 	case len(verbs) > 1:
 		v.at(verbs[1], "the step has several verbs: "+strings.Join(verbs, ", "), "write a [[step]] for each of them")
 		return
-	case len(verbs) == 0 && v.has("command"):
-		return
 	case len(verbs) == 0:
-		v.at("", "the step does not say what to do", "write one of import, export, process, action, upload, download")
+		v.at("", "the step does not say what to do", "write one of "+strings.Join(wordsOf(Verbs), ", "))
 		return
 	}
 	if s.Verb == "" {
@@ -137,16 +135,53 @@ func (v stepValidator) files(misfit map[string]bool) {
 	if s.Verb == Export && v.has("guard") && !v.has("target") {
 		v.at("guard", "guards nothing: the step has no target", "write target, or put the guard on the download step")
 	}
-	paths := make([]string, len(s.Targets))
-	for i, t := range s.Targets {
-		paths[i] = t.Path
-	}
-	if twice := repeated(paths); twice != "" {
-		v.at("target", fmt.Sprintf("has %q twice", twice), "leave one of the two")
-	}
+	v.targets("target", s.Targets)
 	v.guard("guard", s.Guard)
+	if s.Verb == Export || s.Verb == Download {
+		v.outputGuard("guard", s.Guard)
+	}
+	if s.Verb == Upload {
+		if s.Guard.Header != nil && *s.Guard.Header {
+			v.at("guard.header", "nothing says which header the file of an upload has", `write it as header = ["…", "…"], or put header = true on the import that reads the file`)
+		}
+		if s.Guard.Unchanged == "skip" {
+			v.at("guard.unchanged", "the imports that read the file would be without it", `write "refuse"; or let an import upload its source, and skip that`)
+		}
+	}
 	for _, f := range s.Files {
-		v.guard("files."+QuoteKey(f.File.label())+".guard", f.Guard)
+		key := "files." + QuoteKey(f.File.label())
+		v.guard(key+".guard", f.Guard)
+		if f.Targets != nil {
+			v.targets(key+".target", f.Targets)
+			v.outputGuard(key+".guard", f.Guard)
+		}
+	}
+	if s.Ahead != nil && !misfit["ahead"] && !s.uploads() {
+		v.at("ahead", "the step uploads nothing", "take it out")
+	}
+}
+
+// uploads says whether the step uploads a file.
+func (s *Step) uploads() bool {
+	return s.Source != nil && !s.Source.Server || slices.ContainsFunc(s.Files, func(f StepFile) bool { return f.Targets == nil && !f.Source.Server })
+}
+
+func (v stepValidator) targets(key string, targets []Target) {
+	if after, f := targetsFault(targets); f != nil {
+		v.at(key+after, f.what, f.instead)
+	}
+}
+
+// outputGuard looks for what says nothing of a file that Anaplan wrote.
+func (v stepValidator) outputGuard(key string, g Guard) {
+	if v.has(key+".max_age") && strings.HasPrefix(key, "files.") {
+		v.at(key+".max_age", "is for sources: an export's output is as old as the export", "take it out")
+	}
+	if g.Control != nil && strings.HasPrefix(key, "files.") {
+		v.at(key+".control", "is for sources: Anaplan writes no control file", "take it out")
+	}
+	if g.Unchanged == "skip" {
+		v.at(key+".unchanged", "there is nothing to skip: the export has run", `write "refuse" if it must have changed, else take it out`)
 	}
 }
 
@@ -208,12 +243,16 @@ func (v validator) models() {
 			continue
 		}
 		var without []stepValidator
+		commands := 0
 		for i := range v.job.Steps {
-			if in := v.of(&v.job.Steps[i]); !in.has(what) {
+			in := v.of(&v.job.Steps[i])
+			if in.step.Verb == Command {
+				commands++
+			} else if !in.has(what) {
 				without = append(without, in)
 			}
 		}
-		if n := len(without); n > 1 && n == len(v.job.Steps) {
+		if n := len(without); n > 1 && n+commands == len(v.job.Steps) {
 			v.wrong(Position{Line: 1}, "anaplan."+what, "no step says in which "+what+" it is", fmt.Sprintf(`write %s = "NAME" in [anaplan]`, what))
 			continue
 		}
@@ -223,7 +262,7 @@ func (v validator) models() {
 	}
 }
 
-var kinds = map[Verb]string{Import: "an import", Export: "an export", Process: "a process", Action: "an action", Upload: "an upload", Download: "a download"}
+var kinds = map[Verb]string{Import: "an import", Export: "an export", Process: "a process", Action: "an action", Upload: "an upload", Download: "a download", Command: "a command"}
 
 // kindsOf is "an import or an upload".
 func kindsOf(verbs []Verb) string {

@@ -10,11 +10,11 @@ var verbKeys = []struct {
 	instead map[Verb]string // by verb; "" for the others
 }{
 	{"source", []Verb{Import, Upload}, map[Verb]string{Process: `write files = { "NAME" = "path" }, with the name of the server file`, Export: "an export writes: target says where to", Download: "a download writes: target says where to"}},
-	{"target", []Verb{Export, Download}, map[Verb]string{Import: "an import reads: source says from where", Upload: "an upload reads: source says from where", Process: `add a step with download = "NAME" for each output`}},
+	{"target", []Verb{Export, Download}, map[Verb]string{Import: "an import reads: source says from where", Upload: "an upload reads: source says from where", Process: `write it below the export's name: [step.files."NAME"]`}},
 	{"prompts", []Verb{Import, Process}, nil},
 	{"guard", []Verb{Import, Upload, Export, Download}, map[Verb]string{Process: `put it under the file: [step.files."NAME"]`}},
 	{"guard.max_age", []Verb{Import, Upload}, nil},
-	{"guard.header", []Verb{Import}, map[Verb]string{Upload: "put it on the import that reads the file"}},
+	{"guard.control", []Verb{Import, Upload}, nil},
 	{"accept", []Verb{Import, Process, Action}, nil},
 	{"accept.min_loaded", []Verb{Import, Process}, nil},
 	{"accept.unexplained", []Verb{Process}, nil},
@@ -22,17 +22,32 @@ var verbKeys = []struct {
 	{"actions", []Verb{Process}, nil},
 	{"delete", []Verb{Action}, nil},
 	{"stale", []Verb{Download}, nil},
-	{"timeout", []Verb{Import, Export, Process, Action}, nil},
-	{"on_timeout", []Verb{Import, Export, Process, Action}, nil},
-	{"warn_after", []Verb{Import, Export, Process, Action}, nil},
-	{"locale", []Verb{Import, Export, Process, Action}, nil},
-	{"rerun", []Verb{Import, Export, Process, Action}, moves},
-	{"rerun_on", []Verb{Import, Export, Process, Action}, moves},
-	{"on_stop", []Verb{Import, Export, Process, Action}, nil},
-	{"settle_wait", []Verb{Import, Export, Process, Action}, nil},
-	{"cancel_wait", []Verb{Import, Export, Process, Action}, nil},
+	{"timeout", []Verb{Import, Export, Process, Action, Command}, nil},
+	{"on_timeout", tasks, nil},
+	{"warn_after", tasks, nil},
+	{"locale", tasks, nil},
+	{"rerun", []Verb{Import, Export, Process, Action, Command}, moves},
+	{"rerun_on", tasks, moves},
+	{"on_stop", tasks, nil},
+	{"settle_wait", tasks, nil},
+	{"cancel_wait", tasks, nil},
+	{"transfer", []Verb{Import, Export, Process, Upload, Download}, nil},
+	{"ahead", []Verb{Import, Process, Upload}, nil},
+	{"connection", inAnaplan, nil},
+	{"workspace", inAnaplan, nil},
+	{"model", inAnaplan, nil},
+	{"on_partial", inAnaplan, map[Verb]string{Command: "take it out: a command is ok or it failed"}},
+	{"retry", inAnaplan, map[Verb]string{Command: `take it out: rerun = "safe" lets a continued run start it again`}},
+	{"wait", inAnaplan, nil},
 	{"show_rejected", []Verb{Import, Process, Action}, nil},
 }
+
+// tasks are the verbs that run something on Anaplan's side, inAnaplan those that have to
+// do with a model.
+var (
+	tasks     = []Verb{Import, Export, Process, Action}
+	inAnaplan = []Verb{Import, Export, Process, Action, Upload, Download}
+)
 
 var moves = map[Verb]string{Upload: "take it out: a file is sent again as often as that is needed", Download: "take it out: a file is fetched again as often as that is needed"}
 

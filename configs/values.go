@@ -28,10 +28,10 @@ const (
 	eachValue
 )
 
-// A shift moves run.date by days or months.
+// A shift moves run.date by days, months or business days.
 type shift struct {
 	by   int
-	unit string // "d" | "m"
+	unit string // "d" | "m" | "bd"
 }
 
 // A fault is something wrong with a ${…}, before its place in the file is known.
@@ -151,14 +151,12 @@ func parseDate(inner string) (part, *fault) {
 	for rest != "" {
 		m := shiftForm.FindStringSubmatch(rest)
 		if m == nil {
-			return part{}, &fault{fmt.Sprintf("%s: %q is no shift of a date", whole, rest), "write -1d for days, -1m for months"}
+			return part{}, &fault{fmt.Sprintf("%s: %q is no shift of a date", whole, rest), "write -1d for days, -1m for months, -1bd for business days"}
 		}
 		n, err := strconv.Atoi(m[2])
 		switch {
-		case m[3] == "bd":
-			return part{}, &fault{whole + ": business days (bd, with a calendar) are not available yet", "use d or m"}
-		case m[3] != "d" && m[3] != "m":
-			return part{}, &fault{fmt.Sprintf("%s: %q is no unit of a date", whole, m[3]), "write d for days, m for months"}
+		case m[3] != "d" && m[3] != "m" && m[3] != "bd":
+			return part{}, &fault{fmt.Sprintf("%s: %q is no unit of a date", whole, m[3]), "write d for days, m for months, bd for business days"}
 		case err != nil || n > 99999:
 			return part{}, &fault{fmt.Sprintf("%s: %s is too far", whole, m[0]), "at most 99999 days or months"}
 		case m[1] == "-":

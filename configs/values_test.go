@@ -28,9 +28,9 @@ func TestCheckValue(t *testing.T) {
 		{"${ params.period }", "${ params.period } has blanks at its ends; write ${params.period}"},
 		{"a ${params.period", "${params.period has no closing brace; write $${ for a literal ${"},
 		{"${params.${each.region}}", "${params.${each.region}} has no closing brace; write $${ for a literal ${"},
-		{"${run.date-1w}", `${run.date-1w}: "w" is no unit of a date; write d for days, m for months`},
-		{"${run.date-1}", `${run.date-1}: "-1" is no shift of a date; write -1d for days, -1m for months`},
-		{"${run.date-1bd}", "${run.date-1bd}: business days (bd, with a calendar) are not available yet; use d or m"},
+		{"${run.date-1w}", `${run.date-1w}: "w" is no unit of a date; write d for days, m for months, bd for business days`},
+		{"${run.date-1}", `${run.date-1}: "-1" is no shift of a date; write -1d for days, -1m for months, -1bd for business days`},
+		{"${run.date-1bd} ${run.date+1m-2bd:%Y%m%d}", ""},
 		{"${run.date-100000d}", "${run.date-100000d}: -100000d is too far; at most 99999 days or months"},
 		{"${run.date:}", "${run.date:} has an empty format; write it without the colon, or as ${run.date:%Y%m%d}"},
 		{"${run.date:%Q}", "${run.date:%Q}: %Q is no letter of a date's format; there are %Y %y %m %d %e %b %B %a %A %j %H %M %S and %%"},
@@ -82,7 +82,7 @@ func TestDates(t *testing.T) {
 		if f != nil {
 			t.Fatalf("%s: %+v", tt.s, f)
 		}
-		if got := formatDate(shiftDate(tt.now, p.shifts), p.format); got != tt.want {
+		if got := formatDate(shiftDate(tt.now, p.shifts, nil), p.format); got != tt.want {
 			t.Errorf("%s of %s is %s, want %s", tt.s, tt.now, got, tt.want)
 		}
 	}
@@ -94,7 +94,7 @@ func TestMonthsClamp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		day := time.Date(2000, 1, rapid.IntRange(1, 20000).Draw(t, "day"), 0, 0, 0, 0, time.UTC)
 		by := rapid.IntRange(-500, 500).Draw(t, "by")
-		got := shiftDate(day, []shift{{by, "m"}})
+		got := shiftDate(day, []shift{{by, "m"}}, nil)
 		months := (got.Year()-day.Year())*12 + int(got.Month()-day.Month())
 		last := got.AddDate(0, 0, 1).Day() == 1
 		if months != by || got.Day() > day.Day() || got.Day() < day.Day() && !last {

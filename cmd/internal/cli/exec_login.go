@@ -17,6 +17,7 @@ type execPlace struct {
 	CA                string            `toml:"ca,omitempty"`
 	Ledger            string            `toml:"ledger,omitempty"`
 	RequestsPerMinute int               `toml:"requests_per_minute,omitzero"`
+	Bandwidth         int64             `toml:"bandwidth,omitzero"`
 	Workspace         any               `toml:"workspace"`
 	Model             any               `toml:"model"`
 }
@@ -46,7 +47,8 @@ func (job *execJob) writeLogin(conn configs.Connection) {
 	at := func(path string) string { return whole(conn.Dir, path) }
 	job.Connection = ""
 	a := &job.Anaplan
-	a.Region, a.Proxy, a.CA, a.Ledger, a.RequestsPerMinute = conn.Region, conn.Proxy, at(conn.CA), conn.Ledger, conn.RequestsPerMinute
+	a.Region, a.Proxy, a.CA, a.Ledger = conn.Region, conn.Proxy, at(conn.CA), conn.Ledger
+	a.RequestsPerMinute, a.Bandwidth = conn.RequestsPerMinute, conn.Bandwidth
 	for key, address := range map[string]string{"api": conn.APIURL, "auth": conn.AuthURL} {
 		if address != "" {
 			if a.URLs == nil {
