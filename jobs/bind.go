@@ -77,6 +77,9 @@ func (b *binder) warn(s PlanStep, format string, args ...any) {
 func (b *binder) step(i int) error {
 	s := b.plan.Steps[i]
 	bound := &b.out.Steps[i]
+	if s.Verb == configs.Command {
+		return nil // it knows nothing of Anaplan
+	}
 	bound.Connection = s.Connection
 	user, err := b.catalog.user(b.ctx, s.Connection)
 	if err != nil {

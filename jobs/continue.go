@@ -272,8 +272,11 @@ func (r *run) standings() []standing {
 }
 
 // mayRun says whether a task of the step may run: one that has not ended, or a start of
-// which nothing is known.
+// which nothing is known; or a program of it.
 func mayRun(t *ledger.StepState) bool {
+	if c := t.Command(); c != nil {
+		return c.End == nil
+	}
 	life := t.Life()
 	if len(life) == 0 {
 		return false
@@ -282,8 +285,12 @@ func mayRun(t *ledger.StepState) bool {
 	return last.Outcome == ledger.IntentPending || last.Outcome == ledger.IntentOpen || last.Outcome == ledger.IntentStarted && last.Ended.IsZero()
 }
 
-// ranAndNotJudged says whether the step's task has ended, and what it left is not collected.
+// ranAndNotJudged says whether the step's task has ended, and what it left is not collected;
+// or its program has ended.
 func ranAndNotJudged(t *ledger.StepState) bool {
+	if t.Command() != nil {
+		return true
+	}
 	life := t.Life()
 	return len(life) > 0 && life[len(life)-1].Outcome == ledger.IntentStarted
 }

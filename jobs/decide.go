@@ -44,10 +44,10 @@ func (r *run) decide(ctx context.Context, c Continuation, adopted map[string]ana
 // only a person may say so. It is pure.
 func reopening(t *ledger.StepState, s PlanStep) *ledger.StepReopened {
 	life := t.Life()
-	switch {
+	switch ran := t.Command() != nil; {
 	case mayRun(t):
 		return &ledger.StepReopened{Why: "what became of its task is looked at again"}
-	case len(life) == 0 || life[len(life)-1].Outcome != ledger.IntentStarted:
+	case !ran && (len(life) == 0 || life[len(life)-1].Outcome != ledger.IntentStarted):
 		return &ledger.StepReopened{Why: "nothing of it has run"}
 	case rerunSafe(s):
 		return &ledger.StepReopened{Rerun: true, Why: fmt.Sprintf("it ended %s, and the job says that it may be run again", t.End.Verdict)}
@@ -81,7 +81,7 @@ func checkDecisions(s ledger.State, c Continuation) error {
 		switch {
 		case slices.Contains(c.Accept, name):
 			return &DecisionError{"--again", name, "--accept names it too", "leave one out"}
-		case last == nil:
+		case last == nil && t.Command() == nil:
 			return &DecisionError{"--again", name, "nothing of it was started", "leave it out: it is begun anyway"}
 		case runs(t):
 			return &DecisionError{"--again", name, fmt.Sprintf("its task %s may still run", last.Task), watch}
@@ -140,7 +140,7 @@ func (r *run) decided(c Continuation, adopted map[string]anaplan.Task, t *ledger
 			reopen(false, why)
 			overrule(why)
 		} else {
-			reopen(last.Outcome == ledger.IntentStarted, why)
+			reopen(t.Command() != nil || last.Outcome == ledger.IntentStarted, why)
 		}
 	case slices.Contains(c.Accept, t.Plan.Name):
 		why := c.By + " took it for ok"

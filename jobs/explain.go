@@ -56,6 +56,9 @@ func explain(err error) *ending {
 	if e, ok := errors.AsType[*data.InputError](err); ok {
 		return end(ledger.CauseInput, false, e.Next)
 	}
+	if _, ok := errors.AsType[*ProgramError](err); ok {
+		return end(ledger.CauseConfig, false, "name a program that is there and may be run: in the PATH, or by its path")
+	}
 	if _, ok := errors.AsType[*anaplan.WrongFileError](err); ok {
 		return end(ledger.CauseConfig, false, "make the server file in Anaplan, or name one that is there")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -85,6 +86,18 @@ func Words(b ledger.Body) (logrus.Level, string) {
 		return logrus.WarnLevel, fmt.Sprintf("%q: %d rows rejected, %d with warnings, kept in %s", b.Of.Name, b.Dump.Rejected, b.Dump.Warned, b.Path)
 	case ledger.TargetWritten:
 		return logrus.InfoLevel, fmt.Sprintf("wrote %s: %d bytes", b.Path, b.Bytes)
+	case ledger.SourceMoved:
+		return logrus.InfoLevel, fmt.Sprintf("moved %s to %s", b.From, b.To)
+	case ledger.CommandStarted:
+		return logrus.InfoLevel, b.Program + " started"
+	case ledger.CommandEnded:
+		switch {
+		case b.Error != "":
+			return logrus.ErrorLevel, b.Error
+		case b.Why != "":
+			return logrus.WarnLevel, "it was ended after " + b.Took.Round(time.Millisecond).String()
+		}
+		return logrus.InfoLevel, fmt.Sprintf("exit code %d after %s", b.Code, b.Took.Round(time.Millisecond))
 	case ledger.Warned:
 		return logrus.WarnLevel, b.Text
 	case ledger.TryFailed:

@@ -14,6 +14,7 @@ import (
 
 // TestMain lets the test binary be the program that a job tells of its end.
 func TestMain(m *testing.M) {
+	beProgram(os.Getenv("TEST_PROGRAM"))
 	switch os.Getenv("TEST_ON_END") {
 	case "tell":
 		var in bytes.Buffer

@@ -44,6 +44,12 @@ type Runner struct {
 	Version string
 	// Memory is what all transfers take together. Optional: each takes its own.
 	Memory *transfer.Budget
+	// Secrets are the names of environment variables with further secrets: programs of a job
+	// do not see them.
+	Secrets []string
+	// Exec runs the programs of a job; optional: RunProgram.
+	Exec func(context.Context, Program) (Exit, error)
+
 	// Speed is how much faster than Anaplan a simulator is: polls, and the times between two
 	// looks at what is waited for or settled, are so much shorter. Optional: 1.
 	Speed float64

@@ -110,8 +110,12 @@ func satisfied(b *Bound, i int, end *ledger.StepEnded) bool {
 
 // planned is a step as the ledger knows it.
 func planned(s PlanStep) ledger.StepPlan {
-	return ledger.StepPlan{Name: s.Name, Verb: string(s.Verb), Label: label(s.Object), Model: label(s.Model),
+	p := ledger.StepPlan{Name: s.Name, Verb: string(s.Verb), Label: label(s.Object), Model: label(s.Model),
 		OnFailure: string(s.OnFailure), OnPartial: string(s.OnPartial), ShowRejected: s.ShowRejected}
+	if s.Verb == configs.Command && len(s.Argv) > 0 {
+		p.Label = s.Argv[0]
+	}
+	return p
 }
 
 // stopper is the first step that stopped the run, or -1.
@@ -129,6 +133,9 @@ func stopper(b *Bound, st []standing) int {
 func holderOf(b *Bound, st []standing, i int) int {
 	for j := range st {
 		if st[j].end == nil || st[j].end.Verdict != ledger.Unsure && !st[j].runs {
+			continue
+		}
+		if program(b, i) || program(b, j) {
 			continue
 		}
 		held := b.Steps[j].Model.ID
@@ -159,16 +166,26 @@ func usage(b *Bound, st []standing) *models {
 
 func (m *models) take(b *Bound, i int) {
 	m.running++
-	m.held[b.Steps[i].Model.ID] = true
+	m.keep(b, i)
 	for _, id := range b.Steps[i].Shares {
 		m.shared[id]++
 	}
 }
 
 // keep holds the model of a step for it, before it runs.
-func (m *models) keep(b *Bound, i int) { m.held[b.Steps[i].Model.ID] = true }
+func (m *models) keep(b *Bound, i int) {
+	if !program(b, i) {
+		m.held[b.Steps[i].Model.ID] = true
+	}
+}
+
+// program says whether a step is a program of ours, which has no model.
+func program(b *Bound, i int) bool { return b.Plan.Steps[i].Verb == configs.Command }
 
 func (m *models) free(b *Bound, i int) bool {
+	if program(b, i) {
+		return true
+	}
 	own := b.Steps[i].Model.ID
 	if m.held[own] || m.shared[own] > 0 {
 		return false

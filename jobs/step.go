@@ -30,6 +30,9 @@ type step struct {
 	// life. Nil: nothing was started that counts.
 	begun *ledger.IntentState
 
+	// ran is the same of the step's program.
+	ran *ledger.CommandState
+
 	saved     []ledger.DumpSaved     // by earlier runners
 	written   []ledger.TargetWritten // by earlier runners, since their task ended
 	overruled []ledger.Start         // of steps on the model, whose tasks a person did not wait for
@@ -69,6 +72,10 @@ func newStep(r *run, i int) *step {
 				s.overruled = append(s.overruled, ledger.Start{Run: r.req.ID, Step: other.Plan.Name, Verb: other.Plan.Verb, Object: other.Object, Intent: i})
 			}
 		}
+	}
+	if c := t.Command(); c != nil {
+		ran := *c
+		s.ran = &ran
 	}
 	if life := t.Life(); len(life) > 0 {
 		last := life[len(life)-1]
@@ -130,6 +137,9 @@ func (s *step) again(ctx context.Context, f func(context.Context) *ending) *endi
 
 // try makes one attempt at the step, or goes on with what an earlier runner began.
 func (s *step) try(ctx context.Context) *ending {
+	if s.plan.Verb == configs.Command {
+		return s.command(ctx)
+	}
 	tenant, err := s.run.Connect(ctx, s.plan.Connection)
 	if err != nil {
 		return s.failed(ctx, "connect", err)
@@ -287,6 +297,9 @@ func (s *step) failed(ctx context.Context, doing string, err error) *ending {
 
 // describe names what the step does, with Anaplan's object and the model.
 func (s *step) describe() string {
+	if s.plan.Verb == configs.Command {
+		return fmt.Sprintf("command %q", s.plan.Argv[0])
+	}
 	return fmt.Sprintf("%s %q (%s) in model %q", s.plan.Verb, s.bound.Object.Name, s.bound.Object.ID, s.bound.Model.Name)
 }
 

@@ -107,7 +107,8 @@ type (
 	// SourceUploaded says that a server file holds exactly these bytes.
 	SourceUploaded struct {
 		File     ObjectRef `json:"file"`
-		Path     string    `json:"path"`
+		Path     string    `json:"path"`            // as data.Display has it
+		Files    []string  `json:"files,omitempty"` // of which the bytes were made, if not of Path alone
 		Bytes    int64     `json:"bytes"`
 		Rows     *int64    `json:"rows,omitempty"` // data rows, when counted
 		Chunks   int       `json:"chunks"`
@@ -199,6 +200,28 @@ type (
 		Rows   *int64    `json:"rows,omitempty"`
 		Chunks int       `json:"chunks"`
 		Digest string    `json:"digest"`
+	}
+
+	// SourceMoved says that a file of a source was moved after every step that reads it
+	// had ended: whoever continues the run finds it there. It is an event of the run.
+	SourceMoved struct {
+		From   string `json:"from"`
+		To     string `json:"to"`
+		Digest string `json:"digest,omitempty"` // of the bytes of the whole source, as they were sent
+	}
+
+	// CommandStarted is recorded before a step's program is started, durably.
+	CommandStarted struct {
+		Program string `json:"program"` // without its arguments
+	}
+
+	// CommandEnded says how a step's program ended, or that it could not be started.
+	CommandEnded struct {
+		Code  int           `json:"exit_code"`       // -1: it did not exit by itself
+		Took  time.Duration `json:"took"`            // nanoseconds
+		Why   Cause         `json:"why,omitempty"`   // the runner ended it: its time was over (time), or the run was stopped (signal)
+		Tail  []string      `json:"tail,omitempty"`  // its last lines, unless it exited with 0
+		Error string        `json:"error,omitempty"` // nothing of it ran
 	}
 
 	// Warned is something a person should read that changes no verdict.
@@ -338,6 +361,9 @@ func (CancelAsked) Kind() string    { return "cancel_asked" }
 func (TaskEnded) Kind() string      { return "task_ended" }
 func (DumpSaved) Kind() string      { return "dump_saved" }
 func (TargetWritten) Kind() string  { return "target_written" }
+func (SourceMoved) Kind() string    { return "source_moved" }
+func (CommandStarted) Kind() string { return "command_started" }
+func (CommandEnded) Kind() string   { return "command_ended" }
 func (Warned) Kind() string         { return "warned" }
 func (TryFailed) Kind() string      { return "try_failed" }
 func (StepEnded) Kind() string      { return "step_ended" }

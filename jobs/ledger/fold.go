@@ -182,6 +182,8 @@ func (s *State) applyRun(e Event) string {
 		s.Resolved = &b
 	case Warned:
 		s.Warnings = append(s.Warnings, b.Text)
+	case SourceMoved:
+		s.Moves = append(s.Moves, MoveState{b, e.At})
 	case StopAsked:
 		if s.Stop == nil {
 			s.Stop = &b
@@ -209,7 +211,7 @@ func (t *StepState) apply(e Event) string {
 		return "the step has ended"
 	}
 	switch b := e.Body.(type) {
-	case RunResolved, RunContinued, JobRepaired, StopAsked, RunEnded, nil:
+	case RunResolved, RunContinued, JobRepaired, SourceMoved, StopAsked, RunEnded, nil:
 		return "it must not belong to a step"
 	case StepEnded:
 		if why := improper(b.Verdict, b.Cause); why != "" {
@@ -242,6 +244,20 @@ func (t *StepState) apply(e Event) string {
 		t.Targets = append(t.Targets, TargetState{b, e.At})
 	case DumpSaved:
 		t.Dumps = append(t.Dumps, DumpState{b, e.At})
+	case CommandStarted:
+		if t.Command() != nil {
+			return "its program has begun: nothing says that it is to be run again"
+		}
+		t.Commands = append(t.Commands, CommandState{CommandStarted: b, At: e.At})
+	case CommandEnded:
+		if b.Why != "" && b.Why != CauseTime && b.Why != CauseSignal {
+			return fmt.Sprintf("no program is ended for %q", b.Why)
+		}
+		c := t.Command()
+		if c == nil || c.End != nil {
+			return "no program of it runs"
+		}
+		c.End, c.Ended = &b, e.At
 	case TryFailed:
 		try := &t.Tries[len(t.Tries)-1]
 		if try.Number != b.Try || try.Failed != nil {
@@ -343,7 +359,7 @@ func (t *StepState) reopen(b StepReopened, at time.Time) string {
 	switch {
 	case t.End == nil && !b.Rerun:
 		return "the step has not ended"
-	case t.End == nil && (len(t.Life()) == 0 || i.Outcome != IntentStarted):
+	case t.End == nil && t.Command() == nil && (len(t.Life()) == 0 || i.Outcome != IntentStarted):
 		return "no task of the step has ended"
 	case b.Rerun && unknown:
 		return fmt.Sprintf("what became of intent %d is not known", i.Number)
@@ -352,7 +368,7 @@ func (t *StepState) reopen(b StepReopened, at time.Time) string {
 	}
 	t.End, t.Ended = nil, time.Time{}
 	if b.Rerun {
-		t.Spent = len(t.Intents)
+		t.Spent, t.Ran = len(t.Intents), len(t.Commands)
 	}
 	t.Reopened = append(t.Reopened, ReopenedState{b, at})
 	return ""
@@ -363,6 +379,9 @@ func (t *StepState) reopen(b StepReopened, at time.Time) string {
 func (t *StepState) fixed() bool {
 	if t.End != nil && t.Plan.Satisfied(*t.End) {
 		return true
+	}
+	if c := t.Command(); c != nil {
+		return c.End == nil || t.End == nil
 	}
 	life := t.Life()
 	if len(life) == 0 {

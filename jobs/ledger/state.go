@@ -18,6 +18,7 @@ type State struct {
 	End       *RunEnded // nil while it runs, or after its runner died
 	Ended     time.Time
 	Warnings  []string
+	Moves     []MoveState
 }
 
 // ContinuedState is one time that the run was continued.
@@ -58,6 +59,8 @@ type StepState struct {
 	Uploads   []UploadState
 	Targets   []TargetState
 	Dumps     []DumpState
+	Commands  []CommandState
+	Ran       int // how many of Commands are of before the step was begun anew
 	Waits     []WaitState
 	Warnings  []string
 	Started   time.Time // of the first try
@@ -97,6 +100,20 @@ type DumpState struct {
 	At time.Time
 }
 
+// MoveState is a file of a source that was moved, and when.
+type MoveState struct {
+	SourceMoved
+	At time.Time
+}
+
+// CommandState is one start of a step's program and what became of it.
+type CommandState struct {
+	CommandStarted
+	At    time.Time
+	End   *CommandEnded // nil: it runs, or its runner died
+	Ended time.Time
+}
+
 // IntentState is one start of a task and what became of it.
 type IntentState struct {
 	Intent
@@ -133,3 +150,15 @@ const (
 
 // Life is the starts since the step was begun anew, the earliest first.
 func (t *StepState) Life() []IntentState { return t.Intents[t.Spent:] }
+
+// Command is the start of the step's program that counts since the step was begun anew; nil
+// if there is none, or if nothing of it ran.
+func (t *StepState) Command() *CommandState {
+	if len(t.Commands) == t.Ran {
+		return nil
+	}
+	if last := &t.Commands[len(t.Commands)-1]; last.End == nil || last.End.Error == "" {
+		return last
+	}
+	return nil
+}

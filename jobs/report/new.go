@@ -63,7 +63,7 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 	s := Step{
 		Name: t.Plan.Name, Verb: t.Plan.Verb, Object: t.Object, Model: Model{t.Model.ID, t.Model.Name},
 		Tries: len(t.Tries), Started: Time{t.Started}, Ended: Time{t.Ended},
-		Dumps: []Dump{}, Outputs: []File{}, Uploads: []File{}, Actions: []Action{}, Warnings: list(t.Warnings),
+		Dumps: []Dump{}, Outputs: []File{}, Uploads: []File{}, Commands: []Command{}, Actions: []Action{}, Warnings: list(t.Warnings),
 		Phases: phases(t, seen),
 	}
 	s.Settled, s.Reopened = decisions(t)
@@ -117,6 +117,12 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 			s.Message = "its start was sent, and the answer is not known: Anaplan may run it. Who continues the run finds out before anything is started again"
 		}
 	}
+	if c := t.Command(); c != nil && c.End == nil && t.End == nil {
+		s.Message = "its program was begun, and how it ended is not known. It is not run again unless the job file or a person says so"
+	}
+	for _, c := range t.Commands {
+		s.Commands = append(s.Commands, newCommand(c))
+	}
 	if e := t.End; e != nil {
 		s.Verdict, s.Cause, s.Message, s.Next, s.Rows = e.Verdict, e.Cause, e.Message, e.Next, e.Rows
 		for _, a := range e.Actions {
@@ -124,6 +130,18 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 		}
 	}
 	return s
+}
+
+func newCommand(c ledger.CommandState) Command {
+	command := Command{Program: c.Program, Started: Time{c.At}, Ended: Time{c.Ended}, Last: []string{}}
+	if c.End != nil {
+		command.Last, command.Error = list(c.End.Tail), c.End.Error
+		if c.End.Error == "" && c.End.Code >= 0 {
+			code := c.End.Code
+			command.Code = &code
+		}
+	}
+	return command
 }
 
 func newAction(a ledger.ActionVerdict) Action {

@@ -110,6 +110,12 @@ func marksOf(t ledger.StepState) []mark {
 			add(i.Ended, kind)
 		}
 	}
+	for _, c := range t.Commands {
+		add(c.At, Running)
+		if !c.Ended.IsZero() {
+			add(c.Ended, Preparing)
+		}
+	}
 	if len(t.Targets) > 0 && len(t.Dumps) > 0 {
 		add(t.Dumps[len(t.Dumps)-1].At, Downloading)
 	}

@@ -60,10 +60,11 @@ type Step struct {
 	Queued   *float64         `json:"queued_s"` // seconds between the start of its tasks and their beginning
 	Rows     ledger.Rows      `json:"rows"`
 	Dumps    []Dump           `json:"dumps"`
-	Output   *File            `json:"output"`  // the first of Outputs
-	Outputs  []File           `json:"outputs"` // files written to targets
-	Uploads  []File           `json:"uploads"` // sources sent to server files
-	Actions  []Action         `json:"actions"` // of a process, or the step's own import, export or action
+	Output   *File            `json:"output"`   // the first of Outputs
+	Outputs  []File           `json:"outputs"`  // files written to targets
+	Uploads  []File           `json:"uploads"`  // sources sent to server files
+	Actions  []Action         `json:"actions"`  // of a process, or the step's own import, export or action
+	Commands []Command        `json:"commands"` // the times that its program was started
 	Message  string           `json:"message"`
 	Next     string           `json:"next"`
 	Warnings []string         `json:"warnings"`
@@ -93,6 +94,16 @@ type Action struct {
 	Texts   []string         `json:"texts"` // Anaplan's own, verbatim
 	Started Time             `json:"started"`
 	Seconds *float64         `json:"duration_s"`
+}
+
+// Command is one time that the program of a step was started.
+type Command struct {
+	Program string   `json:"program"` // without its arguments
+	Started Time     `json:"started"`
+	Ended   Time     `json:"ended"`     // null: it runs, or nothing says how it ended
+	Code    *int     `json:"exit_code"` // null where it has none
+	Last    []string `json:"last"`      // its last lines, unless it exited with 0
+	Error   string   `json:"error"`     // it could not be started
 }
 
 // Dump is a failure dump that was announced.

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/anaplan-runner/anaplan-runner/auth"
+	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -118,7 +119,7 @@ func (p *Program) checkTenant(ctx context.Context, c *cli.Context, t *tonight, r
 	defer tenants.Close()
 	var names []string
 	for _, s := range t.plan.Steps {
-		if !s.Skip && !slices.Contains(names, s.Connection) {
+		if !s.Skip && s.Verb != configs.Command && !slices.Contains(names, s.Connection) {
 			names = append(names, s.Connection)
 		}
 	}
@@ -152,9 +153,13 @@ func (p *Program) checkTenant(ctx context.Context, c *cli.Context, t *tonight, r
 		}
 	}
 	r.User = strings.Join(users, ", ")
-	if len(names) == 0 {
-		r.skipped = true
+	r.skipped = !slices.ContainsFunc(t.plan.Steps, func(s jobs.PlanStep) bool { return !s.Skip })
+	switch {
+	case r.skipped:
 		r.ok("every step would be skipped: there was nothing to log in for")
+		return bound
+	case len(names) == 0:
+		r.ok("no step needs a login")
 		return bound
 	}
 	r.ok("logged in as %s; every name was found", r.User)
@@ -182,7 +187,15 @@ func (p *Program) checkCertificate(c *cli.Context, one *tenant, r *checked) {
 // checkFiles looks at sources, guards and targets.
 func (p *Program) checkFiles(ctx context.Context, bound *jobs.Bound, r *checked) {
 	for i, b := range bound.Steps {
-		name := bound.Plan.Steps[i].Name
+		s := bound.Plan.Steps[i]
+		name := s.Name
+		if s.Verb == configs.Command && !s.Skip {
+			if path, err := jobs.FindProgram(bound.Plan.Job.Dir, s.Argv); err != nil {
+				r.fail(fmt.Errorf("step %q: command: %w", name, err))
+			} else {
+				r.ok("step %q: its program is %s", name, path)
+			}
+		}
 		for _, in := range b.Reads {
 			if in.Path == "" {
 				continue

@@ -11,12 +11,14 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
@@ -163,7 +165,7 @@ func (p *Program) work(c *cli.Context, t *tonight, tenants *tenants, book *book,
 	defer cancel()
 	tenants.shareBy(book.Ledger)
 	runner := &jobs.Runner{Ledger: book, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
-		Version: Version(), Speed: p.speed(t)}
+		Version: Version(), Speed: p.speed(t), Secrets: secretNames(t)}
 	state, err := call(ctx, runner)
 	held, ok := errors.AsType[*ledger.HeldError](err)
 	switch {
@@ -179,6 +181,23 @@ func (p *Program) work(c *cli.Context, t *tonight, tenants *tenants, book *book,
 		return heldFailure(t.id, held)
 	}
 	return interrupted(ctx, err)
+}
+
+// secretNames are the environment variables from which the job's connections take secrets.
+func secretNames(t *tonight) []string {
+	var names []string
+	for _, s := range append([]configs.Step{{}}, t.job.Steps...) {
+		conn, err := t.connection(s.Connection)
+		if err != nil {
+			continue // told where it is used
+		}
+		for _, text := range []string{conn.PrivateKey, conn.Passphrase, conn.Password, conn.Certificate} {
+			if ref, err := secret.ParseRef(text); err == nil && ref.Scheme == secret.Env && !slices.Contains(names, ref.Rest) {
+				names = append(names, ref.Rest)
+			}
+		}
+	}
+	return names
 }
 
 // skip is the end of a call that makes no run, for the job already runs.

@@ -99,6 +99,8 @@ func Story(id ledger.ID) []ledger.Event {
 			{Step: "load", Object: of, Model: model}, {Step: "post", Object: of, Model: model}}}),
 		In("load", 25*s, ledger.StepReopened{Rerun: true, Why: "asked for", By: "u2@h2"}),
 		In("load", 26*s, ledger.StepStarted{Try: 3}),
+		In("load", 26*s, ledger.CommandStarted{Program: "make"}),
+		In("load", 26*s, ledger.CommandEnded{Code: 1, Took: s, Why: ledger.CauseTime, Tail: []string{"a line"}, Error: "not there"}),
 		In("load", 27*s, ledger.Intent{Number: 3, Epoch: 4, Files: []ledger.FileRead{{File: "113000000001", User: "U1", Digest: "d", Epoch: 2}}}),
 		In("load", 28*s, ledger.StartUnknown{Number: 3, Text: "reset"}),
 		In("load", 29*s, ledger.StartSettled{Number: 3, Outcome: ledger.IntentAbsent, Text: "two lists hold none"}),
@@ -108,6 +110,7 @@ func Story(id ledger.ID) []ledger.Event {
 		In("load", 33*s, ledger.StepEnded{Verdict: ledger.OK, Rows: rows}),
 		In("check", 34*s, ledger.StepEnded{Verdict: ledger.Skipped}),
 		In("post", 35*s, ledger.StepEnded{Verdict: ledger.Skipped}),
+		At(36*s, ledger.SourceMoved{From: "a.csv", To: "done/a.csv", Digest: "d"}),
 		At(36*s, ledger.RunEnded{Verdict: ledger.OK}),
 	}
 }
@@ -147,10 +150,11 @@ func Draw(t *rapid.T, s ledger.State, later time.Duration) ledger.Event {
 		ledger.TargetWritten{Path: "p"}, ledger.Warned{Text: "w"}, ledger.TryFailed{Try: try - 1},
 		ledger.StepEnded{Verdict: verdict, Cause: cause}, ledger.StopAsked{Cause: ledger.CauseSignal},
 		ledger.RunEnded{Verdict: verdict, Cause: cause, Code: number}, ledger.RunContinued{Runner: ledger.Runner{PID: number}},
-		Repaired(plan...), again, again, settled, settled,
+		Repaired(plan...), again, again, settled, settled, ledger.SourceMoved{From: "a", To: "b"},
+		ledger.CommandStarted{Program: "p"}, ledger.CommandEnded{Code: number}, ledger.CommandEnded{Error: "no"}, ledger.CommandEnded{Why: cause},
 	}).Draw(t, "body")
 	switch body.(type) {
-	case ledger.RunResolved, ledger.RunContinued, ledger.JobRepaired, ledger.StopAsked, ledger.RunEnded:
+	case ledger.RunResolved, ledger.RunContinued, ledger.JobRepaired, ledger.SourceMoved, ledger.StopAsked, ledger.RunEnded:
 		step = ""
 	}
 	return In(step, later, body)
@@ -188,6 +192,9 @@ func onward(s ledger.State, step string) []ledger.Body {
 		return []ledger.Body{ledger.StepReopened{}, ledger.StepReopened{Rerun: true}, ledger.StepReopened{Rerun: true, By: "u@h"}, ledger.RunContinued{}}
 	case len(s.Steps[at].Tries) == 0:
 		return []ledger.Body{ledger.StepStarted{Try: try}}
+	}
+	if c := s.Steps[at].Command(); c != nil && c.End == nil {
+		return []ledger.Body{ledger.CommandEnded{}, ledger.CommandEnded{Error: "no"}, ledger.StepReopened{Rerun: true}}
 	}
 	life := s.Steps[at].Life()
 	if len(life) == 0 {
