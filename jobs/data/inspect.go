@@ -10,9 +10,6 @@ import (
 	"os"
 
 	"github.com/zeebo/xxh3"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
 // InputError says that a source cannot be used. Nothing was sent.
@@ -32,87 +29,165 @@ func (e *InputError) Error() string {
 
 func (e *InputError) Unwrap() error { return e.Err }
 
-// Inspect reads a file once, in bounded memory, and counts its rows by its format. Every
-// error is an *InputError, or that of ctx.
-func Inspect(ctx context.Context, path string, format Format) (Facts, error) {
-	refuse := func(what, next string, err error) (Facts, error) {
-		return Facts{}, &InputError{Path: path, What: what, Next: next, Err: cause(err)}
+// Inspect reads the bytes that are sent once, in bounded memory. Errors are
+// *InputError, *GuardError (what the checks refuse on the way), and that of ctx.
+func (f *File) Inspect(ctx context.Context, checks Checks) (Facts, error) {
+	if _, ok := f.Plain(); ok && f.parts[0].unchanged() && f.parts[0].size < checks.MinSize {
+		return Facts{}, tooSmall(f.parts[0].size, checks.MinSize)
 	}
-	const unreadable, readable = "it cannot be read", "give a path that the runner's user can read"
-	// Opening a pipe would wait for a writer.
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return refuse(unreadable, readable, err)
-	case info.IsDir():
-		return refuse("it is a folder", "give the path of a file", nil)
-	case !info.Mode().IsRegular():
-		return refuse("it is not a regular file: it can be read only once, and is checked before it is sent",
-			"write it to a file first", nil)
-	case info.Size() == 0:
-		return refuse("it is empty (0 bytes)", "find out why nothing was written; a file without rows still has its header", nil)
-	}
-	f, err := os.Open(path)
+	r, err := f.open(ctx)
 	if err != nil {
-		return refuse(unreadable, readable, err)
+		return Facts{}, err
 	}
-	defer f.Close()
-	// One byte more than it had tells that it grows; it is not followed.
-	in := &counting{ctx: ctx, r: io.LimitReader(f, info.Size()+1), digest: xxh3.New()}
-	facts, err := read(in, format)
-	after, statErr := f.Stat()
+	defer r.Close()
+	in := newPass(ctx, r, f.format, checks)
+	facts, err := in.run()
 	switch {
 	case ctx.Err() != nil:
 		return Facts{}, context.Cause(ctx)
-	case statErr != nil:
-		return refuse(unreadable, readable, statErr)
-	case after.Size() != info.Size() || !after.ModTime().Equal(info.ModTime()):
-		return refuse("it is being written: it changed while it was read", "run this after it was written, or write to another name and rename it", nil)
+	case err != nil:
+		if e, ok := errors.AsType[*InputError](err); ok && e.Path == "" {
+			e.Path = f.name()
+		}
+		return Facts{}, err
 	}
-	if e, ok := errors.AsType[*InputError](err); ok {
-		e.Path = path
-		return Facts{}, e
-	}
-	if err != nil {
-		return refuse(unreadable, readable, err)
-	}
-	sum := in.digest.Sum128().Bytes()
-	facts.Bytes, facts.Modified, facts.Digest = in.n, info.ModTime(), fmt.Sprintf("%x", sum[:])
+	facts.Modified = f.modified()
 	return facts, nil
 }
 
-// read takes in the bytes of a file.
-func read(in *counting, format Format) (Facts, error) {
-	begin := bufio.NewReaderSize(in, 1<<20)
-	if format.Opaque {
+// Inspect reads a file as it is, once, in bounded memory, and counts its rows by its
+// format. Every error is an *InputError, or that of ctx.
+func Inspect(ctx context.Context, path string, format Format) (Facts, error) {
+	p := &part{name: path, path: path}
+	if err := p.stat(); err != nil {
+		return Facts{}, err
+	}
+	r, err := p.bytes(ctx)
+	if err != nil {
+		return Facts{}, err
+	}
+	defer r.Close()
+	in := newPass(ctx, r, format, Checks{})
+	in.download = true
+	facts, err := in.run()
+	if e, ok := errors.AsType[*InputError](err); ok && e.Path == "" {
+		e.Path = path
+	}
+	facts.Modified = p.time
+	if err != nil {
+		return Facts{}, err
+	}
+	return facts, nil
+}
+
+// pass reads a text once.
+type pass struct {
+	counting
+	format   Format
+	checks   Checks
+	download bool // it comes from Anaplan: wrong letters are a warning
+}
+
+func newPass(ctx context.Context, r io.Reader, format Format, checks Checks) *pass {
+	return &pass{counting: counting{ctx: ctx, r: r, digest: xxh3.New()}, format: format, checks: checks}
+}
+
+// run reads to the end. *InputError have no path.
+func (p *pass) run() (Facts, error) {
+	facts, err := p.read()
+	if _, odd := errors.AsType[*InputError](err); odd && p.checks.Loose && p.err == nil {
+		facts = Facts{Opaque: true}
+		_, err = io.Copy(io.Discard, &p.counting)
+	}
+	if err == nil && p.n == 0 {
+		err = &InputError{What: "it is empty (0 bytes)", Next: "find out why nothing was written"}
+	}
+	if err != nil {
+		return Facts{}, err
+	}
+	sum := p.digest.Sum128().Bytes()
+	facts.Bytes, facts.Digest = p.n, fmt.Sprintf("%x", sum[:])
+	return facts, nil
+}
+
+func (p *pass) read() (Facts, error) {
+	begin := bufio.NewReaderSize(&p.counting, 1<<20)
+	if p.format.Opaque {
 		_, err := io.Copy(io.Discard, begin)
 		return Facts{Opaque: true}, err
 	}
 	head, _ := begin.Peek(512) // an error comes again when it is read
-	if what, next := looksLike(head, format); what != "" {
+	if what, next := noText(head); what != "" {
 		return Facts{}, &InputError{What: what, Next: next}
 	}
-	records := scanner{format: format, header: make([]byte, 0, 256), utf8: isUTF8(format.Encoding)}
-	if err := records.scan(decoded(begin, format.Encoding)); err != nil {
+	records := scanner{format: p.format, header: make([]byte, 0, 256), utf8: charsetOf(p.format.Encoding).utf8()}
+	if p.checks.Fields > 0 || len(p.checks.Sums) > 0 {
+		records.columns = &columns{wanted: p.checks.Fields, sums: p.checks.Sums, totals: make([]total, len(p.checks.Sums))}
+	}
+	records.begun = func(s sample) error {
+		if !p.download {
+			if err := p.format.mismatch(s.records); err != nil {
+				return err
+			}
+		}
+		if p.checks.Header != nil {
+			return p.checks.Header(records.names())
+		}
+		return nil
+	}
+	records.each = func() error { return p.row(&records) }
+	if err := records.scan(p.decoded(begin)); err != nil {
+		if bad, ok := errors.AsType[*badText](err); ok {
+			err = &InputError{Path: bad.name, What: fmt.Sprintf("row %d %s", records.row, bad.what), Next: bad.next}
+		}
 		return Facts{}, err
 	}
-	if records.nul > 0 { // what a writer leaves that died, or a file system that lost the end
-		return Facts{}, &InputError{What: fmt.Sprintf("row %d holds NUL bytes: it is not text, or only half written", records.nul),
-			Next: "write the file again, whole"}
-	}
 	if records.open() {
-		return Facts{}, &InputError{What: fmt.Sprintf("the text delimiter %s that opens in row %d is never closed: the file is cut off, or not in the format that Anaplan's import expects",
-			format.Delimiter, records.openRow),
-			Next: "write the file again, whole; or correct the delimiter of the import's file in Anaplan"}
+		what, next, _ := records.unclosed()
+		return Facts{}, &InputError{What: what, Next: next}
 	}
 	facts := Facts{Rows: records.rows, Header: records.names()}
 	if records.invalid > 0 {
-		facts.Warning = fmt.Sprintf("row %d is not UTF-8, which Anaplan's import expects: its special letters may be loaded wrong", records.invalid)
+		facts.Warning = fmt.Sprintf("row %d is not UTF-8, as its format says", records.invalid)
+	}
+	if c := records.columns; c != nil {
+		facts.Odd, facts.Sums = c.odd, c.found()
 	}
 	return facts, nil
 }
 
-func isUTF8(encoding string) bool { return encoding == "" || encoding == "UTF-8" }
+// row stops at a row that is no text.
+func (p *pass) row(s *scanner) error {
+	if s.nul > 0 { // what a writer leaves that died, or a file system that lost the end
+		return &InputError{What: fmt.Sprintf("row %d holds NUL bytes: it is not text, or only half written", s.nul),
+			Next: "write the file again, whole"}
+	}
+	if s.invalid > 0 && !p.download {
+		return &InputError{What: fmt.Sprintf("row %d is not UTF-8, which Anaplan's import expects", s.invalid),
+			Next: `write encoding = "windows-1252", or what it is, in the source: it is converted then`}
+	}
+	return nil
+}
+
+// decoded gives UTF-8 of what is in the format's encoding. What is not known is read as
+// it is.
+func (p *pass) decoded(r *bufio.Reader) *bufio.Reader {
+	c := charsetOf(p.format.Encoding)
+	head, _ := r.Peek(3)
+	for _, m := range marks {
+		if bytes.HasPrefix(head, []byte(m.mark)) && c.known && charsetOf(m.name).same(c) {
+			_, _ = r.Discard(len(m.mark))
+		}
+	}
+	if c.enc == nil {
+		return r
+	}
+	if p.download {
+		return bufio.NewReaderSize(c.enc.NewDecoder().Reader(r), 1<<16)
+	}
+	return bufio.NewReaderSize(decoding(r, c, &badText{
+		what: fmt.Sprintf("is not %s, which Anaplan's import expects", c.name), next: "write what it is as encoding in the source: it is converted then"}), 1<<16)
+}
 
 // cause is an error without the path, which stands before it already.
 func cause(err error) error {
@@ -128,42 +203,21 @@ type counting struct {
 	r      io.Reader
 	n      int64
 	digest *xxh3.Hasher
+	err    error // of r, but for its end
 }
 
 func (c *counting) Read(p []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
+		c.err = err
 		return 0, err
 	}
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	_, _ = c.digest.Write(p[:n]) // never fails
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
 	return n, err
-}
-
-// looksLike recognises files that are no text of this encoding.
-func looksLike(head []byte, f Format) (what, next string) {
-	for _, k := range []struct {
-		magic      string
-		what, next string
-	}{
-		{"PK\x03\x04", "it is a ZIP archive or an Excel workbook, not text", "export it as CSV"},
-		{"\x1f\x8b", "it is compressed with gzip", "give the plain file: uploads are compressed on the way"},
-		{"\x28\xb5\x2f\xfd", "it is compressed with zstd", "give the plain file"},
-		{"\xd0\xcf\x11\xe0", "it is an old Excel workbook, not text", "export it as CSV"},
-		{"%PDF", "it is a PDF, not text", "export it as CSV"},
-	} {
-		if bytes.HasPrefix(head, []byte(k.magic)) {
-			return k.what, k.next
-		}
-	}
-	utf16 := bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))
-	switch {
-	case utf16 && f.Encoding != "UTF-16LE" && f.Encoding != "UTF-16BE" && f.Encoding != "UTF-16":
-		return fmt.Sprintf("it is UTF-16, Anaplan's import expects %s", or(f.Encoding, "UTF-8")), "write it as UTF-8, or change the encoding of the import's file in Anaplan"
-	case !utf16 && (isUTF8(f.Encoding) || f.Encoding == "ISO-8859-1") && bytes.IndexByte(head, 0) >= 0:
-		return "it holds NUL bytes: it is not text, or only half written", "write the file again, whole"
-	}
-	return "", ""
 }
 
 func or(s, other string) string {
@@ -171,22 +225,4 @@ func or(s, other string) string {
 		return other
 	}
 	return s
-}
-
-// decoded gives UTF-8 of what is in an encoding. What is not known is read as it is.
-func decoded(r *bufio.Reader, encoding string) *bufio.Reader {
-	switch encoding {
-	case "", "UTF-8":
-		if b, _ := r.Peek(3); bytes.Equal(b, []byte("\xef\xbb\xbf")) {
-			_, _ = r.Discard(3)
-		}
-		return r
-	case "ISO-8859-1":
-		return bufio.NewReaderSize(transform.NewReader(r, charmap.ISO8859_1.NewDecoder()), 1<<16)
-	case "UTF-16LE", "UTF-16":
-		return bufio.NewReaderSize(transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder()), 1<<16)
-	case "UTF-16BE":
-		return bufio.NewReaderSize(transform.NewReader(r, unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder()), 1<<16)
-	}
-	return r
 }

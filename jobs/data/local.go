@@ -19,6 +19,8 @@ type Local struct{}
 
 var _ Store = Local{}
 
+var errPattern = path.ErrBadPattern
+
 // List gives the regular files that match, links followed. A name that is there just as
 // it is written is no pattern. A pattern's * and ? match no dot at the beginning of a name.
 func (Local) List(_ context.Context, name string) ([]Entry, error) {

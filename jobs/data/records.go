@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"unicode/utf8"
 )
@@ -22,12 +23,26 @@ type scanner struct {
 	header  []byte
 	blank   bool // the record has no byte but line ends
 	state   fieldState
-	openRow int    // where the delimiter that is open was opened
-	invalid int    // the first row that is no UTF-8; 0: none
-	nul     int    // the first row with a NUL byte; 0: none
-	opening []byte // a separator and the delimiter behind it
-	tail    []byte // the beginning of a character that the end of the buffer cut
+	openRow int                // where the delimiter that is open was opened
+	invalid int                // the first row that is no UTF-8; 0: none
+	nul     int                // the first row with a NUL byte; 0: none
+	opening []byte             // a separator and the delimiter behind it
+	tail    []byte             // the beginning of a character that the end of the buffer cut
+	first   int                // the first data row
+	sample  sample             // the first rows
+	begun   func(sample) error // called with the first rows, once; nil: not at all
+	each    func() error       // called after each record, or part of one; nil: not at all
+	columns *columns           // looks at fields; nil: they are not told apart
 }
+
+// sample is the first records of a text, from the header on.
+type sample struct {
+	records [][]byte
+	done    bool
+}
+
+// Of a text so many records, and so many bytes of each, are kept to look at.
+const sampleRecords, sampleBytes = 5, 1 << 16
 
 // fieldState is where in a field the scanner stands.
 type fieldState int
@@ -41,25 +56,37 @@ const (
 
 // scan reads to the end.
 func (s *scanner) scan(r *bufio.Reader) error {
-	s.row, s.blank = 1, true
-	s.opening = []byte(s.format.Separator + s.format.Delimiter)
+	s.begin()
 	for {
 		part, err := r.ReadSlice('\n')
 		s.take(part)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
+			if err := s.tell(); err != nil {
+				return err
+			}
 			continue
 		case errors.Is(err, io.EOF):
-			s.end()
-			return nil
+			if err := s.end(); err != nil {
+				return err
+			}
+			return s.look()
 		case err != nil:
 			return err
 		}
 		if s.state != fieldInside {
-			s.end()
+			if err := s.end(); err != nil {
+				return err
+			}
 			s.row, s.blank, s.state = s.row+1, true, fieldStart
 		}
 	}
+}
+
+// begin makes it ready for the first record.
+func (s *scanner) begin() {
+	s.row, s.blank, s.first = 1, true, s.format.firstRow()
+	s.opening = []byte(s.format.Separator + s.format.Delimiter)
 }
 
 // take takes in a part of a record: a line, or as much of one as fits the buffer.
@@ -76,9 +103,35 @@ func (s *scanner) take(part []byte) {
 	if s.utf8 && s.invalid == 0 {
 		s.valid(part)
 	}
-	if len(s.format.Delimiter) == 1 {
+	if !s.sample.done && s.row >= s.format.HeaderRow {
+		s.sample.take(part)
+	}
+	switch {
+	case s.columns != nil:
+		s.columns.take(s, part)
+	case len(s.format.Delimiter) == 1:
 		s.fields(part, s.format.Delimiter[0])
 	}
+}
+
+func (s *sample) take(part []byte) {
+	if len(s.records) == 0 {
+		s.records = append(s.records, nil)
+	}
+	last := &s.records[len(s.records)-1]
+	*last = append(*last, part[:min(len(part), sampleBytes-len(*last))]...)
+}
+
+// look shows the first rows to whoever asked for them.
+func (s *scanner) look() error {
+	if s.sample.done {
+		return nil
+	}
+	s.sample.done = true
+	if s.begun == nil {
+		return nil
+	}
+	return s.begun(s.sample)
 }
 
 // fields follows the delimiters through a part. A separator of several bytes that is cut
@@ -154,24 +207,56 @@ func (s *scanner) valid(part []byte) {
 }
 
 // end closes a record.
-func (s *scanner) end() {
+func (s *scanner) end() error {
 	if len(s.tail) > 0 && s.invalid == 0 {
 		s.invalid = s.row
 	}
-	if !s.blank && s.row >= s.first() {
+	if s.columns != nil {
+		if err := s.columns.end(s); err != nil {
+			return err
+		}
+	}
+	if !s.blank && s.row >= s.first {
 		s.rows++
 	}
+	if err := s.tell(); err != nil {
+		return err
+	}
+	if s.sample.done || s.row < s.format.HeaderRow {
+		return nil
+	}
+	if n := len(s.sample.records); n > 0 && s.blank {
+		s.sample.records[n-1] = s.sample.records[n-1][:0]
+	} else if n == sampleRecords {
+		return s.look()
+	} else {
+		s.sample.records = append(s.sample.records, nil)
+	}
+	return nil
+}
+
+func (s *scanner) tell() error {
+	if s.each == nil {
+		return nil
+	}
+	return s.each()
 }
 
 // open says whether the file ended between delimiters.
 func (s *scanner) open() bool { return s.state == fieldInside }
 
-// first is the number of the first data row.
-func (s *scanner) first() int {
-	if s.format.FirstRow > 0 {
-		return s.format.FirstRow
+// unclosed explains a delimiter that is open at the end.
+func (s *scanner) unclosed() (what, next string, err error) {
+	return fmt.Sprintf("the text delimiter %s that opens in row %d is never closed: the file is cut off, or not in the format that Anaplan's import expects",
+		s.format.Delimiter, s.openRow), "write the file again, whole; or correct the delimiter of the import's file in Anaplan", nil
+}
+
+// firstRow is the number of the first data row.
+func (f Format) firstRow() int {
+	if f.FirstRow > 0 {
+		return f.FirstRow
 	}
-	return max(0, s.format.HeaderRow) + 1
+	return max(0, f.HeaderRow) + 1
 }
 
 // names cuts the header row into its fields.

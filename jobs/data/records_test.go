@@ -14,7 +14,7 @@ import (
 func counted(content string, f Format) (rows int64, open bool) {
 	blank, start, inside, row := true, true, false, 1
 	end := func() {
-		if !blank && row >= (&scanner{format: f}).first() {
+		if !blank && row >= f.firstRow() {
 			rows++
 		}
 		blank, start, row = true, true, row+1

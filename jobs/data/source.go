@@ -1,9 +1,6 @@
 package data
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // Source says where the bytes of a server file come from.
 type Source struct {
@@ -23,18 +20,4 @@ type WaitFor struct {
 type Found struct {
 	Source  Source
 	Entries []Entry // in the order in which they are joined; never none
-}
-
-// Find says which files a source is. An *InputError: there is none, or more than one
-// where the source does not say which.
-func (s *Stores) Find(ctx context.Context, src Source) (Found, error) {
-	return s.find(ctx, src)
-}
-
-// Await is Find for a source that may not be there yet. It returns when the marker is
-// there, or, without one, when the files are there and, if they are local, had the same
-// size and time for 10 seconds. told, if not nil, is called with what is waited for
-// whenever that changes. A wait that reaches its limit is an *InputError.
-func (s *Stores) Await(ctx context.Context, src Source, w WaitFor, told func(string)) (Found, error) {
-	return s.find(ctx, src)
 }
