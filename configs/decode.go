@@ -199,7 +199,7 @@ func (s scope) unknown(sh shapeInfo, e entry) {
 		}
 	}
 	switch {
-	case len(homes) > 0:
+	case len(homes) > 0 && (len(sh.names()) > 3 || strings.HasPrefix(sh.title, "[")):
 		s.wrong(e.at, e.name, what, "it belongs "+strings.Join(homes, " or "))
 	case len(sh.names()) == 1:
 		s.wrong(e.at, e.name, what, "there is only "+sh.names()[0])

@@ -95,5 +95,8 @@ func sizeText(n int64) string {
 			}
 		}
 	}
+	if n == 1 {
+		return "1 byte"
+	}
 	return fmt.Sprintf("%d bytes", n)
 }

@@ -39,7 +39,7 @@ func readEncoding(v string) (string, *fault) {
 		f.instead = fmt.Sprintf("write %q", otherEncodings[low])
 	case slices.Contains(encodings, page):
 		f.instead = fmt.Sprintf("write %q", page)
-	case Nearest(low, encodings) != "":
+	case Nearest(low, encodings) != "" && !strings.ContainsAny(low, "0123456789"):
 		f.instead = fmt.Sprintf("did you mean %q?", Nearest(low, encodings))
 	}
 	return "", f

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 func exampleJobs(t *testing.T) []string {
 	t.Helper()
 	names, err := fs.Glob(Examples(), "*.toml")
-	if err != nil || len(names) < 7 {
+	if err != nil || len(names) < 8 {
 		t.Fatalf("%v, %v", names, err)
 	}
 	var jobs []string
@@ -59,6 +60,13 @@ func TestExamplesAreRight(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if job.Calendar != "" {
+			file := filepath.Join(t.TempDir(), job.Calendar)
+			if err := os.WriteFile(file, exampleText(t, job.Calendar), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			job.Calendar = file
+		}
 		expanded, err := job.Expand(Values{Params: params, Env: env, RunID: "r1", Date: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -69,7 +77,7 @@ func TestExamplesAreRight(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			for _, target := range s.Targets {
-				if name != "windows.toml" && !strings.HasPrefix(filepath.ToSlash(target.Path), "/jobs/out/forecast") {
+				if name != "windows.toml" && !strings.HasPrefix(target.Path, "s3://") && !strings.HasPrefix(filepath.ToSlash(target.Path), "/jobs/out/forecast") {
 					t.Errorf("%s: %s writes to %s", name, s.Name, target.Path)
 				}
 			}
@@ -79,7 +87,7 @@ func TestExamplesAreRight(t *testing.T) {
 
 // TestExamplesFitATerminal keeps lines short enough to read in a terminal.
 func TestExamplesFitATerminal(t *testing.T) {
-	for _, name := range append(exampleJobs(t), "connections.toml") {
+	for _, name := range append(exampleJobs(t), "connections.toml", "holidays.txt") {
 		for i, line := range strings.Split(string(exampleText(t, name)), "\n") {
 			if len(line) > 120 || strings.TrimRight(line, " \t\r") != line {
 				t.Errorf("%s:%d: %q", name, i+1, line)

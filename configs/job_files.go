@@ -141,7 +141,11 @@ func (s scope) folder(e entry) (string, bool) {
 	}
 	folder, move := strings.CutPrefix(v, "move:")
 	if !move {
-		s.wrong(e.at, e.name, fmt.Sprintf("%q is not what can be done with a file", v), fmt.Sprintf(`write "move:%s/"`, strings.TrimRight(v, "/")))
+		instead := `write it as in "move:done/"`
+		if strings.Contains(v, "/") {
+			instead = fmt.Sprintf(`write "move:%s/"`, strings.TrimRight(v, "/"))
+		}
+		s.wrong(e.at, e.name, fmt.Sprintf("%q is not what can be done with a file", v), instead)
 		return "", false
 	}
 	if strings.TrimSpace(folder) == "" {

@@ -101,9 +101,13 @@ var controlTable = shape[Control]{title: "control", keys: []key[Control]{
 // controlFile is the path of a control file, or a table.
 func (s scope) controlFile(e entry) *Control {
 	c := &Control{}
+	if _, ok := e.value.(string); ok {
+		c.Path, _ = s.path(e, readText)
+		return c
+	}
 	t, ok := e.value.(*table)
 	if !ok {
-		c.Path, _ = s.path(e, readText)
+		s.badType(e, "a path or a table", `write control = "in/sales.ctl"`)
 		return c
 	}
 	before := len(s.problems)

@@ -97,7 +97,11 @@ func (v stepValidator) verb() {
 		if instead == "" {
 			instead = "take it out"
 		}
-		v.at(k.key, fmt.Sprintf("is not for %s: it is for %s", kinds[s.Verb], kindsOf(k.verbs)), instead)
+		forVerbs := kindsOf(k.verbs)
+		if len(k.verbs) == len(inAnaplan) {
+			forVerbs = "what is done in Anaplan"
+		}
+		v.at(k.key, fmt.Sprintf("is not for %s: it is for %s", kinds[s.Verb], forVerbs), instead)
 	}
 	v.files(misfit)
 	if v.has("rerun_on") && !misfit["rerun_on"] && len(s.RerunOn) > 0 && !s.RerunSafe() {

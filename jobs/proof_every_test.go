@@ -229,7 +229,7 @@ func proofJobs(t *testing.T) []proofJob {
 	}
 	jobs := []proofJob{night10, verbs}
 	for _, n := range names {
-		if n != "connections.toml" {
+		if n != "connections.toml" && n != "landing-zone.toml" { // whose files lie in buckets
 			jobs = append(jobs, exampleJob(n))
 		}
 	}
