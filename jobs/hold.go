@@ -250,12 +250,12 @@ func (e *stillRuns) Error() string {
 func (s *step) outlast(ctx context.Context, start ledger.Start) error {
 	o := anaplan.Object{Model: s.model(), Kind: anaplan.Kind(start.Verb), ID: start.Object.ID}
 	var gone time.Time
-	first := time.Now()
+	seen := &sight{first: time.Now()}
 	try := func() error {
 		if err := s.late(); err != nil {
 			return err
 		}
-		running, err := s.runsStill(ctx, o, start, first)
+		running, err := s.runsStill(ctx, o, start, seen)
 		switch {
 		case err == nil && running == "":
 			return nil
@@ -284,8 +284,16 @@ func (s *step) outlast(ctx context.Context, start ledger.Start) error {
 	})
 }
 
-// runsStill says in words what of a start may still run; empty: nothing.
-func (s *step) runsStill(ctx context.Context, o anaplan.Object, start ledger.Start, first time.Time) (string, error) {
+// sight is what was seen of a start whose task is not known.
+type sight struct {
+	first time.Time // when it was looked for first
+	none  time.Time // when a list held no task at all, and every one since
+}
+
+// runsStill says in words what of a start may still run; empty: nothing. A list without any
+// task is also what somebody gets who may not see them (anaplan-api.md 6.3): it takes two,
+// as in settling.
+func (s *step) runsStill(ctx context.Context, o anaplan.Object, start ledger.Start, seen *sight) (string, error) {
 	i := start.Intent
 	if i.Task != "" {
 		t, err := s.client.Task(ctx, o, i.Task)
@@ -298,16 +306,25 @@ func (s *step) runsStill(ctx context.Context, o anaplan.Object, start ledger.Sta
 	if i.Lost.After(lost) {
 		lost = i.Lost
 	}
-	if gap := s.run.scaled(settleGap); s.run.now().Sub(lost) < gap && time.Since(first) < gap {
-		return "may not have arrived yet", nil
-	}
+	gap, listed := s.run.scaled(settleGap), false
 	for t, err := range s.client.Tasks(ctx, o) {
 		if err != nil {
 			return "", err
 		}
+		listed = true
 		if !t.State.Terminal() {
+			seen.none = time.Time{}
 			return fmt.Sprintf("may still run: task %s, %s", t.ID, t.State), nil
 		}
+	}
+	switch {
+	case listed:
+		seen.none = time.Time{}
+	case seen.none.IsZero():
+		seen.none = time.Now()
+	}
+	if s.run.now().Sub(lost) < gap && time.Since(seen.first) < gap || !listed && time.Since(seen.none) < gap {
+		return "may not have arrived yet", nil
 	}
 	return "", nil
 }

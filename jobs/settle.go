@@ -41,6 +41,11 @@ func (s *step) settle(halting context.Context, i ledger.IntentState) (*anaplan.T
 	if lost.IsZero() { // our runner died; it is gone at least since we have its lease
 		lost = s.run.now()
 	}
+	// How long ago that was: whoever recorded it may have had a clock that was ahead of ours.
+	since := lost
+	if now := s.run.now(); since.After(now) {
+		since = now
+	}
 	began := time.Now()
 	var none time.Time // when a list was believed that shows none
 	told := false
@@ -87,7 +92,7 @@ func (s *step) settle(halting context.Context, i ledger.IntentState) (*anaplan.T
 				return nil, stopEnding()
 			}
 			// If it is a stranger's, ours may come yet, beside what we start next.
-			early := !s.exclusive && s.run.now().Sub(lost) < s.run.scaled(settleGap)
+			early := !s.exclusive && s.run.now().Sub(since) < s.run.scaled(settleGap)
 			if why != "" && early {
 				reasons[fresh[0].ID] = why
 				why, wait = "", true
