@@ -33,7 +33,7 @@ func newFillings(s ledger.State) *fillings {
 	f := &fillings{last: map[ledger.Key]filled{}}
 	for _, t := range s.Steps {
 		for _, u := range t.Uploads {
-			key := ledger.FileKey(t.Model, u.File.ID, u.User)
+			key := ledger.FileKey(u.Model, u.File.ID, u.User)
 			if was, ok := f.last[key]; !ok || !u.At.Before(was.at) {
 				f.last[key] = filled{u.Digest, u.Rows, u.At, u.Epoch}
 			}
@@ -43,7 +43,7 @@ func newFillings(s ledger.State) *fillings {
 		for _, t := range s.Steps {
 			for _, i := range t.Intents {
 				for _, r := range i.Files {
-					if r.Digest == was.digest && r.Epoch > was.epoch && key == ledger.FileKey(t.Model, r.File, r.User) {
+					if r.Digest == was.digest && r.Epoch > was.epoch && key == ledger.FileKey(i.Model, r.File, r.User) {
 						was.epoch = r.Epoch
 					}
 				}

@@ -104,7 +104,9 @@ type (
 		Text   string `json:"text"`
 	}
 
-	// SourceUploaded says that a server file holds exactly these bytes.
+	// SourceUploaded says that a server file holds exactly these bytes. It belongs to the step
+	// that reads or fills the file, and may stand before the step's first try, if the file was
+	// filled ahead of need: whether it still holds them then, its lease tells.
 	SourceUploaded struct {
 		File     ObjectRef `json:"file"`
 		Path     string    `json:"path"`            // as data.Display has it

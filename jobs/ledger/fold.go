@@ -232,14 +232,16 @@ func (t *StepState) apply(e Event) string {
 		t.Warnings = append(t.Warnings, b.Text)
 		return ""
 	}
+	if b, ok := e.Body.(SourceUploaded); ok { // also ahead of its first try
+		t.Uploads = append(t.Uploads, UploadState{b, t.Model, e.At})
+		return ""
+	}
 	if len(t.Tries) == 0 {
 		return "the step has not started"
 	}
 	switch b := e.Body.(type) {
 	case Waiting:
 		t.Waits = append(t.Waits, WaitState{Waiting: b, Since: e.At})
-	case SourceUploaded:
-		t.Uploads = append(t.Uploads, UploadState{b, e.At})
 	case TargetWritten:
 		t.Targets = append(t.Targets, TargetState{b, e.At})
 	case DumpSaved:

@@ -64,7 +64,7 @@ func TestFoldRefusesWhatCannotFollow(t *testing.T) {
 		{"step event without step", []any{created("a"), StepStarted{Try: 1}}, "must belong to a step"},
 		{"run event with step", with("a", RunEnded{}), "must not belong"},
 		{"try out of order", []any{created("a"), "a", StepStarted{Try: 2}}, "try 2 after 0"},
-		{"upload before start", []any{created("a"), "a", SourceUploaded{}}, "has not started"},
+		{"waits before start", []any{created("a"), "a", Waiting{}}, "has not started"},
 		{"after its end", with("a", StepEnded{Verdict: OK}, "a", Warned{}), "the step has ended"},
 		{"after the run's end", with(RunEnded{Verdict: OK}, Warned{}), "the run has ended"},
 		{"task without intent", with("a", TaskStarted{Number: 1, Task: "T"}), "no intent"},
@@ -341,7 +341,7 @@ func TestFoldKeepsWhenFilesMoved(t *testing.T) {
 	}
 	at := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Second) }
 	want := StepState{Plan: StepPlan{Name: "a", Verb: "import"}, Started: at(2), Tries: []Try{{Number: 1, Started: at(2)}},
-		Uploads: []UploadState{{SourceUploaded{Path: "in.csv"}, at(3)}},
+		Uploads: []UploadState{{SourceUploaded: SourceUploaded{Path: "in.csv"}, At: at(3)}},
 		Dumps:   []DumpState{{DumpSaved{Path: "dump.csv"}, at(4)}},
 		Targets: []TargetState{{TargetWritten{Path: "out.csv"}, at(5)}}}
 	if diff := cmp.Diff(want, s.Steps[0]); diff != "" {
@@ -361,5 +361,26 @@ func TestExtendSaysWhatIsWrongWithNames(t *testing.T) {
 		if err := id.Check(); says == "" && err != nil || says != "" && (err == nil || err.Error() != says) {
 			t.Errorf("%q: got %v, want %q", id, err, says)
 		}
+	}
+}
+
+// TestUploadAheadOfNeed: an upload belongs to the model that its step had then, and may
+// stand before the step's first try, not after its end.
+func TestUploadAheadOfNeed(t *testing.T) {
+	first, second := ModelRef{ID: "M1", Host: "h"}, ModelRef{ID: "M2", Host: "h"}
+	resolved := func(m ModelRef) RunResolved {
+		return RunResolved{Steps: []StepObject{{Step: "a", Object: ObjectRef{ID: "112"}, Model: m}}}
+	}
+	other := StepPlan{Name: "a", Verb: "import", Label: "other"}
+	s, err := Fold(story(created("a"), "", resolved(first), "a", SourceUploaded{Path: "in.csv"}, "", RunEnded{Verdict: Failed},
+		"", RunContinued{}, "", JobRepaired{Steps: []StepPlan{other}}, "", resolved(second), "a", StepStarted{Try: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := s.Steps[0].Uploads; len(u) != 1 || u[0].Model != first || s.Steps[0].Model != second {
+		t.Errorf("uploads %+v of a step that is in %+v now", u, s.Steps[0].Model)
+	}
+	if _, err := Fold(story(created("a"), "a", StepEnded{Verdict: Blocked}, "a", SourceUploaded{Path: "in.csv"})); err == nil {
+		t.Error("a step that has ended takes an upload")
 	}
 }

@@ -85,7 +85,8 @@ type WaitState struct {
 // UploadState is a server file that was filled, and when.
 type UploadState struct {
 	SourceUploaded
-	At time.Time
+	Model ModelRef // of the step then: a repaired job may give it another one
+	At    time.Time
 }
 
 // TargetState is a file that was put in place, and when.

@@ -86,6 +86,9 @@ func marksOf(t ledger.StepState) []mark {
 		add(try.Started, kind)
 	}
 	for i, u := range t.Uploads {
+		if t.Started.IsZero() || u.At.Before(t.Started) {
+			continue // ahead of need, while the step waited for others
+		}
 		kind := Preparing
 		if i+1 < len(t.Uploads) {
 			kind = Uploading
