@@ -215,7 +215,8 @@ func (b *binder) actionStep(s PlanStep, bound *BoundStep) error {
 	if err != nil || !ok {
 		return err
 	}
-	deletes := found.kind == "DELETE_BY_SELECTION" || found.kind == "BULK_DELETE_ENTITIES" // anaplan-api.md 10.3
+	deletes := isDelete(found.kind)
+	bound.Blind = !deletes
 	switch {
 	case deletes && !s.Delete:
 		b.wrong(s, "action", "write delete = true, if that is what you want", "action %q deletes", found.name)
@@ -225,6 +226,12 @@ func (b *binder) actionStep(s PlanStep, bound *BoundStep) error {
 		b.warn(s, "Anaplan does not say what kind of action %q is", found.name)
 	}
 	return nil
+}
+
+// isDelete says whether an action of this type deletes: what, is said in the model
+// (anaplan-api.md 10.3, 10.4).
+func isDelete(actionType string) bool {
+	return actionType == "DELETE_BY_SELECTION" || actionType == "BULK_DELETE_ENTITIES"
 }
 
 func (b *binder) exportStep(s PlanStep, bound *BoundStep) error {

@@ -56,6 +56,9 @@ func (b *binder) importStep(i int, s PlanStep, bound *BoundStep) error {
 
 // shares records the model that an import reads instead of a file.
 func (b *binder) shares(bound *BoundStep, i anaplan.Import) {
+	if i.File() == "" && i.DataSource.SourceModelID == "" {
+		bound.Blind = true
+	}
 	if id := i.DataSource.SourceModelID; id != "" && !slices.Contains(bound.Shares, id) {
 		bound.Shares = append(bound.Shares, id)
 	}
@@ -153,7 +156,9 @@ func (b *binder) unfilled(i int, file string) (why, instead string) {
 }
 
 // user is the id of the login of a step.
-func (b *binder) user(i int) string { return b.out.Users[b.out.Steps[i].Connection].ID }
+func (b *binder) user(i int) string { return b.out.user(i) }
+
+func (b *Bound) user(i int) string { return b.Users[b.Steps[i].Connection].ID }
 
 // processStep binds a process with the files and prompts of the actions inside.
 func (b *binder) processStep(i int, s PlanStep, bound *BoundStep) error {
@@ -195,6 +200,8 @@ func (b *binder) processStep(i int, s PlanStep, bound *BoundStep) error {
 			if err := b.processFile(i, s, bound, part, sources); err != nil {
 				return err
 			}
+		default:
+			bound.Blind = bound.Blind || !isDelete(a.ActionType)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(sources)) {

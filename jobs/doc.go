@@ -24,6 +24,18 @@
 // says so. A model that is busy, locked, offline or closed is waited for, each with its own
 // patience, and so is another runner.
 //
+// # Ahead of need
+//
+// The uploads of a step are made before its turn where that changes nothing (AheadOf): a
+// model's uploads are done before its first action, since file calls may hang while it
+// works, and while other models work. Where most steps come one after another is served
+// first. An upload ahead of need has the lease of its file, and nothing else; it waits for
+// nobody, and it is never made while anything may run in the model. Nothing starts in a
+// model while uploads of it go on, unless they stand still or take too long: then the step
+// goes first. Whatever keeps such an upload from being made is no verdict. The step finds its
+// server file filled, by the epoch of the lease, and its source unchanged, or does at its
+// turn what it would have done anyway, and says then what is wrong.
+//
 // # Starting once
 //
 // The object's task list is read. The intent is recorded. Then the start is sent, once:

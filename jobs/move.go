@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,17 +28,27 @@ func (s *step) inspect(ctx context.Context) ([]inspected, *ending) {
 		if in.Path == "" {
 			continue // on the server, or uploaded by an earlier step
 		}
-		s.progress(Progress{Phase: PhaseCheck, Text: in.Path, Done: -1})
-		facts, err := Inspect(ctx, in, s.run.now())
+		src, err := s.inspectOne(ctx, in)
 		if err != nil {
 			return nil, s.failed(ctx, "check "+in.Path, err)
 		}
-		if facts.Warning != "" {
-			s.note(ledger.Warned{Text: in.Path + ": " + facts.Warning})
+		if src.facts.Warning != "" {
+			s.note(ledger.Warned{Text: in.Path + ": " + src.facts.Warning})
 		}
-		all = append(all, inspected{in, facts})
+		all = append(all, src)
 	}
 	return all, nil
+}
+
+// inspectOne reads one source and holds it against its guard, unless that was done ahead of
+// need and the source has not changed since.
+func (s *step) inspectOne(ctx context.Context, in FileInput) (inspected, error) {
+	if src, ok := s.run.ahead.of(ctx, s.plan.Index, in); ok {
+		return src, nil
+	}
+	s.progress(Progress{Phase: PhaseCheck, Text: in.Path, Done: -1})
+	facts, err := Inspect(ctx, in, s.run.now())
+	return inspected{in, facts}, err
 }
 
 // Inspect reads a source and holds it against its guard, without a request to Anaplan.
@@ -54,38 +63,48 @@ func Inspect(ctx context.Context, in FileInput, now time.Time) (data.Facts, erro
 
 // upload fills one server file with a source.
 func (s *step) upload(ctx context.Context, in inspected, lease ledger.Lease) *ending {
-	f, err := os.Open(in.Path)
-	if err != nil {
-		return s.failed(ctx, "upload "+in.Path, err)
-	}
-	defer f.Close()
-	var up transfer.Uploaded
-	err = s.patient(ctx, func() (err error) {
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
-		s.run.files.forget(lease.Key())
-		up, err = transfer.Send(ctx, s.client, transfer.Upload{
-			Model: s.model(), File: in.File.ID, Source: f, Size: in.facts.Bytes, Before: s.check,
-			Memory: s.run.Memory, Line: s.line, Patience: reasonBusy.patience(s.plan.Wait),
-			Progress: func(m transfer.Moved) {
-				s.progress(Progress{Phase: PhaseUpload, Text: in.File.Name, Bytes: m.Bytes, Total: in.facts.Bytes,
-					Done: float64(m.Bytes) / float64(max(1, in.facts.Bytes))})
-			},
-		})
+	var sent ledger.SourceUploaded
+	err := s.patient(ctx, func() (err error) {
+		sent, err = s.send(ctx, in, lease, reasonBusy.patience(s.plan.Wait), func() {})
 		return err
 	})
 	if err != nil {
 		return s.failed(ctx, fmt.Sprintf("upload %s to server file %q (%s)", in.Path, in.File.Name, in.File.ID), err)
 	}
-	if up.Digest != in.facts.Digest {
-		return s.failed(ctx, "upload "+in.Path, fmt.Errorf("%w: other bytes were sent than were checked", transfer.ErrChanged))
+	return asEnding(s.sent(sent, lease))
+}
+
+// send sends a source to its server file, once. moved is told whenever some of it has
+// arrived.
+func (s *step) send(ctx context.Context, in inspected, lease ledger.Lease, patience time.Duration, moved func()) (ledger.SourceUploaded, error) {
+	f, err := os.Open(in.Path)
+	if err != nil {
+		return ledger.SourceUploaded{}, err
 	}
-	if err := s.record(ledger.SourceUploaded{File: in.File, Path: in.Path, Bytes: up.Bytes, Rows: rowsOfFacts(in.facts),
-		Chunks: up.Chunks, Digest: up.Digest, Modified: in.facts.Modified, User: s.user(), Epoch: lease.Epoch()}); err != nil {
-		return explain(err)
+	defer f.Close()
+	s.run.files.forget(lease.Key())
+	up, err := transfer.Send(ctx, s.client, transfer.Upload{
+		Model: s.model(), File: in.File.ID, Source: f, Size: in.facts.Bytes, Before: s.check,
+		Memory: s.run.Memory, Line: s.line, Patience: patience,
+		Progress: func(m transfer.Moved) {
+			moved()
+			s.progress(Progress{Phase: PhaseUpload, Text: in.File.Name, Bytes: m.Bytes, Total: in.facts.Bytes,
+				Done: float64(m.Bytes) / float64(max(1, in.facts.Bytes))})
+		},
+	})
+	if err == nil && up.Digest != in.facts.Digest {
+		err = fmt.Errorf("%w: other bytes were sent than were checked", transfer.ErrChanged)
 	}
-	s.run.files.set(lease.Key(), filled{up.Digest, rowsOfFacts(in.facts), s.run.now(), lease.Epoch()})
+	return ledger.SourceUploaded{File: in.File, Path: in.Path, Bytes: up.Bytes, Rows: rowsOfFacts(in.facts),
+		Chunks: up.Chunks, Digest: up.Digest, Modified: in.facts.Modified, User: s.user(), Epoch: lease.Epoch()}, err
+}
+
+// sent records that a server file holds what was sent to it.
+func (s *step) sent(up ledger.SourceUploaded, lease ledger.Lease) error {
+	if err := s.record(up); err != nil {
+		return err
+	}
+	s.run.files.set(lease.Key(), filled{up.Digest, up.Rows, s.run.now(), lease.Epoch()})
 	return nil
 }
 

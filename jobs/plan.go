@@ -45,6 +45,7 @@ type BoundStep struct {
 	Imports    []ImportPart       // the imports that run: the step's own, or those of its process, in order
 	Actions    []ledger.ObjectRef // everything in a process, in order; nil for the others
 	Exports    []FileOutput       // server files that the step's task writes
+	Blind      bool               // Anaplan does not tell which server files some of it reads
 	Shares     []string           // ids of models that imports of this step read (import from another model)
 	After      []int              // steps that must have ended before, whatever their end: server files allow no other order
 	Prompts    []anaplan.MappingParameter

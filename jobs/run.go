@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type run struct {
 
 	leases []ledger.Lease // of the job, unless this only cancels, and of the run
 	files  *fillings
+	ahead  *aheads
 	outer  context.Context // ends with a signal; that of the steps may end before
 	limits limits
 	late   atomic.Bool // a step has found that not_after has passed, whatever the clock says now
@@ -46,6 +48,7 @@ type run struct {
 type recordRequest struct {
 	step   string
 	bodies []ledger.Body
+	ahead  bool // of its turn: it may have ended
 	reply  chan<- error
 }
 
@@ -141,7 +144,9 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 		_ = r.record(ctx, "", r.cancelling().asked) // kept as trouble
 	}
 	st := r.standings()
+	r.ahead = newAheads(r)
 	var workers sync.WaitGroup
+	r.ahead.look(ctx, &workers)
 	running := 0
 	stop := ctx.Done()
 	look := time.NewTicker(r.scaled(lookEvery))
@@ -165,14 +170,21 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 		if r.trouble != nil && r.state.Stop == nil {
 			_ = r.record(ctx, "", ledger.StopAsked{Cause: ledger.CauseInternal, Text: r.trouble.Error()})
 		}
+		if r.state.Stop != nil {
+			r.ahead.stop()
+		}
+		r.ahead.limits()
 		for r.advance(ctx, st, &workers, &running) {
 		}
-		if running == 0 {
+		r.ahead.launch(ctx, st, &workers)
+		if running == 0 && !r.ahead.busy() && !slices.ContainsFunc(st, func(s standing) bool { return s.held }) {
 			break
 		}
 		select {
 		case q := <-r.records:
-			q.reply <- r.record(ctx, q.step, q.bodies...)
+			q.reply <- r.asked(ctx, q)
+		case e := <-r.ahead.ends:
+			r.ahead.ended(e)
 		case e := <-r.ends:
 			running--
 			if e.crash != nil {
@@ -198,6 +210,7 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 // advance makes the scheduler's next moves and says whether it has to be asked again.
 func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGroup, running *int) bool {
 	again := false
+	r.ahead.hold(st)
 	for _, m := range schedule(r.bound, st, r.limit(), r.state.Stop, r.only || ctx.Err() == nil) {
 		if m.end != nil {
 			st[m.step].end = m.end
@@ -205,8 +218,13 @@ func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGrou
 			again = true
 			continue
 		}
+		if m.held {
+			r.ahead.waits(m.step)
+			continue
+		}
 		st[m.step].running = true
 		*running++
+		r.ahead.started(m.step)
 		s := newStep(r, m.step) // here, where the state stands still
 		workers.Go(func() {
 			end := stepEnd{step: m.step}
@@ -220,6 +238,14 @@ func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGrou
 		})
 	}
 	return again
+}
+
+// asked records what a step wants recorded.
+func (r *run) asked(ctx context.Context, q recordRequest) error {
+	if q.ahead && slices.ContainsFunc(r.state.Steps, func(t ledger.StepState) bool { return t.Plan.Name == q.step && t.End != nil }) {
+		return errors.New("the step has ended meanwhile")
+	}
+	return r.record(ctx, q.step, q.bodies...)
 }
 
 func (r *run) limit() int {

@@ -64,6 +64,7 @@ type Progress struct {
 	Bytes int64   // of a transfer
 	Total int64   // of a transfer; negative: unknown
 	End   *ledger.StepEnded
+	Ahead bool // a server file is filled before the step's turn; PhaseEnd then ends that alone, without an End
 }
 
 // Phase is a part of a step's life.

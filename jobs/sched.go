@@ -14,13 +14,15 @@ type standing struct {
 	begun   bool              // an earlier runner has begun it, and something of it may run
 	end     *ledger.StepEnded // nil until it ended
 	runs    bool              // it ended, and its task may still run
+	held    bool              // uploads of its model come first
 }
 
 // move is what the scheduler decides for one step that is neither running nor ended:
-// start it, or end it without a start.
+// start it, end it without a start, or start it when the uploads of its model are done.
 type move struct {
 	step int
 	end  *ledger.StepEnded // nil: start it
+	held bool              // but not yet
 }
 
 // schedule decides what happens next: which steps start and which end unstarted. It is
@@ -52,8 +54,10 @@ func schedule(b *Bound, st []standing, limit int, stopped *ledger.StopAsked, fin
 		case end != nil:
 			moves = append(moves, move{step: i, end: end})
 		case ready && use.running < limit && use.free(b, i):
-			use.take(b, i)
-			moves = append(moves, move{step: i})
+			if !st[i].held {
+				use.take(b, i)
+			}
+			moves = append(moves, move{step: i, held: st[i].held})
 		}
 	}
 	return moves

@@ -50,15 +50,17 @@ func (b *binder) keepApart(other, upload, reader int, in FileInput) {
 
 // follows says whether step i begins after step j has ended: by what it waits for, or by
 // what was sequenced.
-func (b *binder) follows(i, j int) bool {
-	seen := make([]bool, len(b.plan.Steps))
+func (b *binder) follows(i, j int) bool { return b.out.follows(i, j) }
+
+func (b *Bound) follows(i, j int) bool {
+	seen := make([]bool, len(b.Plan.Steps))
 	var visit func(k int) bool
 	visit = func(k int) bool {
 		if seen[k] {
 			return false
 		}
 		seen[k] = true
-		for _, w := range slices.Concat(b.plan.Steps[k].Waits, b.out.Steps[k].After) {
+		for _, w := range slices.Concat(b.Plan.Steps[k].Waits, b.Steps[k].After) {
 			if w == j || visit(w) {
 				return true
 			}

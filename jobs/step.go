@@ -39,6 +39,7 @@ type step struct {
 	stopped   map[string]bool        // the tasks that earlier runners asked to cancel because they were stopped
 	exclusive bool                   // nobody else uses the login
 	line      *transfer.Line         // of the login
+	ahead     bool                   // it is not the step's turn: a server file is filled ahead of need
 	held      *holding               // what the try holds
 	reads     []ledger.FileRead      // what the step's task is to read
 	origin    *origin                // of what it downloads, if others may have come between
@@ -277,7 +278,7 @@ func (s *step) record(bodies ...ledger.Body) error {
 		return nil
 	}
 	reply := make(chan error, 1)
-	s.run.records <- recordRequest{s.plan.Name, bodies, reply}
+	s.run.records <- recordRequest{s.plan.Name, bodies, s.ahead, reply}
 	return <-reply
 }
 
@@ -329,7 +330,7 @@ func (s *step) object() anaplan.Object {
 }
 
 func (s *step) progress(p Progress) {
-	p.Step = s.plan.Name
+	p.Step, p.Ahead = s.plan.Name, s.ahead
 	s.run.progress(p)
 }
 

@@ -181,6 +181,7 @@ func TestStopInNarrowPlaces(t *testing.T) {
 		return configs.Step{Name: "out", Verb: configs.Export, Object: configs.Ref{Name: "Store List"}, Targets: []configs.Target{{Path: filepath.Join(n.dir, "target.csv")}}}
 	}
 	sales := func(n *night) configs.Step { return loadSales(n, 1000) }
+	inTurn := func(n *night) configs.Step { s := loadSales(n, 1000); s.Ahead = new(bool); return s }
 	for _, tc := range []struct {
 		name   string
 		step   func(*night) configs.Step
@@ -194,7 +195,7 @@ func TestStopInNarrowPlaces(t *testing.T) {
 		{name: "while the failure dump is fetched", step: sales, fault: simulator.Fault{Path: "/dump/chunks", Delay: time.Minute}, at: 20 * time.Second, tasks: 1},
 		{name: "while the output is fetched", step: export, fault: simulator.Fault{Path: "/chunks/0", Delay: time.Minute}, at: 20 * time.Second, tasks: 1},
 		{name: "while the cancel has no answer", step: sales, fault: simulator.Fault{Method: "DELETE", Delay: time.Minute}, at: 1500 * time.Millisecond, tasks: 1, cancel: "no answer"},
-		{name: "while a file is uploaded", step: sales, fault: simulator.Fault{Method: "PUT", Delay: time.Minute}, at: 20 * time.Second},
+		{name: "while a file is uploaded", step: inTurn, fault: simulator.Fault{Method: "PUT", Delay: time.Minute}, at: 20 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

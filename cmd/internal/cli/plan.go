@@ -78,6 +78,8 @@ type plannedStep struct {
 	Prompts   []string         `json:"prompts"`
 	Actions   []string         `json:"actions"` // of a process; only with a login
 	Accept    []string         `json:"accept"`
+	Ahead     *bool            `json:"ahead,omitempty"`     // its uploads are made before earlier steps; only with a login, and with uploads
+	NotAhead  string           `json:"not_ahead,omitempty"` // why not
 	OnFailure string           `json:"on_failure"`
 	OnPartial string           `json:"on_partial"`
 }
@@ -112,6 +114,11 @@ func describe(t *tonight, bound *jobs.Bound) plannedRun {
 			step.Workspace.ID = b.Model.Workspace
 			for _, a := range b.Actions {
 				step.Actions = append(step.Actions, a.Name)
+			}
+			if ahead := jobs.AheadOf(bound, i); !ahead.None {
+				step.NotAhead = ahead.Why
+				step.Ahead = new(bool)
+				*step.Ahead = ahead.Why == ""
 			}
 		}
 		run.Steps = append(run.Steps, step)
@@ -220,6 +227,13 @@ func (r plannedRun) text(w io.Writer) error {
 				from += " (" + strings.Join(src.Guard, ", ") + ")"
 			}
 			fmt.Fprintf(&b, "    source   %s\n", from)
+		}
+		switch {
+		case s.Ahead == nil:
+		case *s.Ahead:
+			b.WriteString("    ahead    uploaded before the first step in this model begins\n")
+		default:
+			fmt.Fprintf(&b, "    ahead    no: %s\n", s.NotAhead)
 		}
 		for _, a := range s.Actions {
 			fmt.Fprintf(&b, "    action   %s\n", a)

@@ -57,6 +57,13 @@ func newScreen(w io.Writer, width int, colour bool, options ...mpb.ContainerOpti
 // show is called from one goroutine at a time.
 func (s *screen) show(p jobs.Progress) {
 	bar := s.steps[p.Step]
+	if p.Ahead && p.Phase == jobs.PhaseEnd {
+		if bar != nil {
+			bar.bar.Abort(true)
+			delete(s.steps, p.Step)
+		}
+		return
+	}
 	if p.End != nil {
 		if bar != nil {
 			bar.bar.Abort(true)
