@@ -3,6 +3,11 @@ package data
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
 )
 
 // Target says where the bytes of a download go.
@@ -14,22 +19,118 @@ type Target struct {
 
 // Delivery takes one stream of bytes to several targets. Write all, then Finish, then
 // Commit; Abort at any time, which does nothing after Commit. Not safe for concurrent use.
-type Delivery struct{}
+type Delivery struct {
+	stores  *Stores
+	outlets []*outlet
+	pipe    *io.PipeWriter // to the pass, which runs beside the writing
+	facts   Facts
+	err     error         // of the pass
+	seen    chan struct{} // closed when the pass has ended
+	state   deliveryState
+}
+
+type deliveryState int
+
+const (
+	writing deliveryState = iota
+	finished
+	ended // committed, or aborted
+)
+
+// outlet is one target.
+type outlet struct {
+	Target
+	store Store
+	w     Writer
+	z     io.WriteCloser // writes to w
+}
 
 // Deliver begins a delivery. The format is that of the bytes. Folders of local targets
-// are made. Abort must be called when the delivery does not come to Commit.
-func (s *Stores) Deliver(ctx context.Context, targets []Target, format Format, checks Checks) (*Delivery, error) {
-	return nil, errors.New("nothing is delivered yet")
+// are made. Abort must be called when the delivery does not come to Commit, and ctx must
+// last until then.
+func (s *Stores) Deliver(ctx context.Context, targets []Target, format Format, checks Checks) (_ *Delivery, err error) {
+	if len(targets) == 0 {
+		return nil, errors.New("a delivery without a target")
+	}
+	d := &Delivery{stores: s, seen: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			for _, o := range d.outlets {
+				err = errors.Join(err, o.w.Abort())
+			}
+		}
+	}()
+	for i, t := range targets {
+		if slices.ContainsFunc(targets[:i], func(other Target) bool { return other.Name == t.Name }) {
+			return nil, &InputError{Path: Display(t.Name), What: "it is a target twice", Next: "take one out"}
+		}
+		store, err := s.of(t.Name)
+		if err != nil {
+			return nil, err
+		}
+		w, err := store.Create(ctx, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		o := &outlet{Target: t, store: store, w: w}
+		d.outlets = append(d.outlets, o)
+		if o.z, err = compressed(w, t.Name); err != nil {
+			return nil, err
+		}
+	}
+	r, w := io.Pipe()
+	d.pipe = w
+	in := newPass(ctx, r, format, checks)
+	in.download = true
+	go func() {
+		defer close(d.seen)
+		d.facts, d.err = in.run()
+		if e, ok := errors.AsType[*InputError](d.err); ok && e.Path == "" {
+			e.Path = Display(targets[0].Name)
+		}
+		_ = r.CloseWithError(d.err) // ends a Write that waits; never fails
+	}()
+	return d, nil
 }
 
 // Write takes bytes. An error of the checks (*GuardError, *InputError) comes as soon as
 // it is known.
-func (d *Delivery) Write(p []byte) (int, error) { return 0, errors.New("nothing is delivered yet") }
+func (d *Delivery) Write(p []byte) (int, error) {
+	if d.state != writing {
+		return 0, errors.New("a delivery that has ended is written to")
+	}
+	if _, err := d.pipe.Write(p); err != nil {
+		return 0, err
+	}
+	for _, o := range d.outlets {
+		if _, err := o.z.Write(p); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
 
 // Finish says that all bytes were written. When it returns, every target is complete and
 // durable, and none is in place.
 func (d *Delivery) Finish(ctx context.Context) (Facts, error) {
-	return Facts{}, errors.New("nothing is delivered yet")
+	if d.state != writing {
+		return Facts{}, errors.New("a delivery is finished twice")
+	}
+	_ = d.pipe.Close() // never fails
+	if <-d.seen; d.err != nil {
+		return Facts{}, d.err
+	}
+	for _, o := range d.outlets {
+		if err := o.z.Close(); err != nil {
+			return Facts{}, err
+		}
+		if err := o.w.Ready(ctx); err != nil {
+			return Facts{}, err
+		}
+	}
+	d.state = finished
+	d.facts.Modified = time.Now()
+	return d.facts, nil
 }
 
 // Commit puts the targets in place, in order, and keeps previous ones where that is
@@ -37,9 +138,82 @@ func (d *Delivery) Finish(ctx context.Context) (Facts, error) {
 // After an error placed are the names that are in place nevertheless; the error says so
 // too.
 func (d *Delivery) Commit(ctx context.Context) (placed []string, err error) {
-	return nil, errors.New("nothing is delivered yet")
+	if d.state != finished {
+		return nil, errors.New("a delivery is committed before it is finished")
+	}
+	d.state = ended
+	defer func() {
+		for _, o := range d.outlets {
+			err = errors.Join(err, o.w.Abort())
+		}
+		if err != nil && len(placed) > 0 {
+			err = fmt.Errorf("%w; but %s in place already", err, are(placed))
+		}
+	}()
+	var markers []string
+	for _, o := range d.outlets {
+		if o.Done != "" && !slices.Contains(markers, o.Done) {
+			markers = append(markers, o.Done)
+		}
+	}
+	for _, name := range markers {
+		if err := d.stores.remove(ctx, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("remove the old marker %s: %w", Display(name), cause(err))
+		}
+	}
+	for _, o := range d.outlets {
+		if err := o.place(ctx); err != nil {
+			return placed, err
+		}
+		placed = append(placed, o.Name)
+	}
+	for _, name := range markers {
+		if err := d.stores.mark(ctx, name, placed, d.facts); err != nil {
+			return placed, fmt.Errorf("write the marker %s: %w", Display(name), cause(err))
+		}
+	}
+	return placed, nil
+}
+
+func are(names []string) string {
+	shown := make([]string, 0, len(names))
+	for _, n := range names {
+		shown = append(shown, Display(n))
+	}
+	if len(names) == 1 {
+		return quoted(shown) + " is"
+	}
+	return quoted(shown) + " are"
+}
+
+// place keeps the previous file and takes its place.
+func (o *outlet) place(ctx context.Context) error {
+	if o.Keep <= 0 {
+		return o.w.Commit(ctx)
+	}
+	if err := keep(ctx, o.store, o.Name, o.Keep); err != nil {
+		return fmt.Errorf("keep the previous %s: %w", Display(o.Name), cause(err))
+	}
+	if err := o.w.Commit(ctx); err != nil {
+		return err
+	}
+	return forget(ctx, o.store, o.Name, o.Keep)
 }
 
 // Abort gives up: nothing was put in place, and nothing is left behind. It may be called
 // twice.
-func (d *Delivery) Abort() error { return nil }
+func (d *Delivery) Abort() error {
+	if d.state == ended {
+		return nil
+	}
+	d.state = ended
+	_ = d.pipe.CloseWithError(errAborted) // never fails
+	<-d.seen
+	var err error
+	for _, o := range d.outlets {
+		err = errors.Join(err, o.w.Abort())
+	}
+	return err
+}
+
+var errAborted = errors.New("the delivery was given up")

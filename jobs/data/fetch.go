@@ -42,7 +42,7 @@ func (s *Stores) Fetch(ctx context.Context, found Found, dir string, format Form
 			return nil, p.refuse("it changed since it was found", written, nil)
 		}
 	}
-	if isPattern(found.Source.Name) && found.Source.Pick == "" {
+	if isPattern(Display(found.Source.Name)) && found.Source.Pick == "" {
 		// Another may have come meanwhile: then it is not known which one is meant.
 		if _, err := s.Find(ctx, found.Source); err != nil {
 			return nil, err

@@ -69,7 +69,7 @@ func pick(src Source, all []Entry) (Found, error) {
 		return Found{}, &InputError{Path: Display(src.Name), What: what, Next: next, Err: err}
 	}
 	switch {
-	case len(all) == 0 && isPattern(src.Name):
+	case len(all) == 0 && isPattern(Display(src.Name)):
 		return refuse("no file matches", "find out why none was written, or correct the pattern", fs.ErrNotExist)
 	case len(all) == 0:
 		return refuse("it is not there", "find out why it was not written, or correct the name", fs.ErrNotExist)

@@ -30,7 +30,10 @@ func (l Local) Move(ctx context.Context, from, to string) error {
 			return &fs.PathError{Op: "move", Path: to, Err: fs.ErrExist}
 		}
 	}
-	if err := absent(ctx, l, to); err != nil {
+	switch _, err := os.Lstat(to); {
+	case err == nil:
+		return &fs.PathError{Op: "move", Path: to, Err: fs.ErrExist}
+	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
 	if os.Rename(from, to) == nil {

@@ -1,0 +1,144 @@
+package data
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// keep sees to it that the file under a name is also there as NAME.1, and those before it
+// one number further, up to NAME.(n+1). Until [forget] nothing is gone, whenever it ends:
+// the file stays where it is all the time, and a call after one that did not come to its
+// end goes on where that stopped.
+func keep(ctx context.Context, s Store, name string, n int) error {
+	now, ok, err := entryIn(ctx, s, name)
+	if err != nil || !ok {
+		return err
+	}
+	gap := 0 // the lowest number that is free
+	for i := 1; i <= n+1 && gap == 0; i++ {
+		old, ok, err := entryIn(ctx, s, numbered(name, i))
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			gap = i
+		case i == 1 && now.Version != "" && old.Version == now.Version && old.Size == now.Size:
+			return nil // an earlier call came this far
+		}
+	}
+	if gap == 0 {
+		if err := s.Remove(ctx, numbered(name, n+1)); err != nil {
+			return err
+		}
+		gap = n + 1
+	}
+	for i := gap - 1; i >= 1; i-- {
+		if err := s.Move(ctx, numbered(name, i), numbered(name, i+1)); err != nil {
+			return err
+		}
+	}
+	if c, ok := s.(Copier); ok {
+		return c.Copy(ctx, name, numbered(name, 1))
+	}
+	return copyBetween(ctx, s, name, s, numbered(name, 1))
+}
+
+// forget removes the file that is one too old.
+func forget(ctx context.Context, s Store, name string, n int) error {
+	if err := s.Remove(ctx, numbered(name, n+1)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func numbered(name string, i int) string { return fmt.Sprintf("%s.%d", name, i) }
+
+// entryIn says whether a file is there.
+func entryIn(ctx context.Context, s Store, name string) (Entry, bool, error) {
+	all, err := s.List(ctx, name)
+	for _, e := range all {
+		if e.Name == name {
+			return e, true, err
+		}
+	}
+	return Entry{}, false, err
+}
+
+// Copy gives a file a second name. It has the same time, and, where the file system can,
+// is the same file, which nobody writes any more: files are replaced here, not written
+// over.
+func (l Local) Copy(ctx context.Context, from, to string) error {
+	real, err := filepath.EvalSymlinks(from)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if os.Link(real, to) == nil {
+		syncFolder(to)
+		return nil
+	}
+	if err := copyBetween(ctx, l, real, l, to); err != nil {
+		return err
+	}
+	return os.Chtimes(to, info.ModTime(), info.ModTime())
+}
+
+// marker is what a done marker says.
+type marker struct {
+	Files   []string  `json:"files"`
+	Bytes   int64     `json:"bytes"`
+	Rows    *int64    `json:"rows"` // null: not counted
+	Digest  string    `json:"digest"`
+	Written time.Time `json:"written"`
+}
+
+// mark writes a done marker: one line of JSON.
+func (s *Stores) mark(ctx context.Context, name string, files []string, f Facts) (err error) {
+	m := marker{Bytes: f.Bytes, Digest: f.Digest, Written: time.Now().UTC()}
+	for _, file := range files {
+		m.Files = append(m.Files, Display(file))
+	}
+	if !f.Opaque {
+		m.Rows = &f.Rows
+	}
+	line, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	store, err := s.of(name)
+	if err != nil {
+		return err
+	}
+	w, err := store.Create(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Abort()) }()
+	if _, err := w.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	if err := w.Ready(ctx); err != nil {
+		return err
+	}
+	return w.Commit(ctx)
+}
+
+func (s *Stores) remove(ctx context.Context, name string) error {
+	store, err := s.of(name)
+	if err != nil {
+		return err
+	}
+	return store.Remove(ctx, name)
+}
