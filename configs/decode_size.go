@@ -53,6 +53,10 @@ func (s scope) size(e entry, least, most int64) (int64, bool) {
 	return 0, false
 }
 
+// ParseSize reads a size as it stands in a job file, "10MB", "1.5GiB", "512"; false: it is
+// none.
+func ParseSize(s string) (int64, bool) { return parseSize(s) }
+
 // parseSize reads "10MB", "1.5GiB", "512".
 func parseSize(s string) (int64, bool) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789."))

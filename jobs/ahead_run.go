@@ -420,7 +420,7 @@ func (s *step) fillOneAhead(ctx context.Context, src inspected, e *early) error 
 	if was, intact := s.intact(lease); intact && was.digest == src.facts.Digest {
 		return nil
 	}
-	sent, err := s.send(ctx, src, lease, 0, e.went)
+	sent, err := s.send(ctx, src, lease, nil, e.went)
 	if err != nil {
 		return err
 	}

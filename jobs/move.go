@@ -63,20 +63,16 @@ func Inspect(ctx context.Context, in FileInput, now time.Time) (data.Facts, erro
 
 // upload fills one server file with a source.
 func (s *step) upload(ctx context.Context, in inspected, lease ledger.Lease) *ending {
-	var sent ledger.SourceUploaded
-	err := s.patient(ctx, func() (err error) {
-		sent, err = s.send(ctx, in, lease, reasonBusy.patience(s.plan.Wait), func() {})
-		return err
-	})
+	sent, err := s.send(ctx, in, lease, s.patientTogether(), func() {})
 	if err != nil {
 		return s.failed(ctx, fmt.Sprintf("upload %s to server file %q (%s)", in.Path, in.File.Name, in.File.ID), err)
 	}
 	return asEnding(s.sent(sent, lease))
 }
 
-// send sends a source to its server file, once. moved is told whenever some of it has
+// send sends a source to its server file, once; patient runs its requests. moved is told whenever some of it has
 // arrived.
-func (s *step) send(ctx context.Context, in inspected, lease ledger.Lease, patience time.Duration, moved func()) (ledger.SourceUploaded, error) {
+func (s *step) send(ctx context.Context, in inspected, lease ledger.Lease, patient transfer.Patient, moved func()) (ledger.SourceUploaded, error) {
 	f, err := os.Open(in.Path)
 	if err != nil {
 		return ledger.SourceUploaded{}, err
@@ -84,8 +80,8 @@ func (s *step) send(ctx context.Context, in inspected, lease ledger.Lease, patie
 	defer f.Close()
 	s.run.files.forget(lease.Key())
 	up, err := transfer.Send(ctx, s.client, transfer.Upload{
-		Model: s.model(), File: in.File.ID, Source: f, Size: in.facts.Bytes, Before: s.check,
-		Memory: s.run.Memory, Line: s.line, Patience: patience,
+		Model: s.model(), File: in.File.ID, At: f, Size: in.facts.Bytes, Before: s.check,
+		Memory: s.run.Memory, Line: s.line, Patient: patient,
 		Progress: func(m transfer.Moved) {
 			moved()
 			s.progress(Progress{Phase: PhaseUpload, Text: in.File.Name, Bytes: m.Bytes, Total: in.facts.Bytes,
@@ -133,32 +129,28 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 		}
 	}
 	var facts data.Facts
-	var down transfer.Downloaded
-	err := s.patient(ctx, func() (err error) {
-		down, err = transfer.Receive(ctx, s.client, transfer.Download{
-			Model: s.model(), File: out.Export.ID, Path: out.Targets[0], Also: out.Targets[1:],
-			Memory: s.run.Memory, Line: s.line, Patience: reasonBusy.patience(s.plan.Wait),
-			Progress: func(m transfer.Moved) {
-				s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: m.Bytes, Total: -1, Done: -1})
-			},
-			Check: func(temp string) (err error) {
-				if err := s.untouched(ctx, out.Export); err != nil {
-					return err
-				}
-				facts, err = data.Inspect(ctx, temp, out.Format)
-				if _, odd := errors.AsType[*data.InputError](err); odd && out.Guard.Zero() {
-					// It is what Anaplan wrote, and nobody asks how many rows it has.
-					format := out.Format
-					format.Opaque = true
-					facts, err = data.Inspect(ctx, temp, format)
-				}
-				if err != nil {
-					return err
-				}
-				return out.Guard.Check(facts, data.Against{Now: s.run.now()})
-			},
-		})
-		return err
+	down, err := transfer.Receive(ctx, s.client, transfer.Download{
+		Model: s.model(), File: out.Export.ID, Path: out.Targets[0], Also: out.Targets[1:],
+		Memory: s.run.Memory, Line: s.line, Patient: s.patientTogether(),
+		Progress: func(m transfer.Moved) {
+			s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: m.Bytes, Total: -1, Done: -1})
+		},
+		Check: func(temp string) (err error) {
+			if err := s.patient(ctx, func() error { return s.untouched(ctx, out.Export) }); err != nil {
+				return err
+			}
+			facts, err = data.Inspect(ctx, temp, out.Format)
+			if _, odd := errors.AsType[*data.InputError](err); odd && out.Guard.Zero() {
+				// It is what Anaplan wrote, and nobody asks how many rows it has.
+				format := out.Format
+				format.Opaque = true
+				facts, err = data.Inspect(ctx, temp, format)
+			}
+			if err != nil {
+				return err
+			}
+			return out.Guard.Check(facts, data.Against{Now: s.run.now()})
+		},
 	})
 	if gone, ok := errors.AsType[*overwritten](err); ok {
 		return s.replaced(gone)

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -141,6 +144,33 @@ func (s *step) patient(ctx context.Context, f func() error) error {
 		s.progress(Progress{Phase: PhaseWait, Text: text, Done: -1})
 		return s.record(ledger.Waiting{Reason: string(why), Text: text})
 	})
+}
+
+// patientTogether is patient for requests that are made at the same time: when one has to
+// wait, the others wait with it, and it is recorded once.
+func (s *step) patientTogether() transfer.Patient {
+	var mu sync.Mutex
+	var waited atomic.Int64 // how often
+	return func(ctx context.Context, f func() error) error {
+		before := waited.Load()
+		first := f()
+		if first == nil || ctx.Err() != nil || s.why(ctx, first) == "" {
+			return first
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if before != waited.Load() {
+			first = nil // another has waited meanwhile
+		}
+		defer waited.Add(1)
+		return s.patient(ctx, func() error {
+			if err := first; err != nil {
+				first = nil
+				return err
+			}
+			return f()
+		})
+	}
 }
 
 // insist is patient, and repeats what failed for want of an answer as often as the step's

@@ -1,8 +1,11 @@
 package simulator
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -19,6 +22,7 @@ type call struct {
 	header       http.Header
 	base         string // scheme and host, for links
 	body         []byte
+	count        *counted // of a body that was not kept
 
 	params  []string // the * of the route
 	user    *user
@@ -32,6 +36,7 @@ type answer struct {
 	status int
 	header map[string]string
 	body   []byte
+	held   *held // instead of body
 }
 
 // object is a JSON object.
@@ -174,15 +179,19 @@ func sortRows(rows []object, by string, down bool) {
 	})
 }
 
-func (a answer) write(w http.ResponseWriter) {
+func (s *Simulator) write(ctx context.Context, w http.ResponseWriter, a answer) {
 	for _, key := range slices.Sorted(maps.Keys(a.header)) {
 		w.Header().Set(key, a.header[key])
 	}
+	size, body := int64(len(a.body)), io.Reader(bytes.NewReader(a.body))
+	if a.held != nil {
+		size, body = a.held.left, a.held
+	}
 	if a.status != http.StatusNoContent && a.header["Content-Length"] == "" {
-		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 	}
 	w.WriteHeader(a.status)
-	if len(a.body) > 0 {
-		_, _ = w.Write(a.body) // nobody is left to tell when the caller has gone
+	if size > 0 {
+		s.send(ctx, w, body)
 	}
 }

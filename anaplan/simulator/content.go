@@ -25,6 +25,9 @@ type content struct {
 	completed bool
 	used      time.Time
 	changes   int
+
+	counted map[int]int64  // bytes of chunks that were only counted
+	sums    map[int]uint32 // likewise
 }
 
 func newFile(id string, cf File) *file {

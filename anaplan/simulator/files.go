@@ -118,7 +118,9 @@ func (s *Simulator) putChunk(c *call) answer {
 		return s.notFound(c)
 	}
 	data := c.body
-	if isGzip(c) {
+	if c.count != nil {
+		up.count(n, c.count)
+	} else if isGzip(c) {
 		if c.header.Get("Content-Type") == "application/gzip" && s.switches.RefuseApplicationGzip {
 			s.misused(c, "only application/x-gzip is proven")
 			return s.refuse(c, http.StatusBadRequest, "Unsupported content type")
@@ -132,7 +134,9 @@ func (s *Simulator) putChunk(c *call) answer {
 		s.misused(c, "compression goes by Content-Type, not Content-Encoding")
 	}
 	s.touched(c, f)
-	up.chunks[n] = data
+	if c.count == nil {
+		up.chunks[n] = data
+	}
 	up.used = s.t
 	up.changes++
 	if up.announced < 0 && !up.completed {
@@ -180,6 +184,9 @@ func (s *Simulator) getChunks(c *call) answer {
 		up.used = s.t
 		count = max(up.announced, len(up.chunks))
 	}
+	if s.options.Wire.Holds > 0 {
+		count = s.heldChunks()
+	}
 	return s.chunkPage(c, count)
 }
 
@@ -197,6 +204,12 @@ func (s *Simulator) getChunk(c *call) answer {
 		return s.notFound(c)
 	}
 	n, err := strconv.Atoi(c.params[1])
+	if s.options.Wire.Holds > 0 && err == nil {
+		if a, ok := s.holds(n); ok {
+			return a
+		}
+		return s.notFound(c)
+	}
 	chunk, ok := s.readable(f, c.user)[n]
 	if err != nil || !ok {
 		return s.notFound(c)
@@ -211,6 +224,9 @@ func (s *Simulator) getFile(c *call) answer {
 	}
 	if c.header.Get("Accept") == "application/json" {
 		s.misused(c, "this is the content of the file; its metadata stand in the list")
+	}
+	if s.options.Wire.Holds > 0 {
+		return madeUpAnswer(0, s.options.Wire.Holds)
 	}
 	chunks := s.readable(f, c.user)
 	if len(chunks) == 0 {

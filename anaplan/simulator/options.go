@@ -28,6 +28,8 @@ type Options struct {
 	// contain it. Without either, any certificate with a known user's address is accepted.
 	Trust      *x509.CertPool
 	Registered []*x509.Certificate
+	// Wire is for measuring transfers.
+	Wire Wire
 }
 
 // Switches decide what nobody knows, or what differs between places, about Anaplan. The zero value of

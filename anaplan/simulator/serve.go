@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,15 +11,16 @@ import (
 // ServeHTTP answers one request. A dropped connection is a panic with http.ErrAbortHandler, as
 // net/http has it; a call that hangs waits until the model is free or the caller gives up.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	body, count, err := s.receive(r)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the caller broke off: nothing took effect
 	}
 	c := &call{
 		method: r.Method, path: r.URL.Path, query: r.URL.Query(), header: r.Header,
-		base: "https://" + r.Host, body: body,
+		base: "https://" + r.Host, body: body, count: count,
 	}
 	fault, record := s.arrived(c)
+	fault.Delay += s.options.Wire.RoundTrip
 	if fault.Delay > 0 && !wait(r, fault.Delay, nil) {
 		panic(http.ErrAbortHandler)
 	}
@@ -45,11 +45,11 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		whole := len(a.body)
 		a.header["Content-Length"] = strconv.Itoa(whole)
 		a.body = a.body[:whole/2]
-		a.write(w)
+		s.write(r.Context(), w, a)
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	a.write(w)
+	s.write(r.Context(), w, a)
 }
 
 // arrived records the request and finds the faults that hit it.

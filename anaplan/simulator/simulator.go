@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // A Simulator is one tenant of a simulated Anaplan: an http.Handler for the authentication service
@@ -39,6 +41,8 @@ type Simulator struct {
 	changed    chan struct{} // closed when a waiting call should look again
 	closed     bool
 	network    *network
+
+	line *rate.Limiter // of all bodies; nil: no limit
 }
 
 // New makes a tenant from the company. The company must have passed Load, or be as careful: names that
@@ -64,6 +68,7 @@ func New(c *Company, o Options) *Simulator {
 		rng:      rand.New(rand.NewPCG(o.Seed, 0x0a9a91a)),
 		messages: map[string]time.Time{},
 		changed:  make(chan struct{}),
+		line:     o.Wire.line(),
 	}
 	if o.Switches != nil {
 		s.switches = *o.Switches

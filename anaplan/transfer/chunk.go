@@ -86,7 +86,8 @@ func (c *chunk) plain(f func(p []byte, offset int64) error) error {
 	return nil
 }
 
-// fill reads the chunk from a source. It may come out shorter, and io.EOF if it is empty.
+// fill reads the chunk from a source. It may come out shorter, which gives memory back,
+// and io.EOF if it is empty.
 func (c *chunk) fill(read func(p []byte, offset int64) (int, error)) error {
 	got := int64(0)
 	err := c.plain(func(p []byte, offset int64) error {
@@ -95,6 +96,7 @@ func (c *chunk) fill(read func(p []byte, offset int64) (int, error)) error {
 		return err
 	})
 	c.size, c.sent = got, got
+	c.keep(int64(c.lead) + slabsFor(got))
 	if err == io.ErrUnexpectedEOF || err == io.EOF && got > 0 {
 		return nil
 	}
@@ -135,12 +137,17 @@ func (c *chunk) compress(z *zipper, level int) error {
 	if err != nil {
 		return err
 	}
-	used := slabsFor(to.at)
-	unused := c.slabs[used:]
-	c.slabs, c.lead, c.sent, c.zip = c.slabs[:used], 0, to.at, true
+	c.keep(slabsFor(to.at))
+	c.lead, c.sent, c.zip = 0, to.at, true
+	return nil
+}
+
+// keep gives back the memory behind the first n slabs.
+func (c *chunk) keep(n int64) {
+	unused := c.slabs[n:]
+	c.slabs = c.slabs[:n]
 	c.mem.recycle(unused...)
 	c.mem.release(int64(len(unused)))
-	return nil
 }
 
 // behind writes into slabs, no farther than limit.

@@ -25,8 +25,8 @@
 // Each chunk is repeated by itself: Anaplan takes the same number again, and gives any
 // chunk again (anaplan-api.md 9.4, 9.8). Requests are repeated by the wrappers of package
 // anaplan; a chunk whose bytes break off on the way down is asked for again here. There
-// is no limit for a transfer as a whole, only for standing still, and, with Patience, that
-// one does not count while the model works: calls about files hang then.
+// is no limit for a transfer as a whole, only for standing still, and, with
+// [WhileBusy], that does not count while the model works: calls about files hang then.
 //
 // # What is promised
 //

@@ -29,7 +29,7 @@ type Download struct {
 	Tries    int                     // of each chunk whose bytes broke off; default 4
 	Memory   *Budget                 // default: one of DefaultMemory for this download alone
 	Line     *Line                   // optional: the bandwidth it shares
-	Patience time.Duration           // how long a request is repeated that has no answer while the model works; default: not at all
+	Patient  Patient                 // optional: what runs each request
 	Check    func(temp string) error // optional, with Path: an error keeps the file from being put in place
 	Progress func(Moved)             // optional: what was written so far; one call at a time
 }
@@ -82,7 +82,7 @@ func Receive(ctx context.Context, c *anaplan.Client, d Download) (down Downloade
 // write fetches chunks in parallel and writes them in order.
 func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Downloaded, error) {
 	var chunks []anaplan.Chunk
-	err := patient(ctx, c, d.Model, d.Patience, func() (err error) {
+	err := d.Patient.run(ctx, func() (err error) {
 		chunks, err = c.Chunks(ctx, d.Model, d.File)
 		return err
 	})
@@ -168,7 +168,7 @@ func (d Download) fetch(ctx context.Context, c *anaplan.Client, chunk string, p 
 	}
 	for try := 1; ; try++ {
 		var body io.ReadCloser
-		err := patient(ctx, c, d.Model, d.Patience, func() (err error) {
+		err := d.Patient.run(ctx, func() (err error) {
 			body, err = c.GetChunk(ctx, d.Model, d.File, chunk)
 			return err
 		})

@@ -12,25 +12,20 @@ import (
 // busyEvery is the time between two tries while the model works.
 const busyEvery = 30 * time.Second
 
-// patient makes a request again that had no answer in time while the model works: calls
-// about files hang then (anaplan-api.md 8.3), which is no stall. It gives up after the
-// time that it is given.
-func patient(ctx context.Context, c *anaplan.Client, m anaplan.ModelRef, most time.Duration, f func() error) error {
-	var since time.Time
-	for {
+// WhileBusy is a Patient that makes a request again that had no answer in time while the
+// model works: calls about files hang then (anaplan-api.md 8.3), which is no stall. It
+// gives up after the time that it is given.
+func WhileBusy(c *anaplan.Client, m anaplan.ModelRef, most time.Duration) Patient {
+	return func(ctx context.Context, f func() error) error {
 		began := time.Now()
-		err := f()
-		if err == nil || ctx.Err() != nil || most <= 0 || !hung(err) {
-			return err
-		}
-		if since.IsZero() {
-			since = began
-		}
-		if time.Since(since) >= most || !working(ctx, c, m) {
-			return err
-		}
-		if err := pause(ctx, busyEvery); err != nil {
-			return err
+		for {
+			err := f()
+			if err == nil || ctx.Err() != nil || !hung(err) || time.Since(began) >= most || !working(ctx, c, m) {
+				return err
+			}
+			if err := pause(ctx, busyEvery); err != nil {
+				return err
+			}
 		}
 	}
 }

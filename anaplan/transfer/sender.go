@@ -280,9 +280,9 @@ func (s *sender) count(f func()) {
 	f()
 }
 
-// request makes one request, again while the model works.
+// request makes one request.
 func (s *sender) request(ctx context.Context, f func() error) error {
-	return patient(ctx, s.c, s.Model, s.Patience, func() error {
+	return s.Patient.run(ctx, func() error {
 		if s.Before != nil {
 			if err := s.Before(); err != nil {
 				return err

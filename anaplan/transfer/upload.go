@@ -15,19 +15,31 @@ import (
 // Upload says what to upload where. Zero fields take their defaults.
 type Upload struct {
 	Model     anaplan.ModelRef
-	File      string        // id of the server file, 113…
-	Source    io.Reader     // read once, from where it stands to its end
-	At        io.ReaderAt   // instead of Source: Size bytes from its beginning, read in parallel; the same Upload may be sent again
-	Size      int64         // of the source in bytes; negative: unknown
-	ChunkSize int64         // before compression, at most 50 MB; default: by Size. More if needed to stay below 1,000 chunks, less if Memory is small
-	Parallel  int           // chunks on their way at a time; default 4
-	Gzip      string        // GzipAuto (default), GzipOff, or a level "1" to "9"
-	Memory    *Budget       // default: one of DefaultMemory for this upload alone
-	Line      *Line         // optional: the bandwidth it shares
-	Digest    string        // optional: the digest that the source must have, as in Uploaded
-	Before    func() error  // optional: called before each request; an error ends the upload. From several goroutines
-	Patience  time.Duration // how long a request is repeated that has no answer while the model works; default: not at all
-	Progress  func(Moved)   // optional: what Anaplan has; from several goroutines, one at a time
+	File      string       // id of the server file, 113…
+	Source    io.Reader    // read once, from where it stands to its end
+	At        io.ReaderAt  // instead of Source: Size bytes from its beginning, read in parallel; the same Upload may be sent again
+	Size      int64        // of the source in bytes; negative: unknown
+	ChunkSize int64        // before compression, at most 50 MB; default: by Size. More if needed to stay below 1,000 chunks, less if Memory is small
+	Parallel  int          // chunks on their way at a time; default 4
+	Gzip      string       // GzipAuto (default), GzipOff, or a level "1" to "9"
+	Memory    *Budget      // default: one of DefaultMemory for this upload alone
+	Line      *Line        // optional: the bandwidth it shares
+	Digest    string       // optional: the digest that the source must have, as in Uploaded
+	Before    func() error // optional: called before each request; an error ends the upload. From several goroutines
+	Patient   Patient      // optional: what runs each request
+	Progress  func(Moved)  // optional: what Anaplan has; from several goroutines, one at a time
+}
+
+// Patient runs a request of a transfer, and may wait and run it again when its error tells
+// of something that passes. f did nothing when it failed, or can be repeated. It is called
+// from several goroutines.
+type Patient func(ctx context.Context, f func() error) error
+
+func (p Patient) run(ctx context.Context, f func() error) error {
+	if p == nil {
+		return f()
+	}
+	return p(ctx, f)
 }
 
 // Moved is how far a transfer is.

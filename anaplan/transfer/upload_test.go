@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/zeebo/xxh3"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
@@ -325,5 +327,73 @@ func TestAChunkThatIsStillReadKeepsItsMemory(t *testing.T) {
 		if !budget.try(4) {
 			t.Errorf("zip %v: not given back", zip)
 		}
+	}
+}
+
+// A chunk that comes out shorter gives back what it does not need.
+func TestAChunkThatIsShorterThanItsMemory(t *testing.T) {
+	budget := NewBudget(5 * slabSize)
+	for _, got := range []int64{0, 1, slabSize, slabSize + 1, 4 * slabSize} {
+		data := pattern(int(got))
+		c, err := newChunk(t.Context(), memory{budget, NewBudget(0)}, 0, 0, 4*slabSize, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := bytes.NewReader(data)
+		if err := c.fill(func(p []byte, _ int64) (int, error) { return io.ReadFull(source, p) }); (err == io.EOF) != (got == 0) || c.size != got {
+			t.Errorf("%d bytes: %d, %v", got, c.size, err)
+		}
+		if left := 4 - slabsFor(got); left > 0 {
+			if !budget.try(left) {
+				t.Errorf("%d bytes: memory was not given back", got)
+			}
+			budget.release(left)
+		}
+		if got > 0 {
+			z := &zipper{}
+			if !z.worth(c) {
+				t.Errorf("%d bytes: text is not worth compressing", got)
+			}
+			if err := c.compress(z, 6); err != nil {
+				t.Fatal(err)
+			}
+			var wire atomic.Int64
+			body, _ := c.body(t.Context(), nil, &wire).Open()
+			zip, err := gzip.NewReader(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back, err := io.ReadAll(zip); err != nil || !bytes.Equal(back, data) || wire.Load() != c.sent {
+				t.Errorf("%d bytes: %d came back, %v", got, len(back), err)
+			}
+			body.Close()
+		}
+		c.free()
+	}
+	if !budget.try(5) {
+		t.Error("memory was not given back at the end")
+	}
+}
+
+// What cannot be compressed stays within its memory at every level, and auto sends it as
+// it is.
+func TestWhatCannotBeCompressed(t *testing.T) {
+	data := make([]byte, 3*slabSize-5)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range data {
+		data[i] = byte(rng.Uint32())
+	}
+	for _, level := range []string{GzipAuto, GzipOff, "1", "2", "5", "6", "7", "9"} {
+		inBubble(t, simulator.Options{}, func(t *testing.T, n *tenant) {
+			u := n.upload(data)
+			u.Gzip, u.Memory = level, NewBudget(4*slabSize)
+			up, err := Send(t.Context(), n.client, u)
+			if err != nil || !bytes.Equal(n.content(), data) {
+				t.Errorf("%s: %v, %d bytes arrived", level, err, len(n.content()))
+			}
+			if plain := level == GzipAuto || level == GzipOff; plain != (up.Wire == int64(len(data))) {
+				t.Errorf("%s: %d bytes were sent of %d", level, up.Wire, len(data))
+			}
+		})
 	}
 }

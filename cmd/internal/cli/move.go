@@ -30,7 +30,7 @@ func (p *Program) uploadCommand() *cli.Command {
 			"is undefined: upload again before anything reads it. A job file, or exec, does both in one go.",
 		Flags: flags([]cli.Flag{
 			&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Usage: "`FILE` to upload; - is stdin", Category: "Data:", TakesFile: true},
-		}, placeFlags(), loginFlags(), outputFlags(), logFlags()),
+		}, uploadFlags(), placeFlags(), loginFlags(), outputFlags(), logFlags()),
 		Action: p.upload,
 	}
 }
@@ -45,10 +45,14 @@ func (p *Program) downloadCommand() *cli.Command {
 			"exit code 0 says that it was all.",
 		Flags: flags([]cli.Flag{
 			&cli.StringFlag{Name: "target", Aliases: []string{"t"}, Usage: "`FILE` to write; - is stdout", Category: "Data:", TakesFile: true},
+			parallelFlag(), memoryFlag(),
 		}, placeFlags(), loginFlags(), outputFlags(), logFlags()),
 		Action: p.download,
 	}
 }
+
+// patience is how long upload and download wait for a model that works.
+const patience = 2 * time.Hour
 
 // moved is the result of upload and download.
 type moved struct {
@@ -59,6 +63,7 @@ type moved struct {
 	Model   ledger.ModelRef  `json:"model"`
 	Path    string           `json:"path"`
 	Bytes   int64            `json:"bytes"`
+	Wire    int64            `json:"wire_bytes"` // that went over the line: compressed, repeats included
 	Chunks  int              `json:"chunks"`
 	Digest  string           `json:"digest"` // XXH3 128, hex: to notice change
 	Seconds float64          `json:"seconds"`
@@ -83,19 +88,27 @@ func (p *Program) upload(c *cli.Context) error {
 	if path == "" {
 		return usage("write --source FILE, or --source - for stdin", "no --source is given")
 	}
+	u, err := uploadOf(c)
+	if err != nil {
+		return err
+	}
 	source, size, err := p.source(path)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	return p.move(c, configs.Upload, args[0], path, func(ctx context.Context, client *anaplan.Client, m *moved) error {
+	return p.move(c, configs.Upload, args[0], path, func(ctx context.Context, client *anaplan.Client, line *transfer.Line, m *moved) error {
 		if strings.HasPrefix(m.File.ID, anaplan.KindExport.Prefix()) {
 			return &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("server file %q (%s) is the output of an export", m.File.Name, m.File.ID),
 				next: "name the file of an import: its id begins with 113; see " + name + " list imports"}
 		}
-		up, err := transfer.Send(ctx, client, transfer.Upload{Model: modelOf(m.Model), File: m.File.ID, Source: source, Size: size,
-			Progress: p.progress(c, m.Verb, m.File.Name, size)})
-		m.Bytes, m.Chunks, m.Digest = up.Bytes, up.Chunks, up.Digest
+		u.Model, u.File, u.Source, u.Size = modelOf(m.Model), m.File.ID, source, size
+		if f, ok := source.(io.ReaderAt); ok && size >= 0 {
+			u.At = f
+		}
+		u.Line, u.Patient, u.Progress = line, transfer.WhileBusy(client, u.Model, patience), p.progress(c, m.Verb, m.File.Name, size)
+		up, err := transfer.Send(ctx, client, u)
+		m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = up.Bytes, up.Wire, up.Chunks, up.Digest, up.Took.Seconds()
 		return err
 	})
 }
@@ -135,8 +148,16 @@ func (p *Program) download(c *cli.Context) error {
 	case path == "-" && c.String("output") == "json":
 		return usage("write --result-file FILE for the result", "--target - and --output json both want stdout")
 	}
-	return p.move(c, configs.Download, args[0], path, func(ctx context.Context, client *anaplan.Client, m *moved) error {
-		d := transfer.Download{Model: modelOf(m.Model), File: m.File.ID, Progress: p.progress(c, m.Verb, m.File.Name, -1)}
+	d := transfer.Download{}
+	if d.Parallel, err = parallelOf(c); err != nil {
+		return err
+	}
+	if d.Memory, err = memoryOf(c); err != nil {
+		return err
+	}
+	return p.move(c, configs.Download, args[0], path, func(ctx context.Context, client *anaplan.Client, line *transfer.Line, m *moved) error {
+		d.Model, d.File, d.Line, d.Progress = modelOf(m.Model), m.File.ID, line, p.progress(c, m.Verb, m.File.Name, -1)
+		d.Patient = transfer.WhileBusy(client, d.Model, patience)
 		if path == "-" {
 			d.Writer = p.Out
 		} else {
@@ -146,13 +167,13 @@ func (p *Program) download(c *cli.Context) error {
 			}
 		}
 		down, err := transfer.Receive(ctx, client, d)
-		m.Bytes, m.Chunks, m.Digest = down.Bytes, down.Chunks, down.Digest
+		m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = down.Bytes, down.Wire, down.Chunks, down.Digest, down.Took.Seconds()
 		return err
 	})
 }
 
 // move logs in, finds the server file, lets do move its bytes, and writes the result.
-func (p *Program) move(c *cli.Context, verb configs.Verb, file, path string, do func(context.Context, *anaplan.Client, *moved) error) error {
+func (p *Program) move(c *cli.Context, verb configs.Verb, file, path string, do func(context.Context, *anaplan.Client, *transfer.Line, *moved) error) error {
 	conn, err := p.login(c)
 	if err != nil {
 		return err
@@ -171,11 +192,9 @@ func (p *Program) move(c *cli.Context, verb configs.Verb, file, path string, do 
 		if m.File, err = locateFile(ctx, t, m.Model, verb, file); err != nil {
 			return err
 		}
-		began := time.Now()
-		if err := do(ctx, one.Client, &m); err != nil {
+		if err := do(ctx, one.Client, one.Line, &m); err != nil {
 			return fmt.Errorf("%s %q (%s): %w", verb, m.File.Name, m.File.ID, err)
 		}
-		m.Seconds = float64(time.Since(began).Milliseconds()) / 1000
 		if verb == configs.Download && path == "-" {
 			return p.finish(c, ledger.CodeOK, m, func(io.Writer) error { return m.text(p.Err) })
 		}

@@ -44,6 +44,7 @@ func (p *Program) runCommand() *cli.Command {
 // resultFlags say what is made of a run.
 func resultFlags() []cli.Flag {
 	return []cli.Flag{
+		memoryFlag(),
 		&cli.StringFlag{Name: "report", Usage: "also write the report as one HTML page to `FILE`", Category: "Record:", TakesFile: true},
 		&cli.IntFlag{Name: "skip-code", Usage: "exit code when every step was skipped, such as 99 for Airflow's skip_on_exit_code", Category: "Record:",
 			Action: func(_ *cli.Context, code int) error {
@@ -164,7 +165,11 @@ func (p *Program) work(c *cli.Context, t *tonight, tenants *tenants, book *book,
 	last, cancel := outlive(ctx, lastWords)
 	defer cancel()
 	tenants.shareBy(book.Ledger)
-	runner := &jobs.Runner{Ledger: book, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
+	memory, err := memoryOf(c)
+	if err != nil {
+		return err
+	}
+	runner := &jobs.Runner{Ledger: book, Memory: memory, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
 		Version: Version(), Speed: p.speed(t), Secrets: secretNames(t)}
 	state, err := call(ctx, runner)
 	held, ok := errors.AsType[*ledger.HeldError](err)

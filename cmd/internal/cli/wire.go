@@ -18,6 +18,7 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
@@ -194,7 +195,8 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 			p.log.Warnf("%s %s: %s; try %d follows in %s", r.Method, r.URL.Path, why, try+1, wait.Round(time.Second))
 		},
 	})
-	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host, Exclusive: conn.ExclusiveUser}, Source: source, Limiter: limiter, Conn: conn}
+	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host, Exclusive: conn.ExclusiveUser,
+		Line: transfer.NewLine(conn.Bandwidth)}, Source: source, Limiter: limiter, Conn: conn}
 	if c, ok := login.(auth.Certificate); ok {
 		one.Identity = c.Identity
 	}
