@@ -159,9 +159,11 @@ type changed struct {
 func (p *plot) said(w *world, end lived) {
 	var held *ledger.HeldError
 	var stopped *Stopped
-	var decision *DecisionError // Anaplan could not be asked, or says otherwise for a moment
+	var decision *DecisionError // Anaplan says otherwise for a moment
 	switch {
-	case end.err == nil, errors.As(end.err, &held), errors.As(end.err, &stopped), errors.As(end.err, &decision), errors.Is(end.err, context.Canceled):
+	case end.err == nil:
+	case explain(end.err).Cause == ledger.CauseNetwork, explain(end.err).Cause == ledger.CauseBusy: // it could not be asked
+	case errors.As(end.err, &held), errors.As(end.err, &stopped), errors.As(end.err, &decision), errors.Is(end.err, context.Canceled):
 	case errors.Is(end.err, errMoment), errors.Is(end.err, ledger.ErrConflict), errors.Is(end.err, ledger.ErrNoRun):
 	default:
 		w.wrong("it said: %v", end.err)
