@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/big"
+	"slices"
 )
 
 // maxNumber bounds the text of a number.
@@ -11,21 +12,20 @@ const maxNumber = 128
 
 // columns tells the fields of records apart: it counts them, and adds up columns.
 type columns struct {
-	wanted int         // fields of every record from the header on; 0: they are not counted
-	odd    *Odd        // the first record that has another number
-	sums   []string    // columns to add up
-	totals []total     // of sums
-	of     map[int]int // column, from 0, to its index in sums
-	n      int         // fields of the record that have ended
-	field  []byte      // the field that is read, if it is added up; longer than maxNumber: no number
+	wanted int      // fields of every record from the header on; 0: they are not counted
+	odd    *Odd     // the first record that has another number
+	sums   []string // columns to add up
+	totals []total  // of sums
+	of     []int    // by column: its index in sums, or -1; shorter than a record as a rule
+	n      int      // fields of the record that have ended
+	field  []byte   // the field that is read, if it is added up; longer than maxNumber: no number
 	bad    *GuardError
 }
 
 // take follows a part of a record through its fields. It does what scanner.fields does,
 // and tells where each ends.
 func (c *columns) take(s *scanner, part []byte) {
-	separator := []byte(s.format.Separator)
-	quote := -1
+	separator, quote := []byte(s.format.Separator), -1
 	if len(s.format.Delimiter) == 1 {
 		quote = int(s.format.Delimiter[0])
 	}
@@ -40,7 +40,9 @@ func (c *columns) take(s *scanner, part []byte) {
 			s.state = fieldPlain
 		case fieldPlain:
 			i := -1
-			if len(separator) > 0 {
+			if len(separator) == 1 {
+				i = bytes.IndexByte(part, separator[0])
+			} else if len(separator) > 1 {
 				i = bytes.Index(part, separator)
 			}
 			if i < 0 {
@@ -74,14 +76,15 @@ func (c *columns) take(s *scanner, part []byte) {
 
 // keep keeps text of a field that is added up.
 func (c *columns) keep(text []byte) {
-	if _, ok := c.of[c.n]; ok {
+	if c.n < len(c.of) && c.of[c.n] >= 0 {
 		c.field = append(c.field, text[:min(len(text), maxNumber+1-len(c.field))]...)
 	}
 }
 
 // next ends a field.
 func (c *columns) next(s *scanner) {
-	if i, ok := c.of[c.n]; ok {
+	if c.n < len(c.of) && c.of[c.n] >= 0 {
+		i := c.of[c.n]
 		if s.row >= s.first && c.bad == nil && !c.totals[i].add(bytes.TrimSpace(c.field)) {
 			c.bad = &GuardError{"control", fmt.Sprintf("row %d: column %q holds no plain number (digits, with a point before decimals), so its sum is not known", s.row, c.sums[i]),
 				"write plain numbers, or take the column out of the guard's sums"}
@@ -109,13 +112,17 @@ func (c *columns) end(s *scanner) error {
 	if s.row != s.format.HeaderRow {
 		return nil
 	}
-	c.of = map[int]int{}
+	seen := map[string]bool{} // of columns with one name the first is meant
 	for i, name := range s.names() {
-		for j, sum := range c.sums {
-			if _, twice := c.of[i]; name == sum && !twice {
-				c.of[i] = j
-			}
+		j := slices.Index(c.sums, name)
+		if j < 0 || seen[name] {
+			continue
 		}
+		seen[name] = true
+		for len(c.of) <= i {
+			c.of = append(c.of, -1)
+		}
+		c.of[i] = j
 	}
 	return nil
 }
@@ -127,7 +134,9 @@ func (c *columns) found() map[string]*big.Rat {
 	}
 	all := map[string]*big.Rat{}
 	for _, j := range c.of {
-		all[c.sums[j]] = c.totals[j].sum()
+		if j >= 0 {
+			all[c.sums[j]] = c.totals[j].sum()
+		}
 	}
 	return all
 }

@@ -70,16 +70,21 @@ type watch struct {
 	bad  *badText
 	tail []byte // of a letter that the end of the last read cut
 	done bool
+	err  error // once it has ended, it stays so
 }
 
 func (w *watch) Read(p []byte) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
 	n, err := w.r.Read(p)
 	if w.done || n == 0 {
 		return n, err
 	}
-	b := append(w.tail, p[:n]...)
-	from := len(w.tail)
-	w.tail = nil
+	b, from := p[:n], len(w.tail)
+	if from > 0 {
+		b, w.tail = append(w.tail, b...), nil
+	}
 	for i := range b {
 		if b[i] < utf8.RuneSelf {
 			continue
@@ -90,7 +95,8 @@ func (w *watch) Read(p []byte) (int, error) {
 		}
 		w.done = true
 		if r, size := utf8.DecodeRune(b[i:]); r != utf8.RuneError && size > 1 {
-			return max(0, i-from), w.bad
+			w.err = w.bad
+			return max(0, i-from), w.err
 		}
 		break
 	}

@@ -49,7 +49,7 @@ func difference(got, want []string, who string) string {
 	if len(missing)+len(extra) == 0 {
 		for i := range want {
 			if i >= len(got) || got[i] != want[i] {
-				return fmt.Sprintf("the columns stand in another order: column %d is %q, %s expects %q", i+1, at(got, i), who, want[i])
+				return fmt.Sprintf("the columns stand in another order: column %d is %s, %s expects %s", i+1, quoted([]string{at(got, i)}), who, quoted(want[i:i+1]))
 			}
 		}
 		return fmt.Sprintf("it has %d columns, %s expects %d", len(got), who, len(want))
@@ -73,10 +73,13 @@ func at(s []string, i int) string {
 
 func quoted(names []string) string {
 	q := make([]string, 0, len(names))
-	for _, n := range names {
+	const most, long = 8, 100
+	for _, n := range names[:min(len(names), most+1)] {
+		if len(n) > long {
+			n = strings.ToValidUTF8(n[:long], "") + "…"
+		}
 		q = append(q, fmt.Sprintf("%q", n))
 	}
-	const most = 8
 	if len(q) > most {
 		q = append(q[:most], fmt.Sprintf("and %d more", len(names)-most))
 	}

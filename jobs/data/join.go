@@ -26,6 +26,7 @@ type joining struct {
 	ready   []byte // to be given out; valid until text is read again
 	ended   bool   // the last byte that was given out ends a row
 	lineEnd string // of the first row
+	err     error  // once it has ended, it stays so
 }
 
 // maxAbove bounds a row above the data that is compared or left out.
@@ -33,14 +34,13 @@ const maxAbove = maxHeader
 
 func (j *joining) Read(p []byte) (int, error) {
 	for len(j.ready) == 0 {
-		if j.text == nil {
-			if err := j.open(); err != nil {
-				return 0, err
-			}
-			continue
-		}
-		if err := j.fill(); err != nil {
-			return 0, err
+		switch {
+		case j.err != nil:
+			return 0, j.err
+		case j.text == nil:
+			j.err = j.open()
+		default:
+			j.err = j.fill()
 		}
 	}
 	n := copy(p, j.ready)

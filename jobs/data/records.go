@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -21,7 +22,8 @@ type scanner struct {
 	row     int   // of the record that is read, from 1
 	rows    int64 // data rows
 	header  []byte
-	blank   bool // the record has no byte but line ends
+	cut     []string // the fields of the header, once they were asked for
+	blank   bool     // the record has no byte but line ends
 	state   fieldState
 	openRow int                // where the delimiter that is open was opened
 	invalid int                // the first row that is no UTF-8; 0: none
@@ -259,18 +261,21 @@ func (f Format) firstRow() int {
 	return max(0, f.HeaderRow) + 1
 }
 
-// names cuts the header row into its fields.
+// names cuts the header row into its fields; it is called when the row has ended.
 func (s *scanner) names() []string {
-	if s.format.HeaderRow <= 0 || len(s.header) == 0 {
-		return nil
+	if s.cut == nil && s.format.HeaderRow > 0 && len(s.header) > 0 {
+		s.cut = fields(string(bytes.TrimRight(s.header, "\r\n")), s.format.Separator, s.format.Delimiter)
 	}
-	return fields(string(bytes.TrimRight(s.header, "\r\n")), s.format.Separator, s.format.Delimiter)
+	return s.cut
 }
 
 // fields cuts a record. A delimiter opens a field as its first character; doubled inside
 // one it is text.
 func fields(record, separator, delimiter string) []string {
 	all := []string{}
+	if separator != "" {
+		all = make([]string, 0, strings.Count(record, separator)+1)
+	}
 	var field []byte
 	inside, start := false, true
 	for i := 0; i < len(record); {
