@@ -19,14 +19,25 @@
 //
 // A ${…} may stand in every string but names, secret references and words from a fixed
 // list: ${params.NAME}, ${env.NAME}, ${run.id}, ${each.NAME} and ${run.date}, the last with
-// shifts of days and months, and a format as of strftime with English names:
-// ${run.date-1m:%b %y}. A month too short for the day gives its last day. $${ is a literal
-// ${. In [params] a default may hold ${run.…} and ${env.…}. connections.toml holds no
-// values.
+// shifts of days, months and business days, one after the other, and a format as of
+// strftime with English names: ${run.date-1m-1bd:%b %y}. A month too short for the day
+// gives its last day. $${ is a literal ${. In [params] a default may hold ${run.…} and
+// ${env.…}. connections.toml holds no values.
 //
 // A value from the caller, of a parameter or the run id, never holds a separator or ..
-// where it goes into a path; the environment and for_each may: who can set them can write
-// the job file.
+// where it goes into a path, nor ? # % @ in a URL; the environment and for_each may: who
+// can set them can write the job file.
+//
+// Business days are Monday to Friday without the dates of the job's calendar. Expand
+// reads it, and its dates are kept with the run.
+//
+// # Places
+//
+// A source is a path, a pattern with * ? or […], or a URL: https, s3, gs or azblob; what
+// is written is a path or a URL of the last three. In a URL a ? begins the query, so the
+// patterns of objects have * and […] alone. Relative paths are relative to the job file,
+// but the folder that an object is moved to is relative to the object. Messages repeat no
+// user and no query of a URL.
 //
 // # Keys
 //

@@ -226,7 +226,7 @@ func (e *expander) expand(at Positions, prefix, key, text string, kind textKind,
 		return out
 	}
 	if climbs(out, mask.String()) {
-		e.problem(at, prefix, key, fault{fmt.Sprintf("%s becomes the path %s, which leaves its folder", text, out), "use values without dots and colons"})
+		e.problem(at, prefix, key, fault{fmt.Sprintf("%s becomes the path %s, which leaves its folder", shown(text), shown(out)), "use values without dots and colons"})
 		return text
 	}
 	if kind == keyText {

@@ -58,7 +58,7 @@ func settleFolder(source string, folder *string) *fault {
 	to, away := addressOf(*folder)
 	switch {
 	case remote != away || remote && (from.scheme != to.scheme || from.host != to.host):
-		return &fault{fmt.Sprintf("%s is another place than that of the source, %s", *folder, source), "name a folder of the same place; a file is not copied from one to another"}
+		return &fault{fmt.Sprintf("%s is another place than that of the source, %s", shown(*folder), shown(source)), "name a folder of the same place; a file is not copied from one to another"}
 	case Moved(*folder, source) == filepath.Clean(source) && !remote, Moved(*folder, source) == source:
 		return &fault{"is the folder in which the source lies", "name another one"}
 	}

@@ -9,7 +9,7 @@ import (
 
 // FuzzExpand takes whatever the parser takes: never a panic, and a job or an error.
 func FuzzExpand(f *testing.F) {
-	for _, name := range []string{"nightly.toml", "export.toml", "windows.toml", "inline-connection.toml"} {
+	for _, name := range []string{"nightly.toml", "export.toml", "windows.toml", "inline-connection.toml", "landing-zone.toml"} {
 		data, err := os.ReadFile("examples/" + name)
 		if err != nil {
 			f.Fatal(err)
@@ -21,6 +21,7 @@ func FuzzExpand(f *testing.F) {
 		if err != nil {
 			return
 		}
+		job.Calendar = "" // a file of this machine
 		given := map[string]string{}
 		for _, p := range job.Params {
 			given[p.Name] = value
@@ -43,8 +44,16 @@ func FuzzExpand(f *testing.F) {
 				t.Fatalf("step %q: %v", s.Name, s.ForEach)
 			}
 			names[s.Name] = true
-			if s.Source != nil && !s.Source.Server && !strings.HasPrefix(s.Source.Path, "/") {
-				t.Fatalf("step %q reads %q", s.Name, s.Source.Path)
+			whole := func(path string) bool { return strings.HasPrefix(path, "/") || scheme.MatchString(path) }
+			if src := s.Source; src != nil && !src.Server {
+				if !whole(src.Path) || !whole(src.WaitFor.Path+"/") || src.After.OK != "" && !whole(Moved(src.After.OK, src.Path)) {
+					t.Fatalf("step %q reads %+v", s.Name, *src)
+				}
+			}
+			for _, target := range s.Targets {
+				if !whole(target.Path) || target.Done != "" && !whole(target.Done) || target.Path == target.Done {
+					t.Fatalf("step %q writes %+v", s.Name, target)
+				}
 			}
 		}
 	})

@@ -212,7 +212,7 @@ func targetsFault(targets []Target) (key string, f *fault) {
 		paths[i] = t.Path
 	}
 	if twice := repeated(paths); twice != "" {
-		return "", &fault{fmt.Sprintf("has %q twice", twice), "leave one of the two"}
+		return "", &fault{fmt.Sprintf("has %q twice", shown(twice)), "leave one of the two"}
 	}
 	for _, t := range targets {
 		for _, path := range paths {

@@ -65,7 +65,7 @@ func absolute(dir, written, path string, kind textKind) (string, *fault) {
 		return path, &fault{path + ": ~ is not replaced by the home folder", "write ${env.HOME}" + path[1:] + ", or ./" + path + " for a folder of that name"}
 	}
 	if f := placeFault(kind, path); f != nil {
-		return path, &fault{path + ": " + f.what, f.instead}
+		return path, &fault{shown(path) + ": " + f.what, f.instead}
 	}
 	if _, ok := addressOf(path); ok || kind == besideText {
 		return path, nil

@@ -145,6 +145,15 @@ func (p address) fault(kind textKind) *fault {
 	return nil
 }
 
+// shown is a path as messages repeat it: a URL without what may be secret in it.
+func shown(path string) string {
+	p, ok := addressOf(path)
+	if !ok {
+		return path
+	}
+	return p.scheme + "://" + p.host[strings.LastIndexByte(p.host, '@')+1:] + p.path
+}
+
 func hostname(host string) string {
 	u, err := url.Parse("http://" + host)
 	if err != nil {
