@@ -29,7 +29,7 @@ func AheadOf(b *Bound, i int) Ahead {
 	s := b.Plan.Steps[i]
 	var own []FileInput
 	for _, in := range b.Steps[i].Reads {
-		if in.Path != "" && !in.Server {
+		if in.Own() {
 			own = append(own, in)
 		}
 	}
@@ -42,11 +42,11 @@ func AheadOf(b *Bound, i int) Ahead {
 		return Ahead{Why: `when = "failed"`}
 	}
 	for _, in := range own {
-		if in.Path == "-" {
+		if in.Source.Name == "-" {
 			return Ahead{Why: "stdin is read at the step's turn"}
 		}
-		if src := sourceOfStep(s, in); src != nil && src.WaitFor.Limit > 0 {
-			return Ahead{Why: in.Path + " is waited for at the step's turn"}
+		if in.WaitFor.Limit > 0 {
+			return Ahead{Why: in.Shown() + " is waited for at the step's turn"}
 		}
 	}
 	var a Ahead
@@ -56,8 +56,8 @@ func AheadOf(b *Bound, i int) Ahead {
 			continue
 		}
 		for _, in := range own {
-			if writes(other, in.Path) {
-				return Ahead{Why: fmt.Sprintf("step %q writes %s", other.Name, in.Path)}
+			if writes(other, in.Source.Name) {
+				return Ahead{Why: fmt.Sprintf("step %q writes %s", other.Name, in.Shown())}
 			}
 		}
 		if b.Steps[j].Model != b.Steps[i].Model || b.user(j) != b.user(i) {
@@ -77,20 +77,6 @@ func AheadOf(b *Bound, i int) Ahead {
 		a.Behind = append(a.Behind, j)
 	}
 	return a
-}
-
-// sourceOfStep is the source in the job file that an input is of; nil if there is none.
-func sourceOfStep(s PlanStep, in FileInput) *configs.Source {
-	if s.Source != nil && s.Source.Path == in.Path {
-		return s.Source
-	}
-	for k := range s.Files {
-		f := &s.Files[k]
-		if f.Source.Path == in.Path && (f.File.ID == "" || f.File.ID == in.File.ID) && (f.File.Name == "" || f.File.ID != "" || f.File.Name == in.File.Name || f.File.Name == in.File.ID) {
-			return &f.Source
-		}
-	}
-	return nil
 }
 
 // writes says whether a source may be among what a step writes: a target, a previous one

@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,8 +42,8 @@ type aheads struct {
 	stopped  bool
 	ends     chan aheadEnd
 
-	mu        sync.Mutex
-	inspected map[aheadOf]lookedAt
+	mu     sync.Mutex
+	looked map[aheadOf]lookedAt
 }
 
 // early are the uploads of one step, that may be made ahead of need.
@@ -67,7 +67,7 @@ type aheadOf struct {
 
 // lookedAt is a source that stood its guard, as it was then.
 type lookedAt struct {
-	inspected
+	*source
 	stamp string
 }
 
@@ -82,7 +82,7 @@ type aheadEnd struct {
 // only to be cancelled has none.
 func newAheads(r *run) *aheads {
 	a := &aheads{run: r, worked: map[string]bool{}, wanted: map[string]time.Time{}, released: map[string]bool{},
-		ends: make(chan aheadEnd), inspected: map[aheadOf]lookedAt{}, stopped: r.only}
+		ends: make(chan aheadEnd), looked: map[aheadOf]lookedAt{}, stopped: r.only}
 	if r.only {
 		return a
 	}
@@ -117,21 +117,21 @@ func (a *aheads) look(ctx context.Context, workers *sync.WaitGroup) {
 	a.looking = true
 	workers.Go(func() {
 		for _, e := range a.all {
-			e.stamps = stampsOf(ctx, a.run.bound.Steps[e.step].Reads)
+			e.stamps = a.run.stampsOf(ctx, a.run.bound.Steps[e.step].Reads)
 		}
 		a.ends <- aheadEnd{}
 	})
 }
 
 // stampsOf are the stamps of what a step uploads; nil if one is empty.
-func stampsOf(ctx context.Context, reads []FileInput) []string {
+func (r *run) stampsOf(ctx context.Context, reads []FileInput) []string {
 	var stamps []string
 	for _, in := range reads {
-		if in.Path == "" || in.Server {
+		if !in.Own() {
 			stamps = append(stamps, "")
 			continue
 		}
-		stamp := stampOf(ctx, in)
+		stamp := r.stampOf(ctx, in)
 		if stamp == "" {
 			return nil
 		}
@@ -140,14 +140,21 @@ func stampsOf(ctx context.Context, reads []FileInput) []string {
 	return stamps
 }
 
-// stampOf tells two states of a source apart, by stat. It is empty for what is not there, or
+// stampOf tells two states of a source apart, without reading it. It is empty for what is not there, or
 // not to be had twice.
-func stampOf(_ context.Context, in FileInput) string {
-	info, err := os.Stat(in.Path)
-	if err != nil || !info.Mode().IsRegular() {
+func (r *run) stampOf(ctx context.Context, in FileInput) string {
+	found, err := r.stores().Find(ctx, in.Source)
+	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
+	var stamp strings.Builder
+	for _, e := range found.Entries {
+		if e.Version == "" {
+			return ""
+		}
+		fmt.Fprintf(&stamp, "%q %q ", e.Name, e.Version)
+	}
+	return stamp.String()
 }
 
 // busy says whether something of it is still to be waited for.
@@ -342,20 +349,34 @@ func (e *early) last() time.Time {
 }
 
 // of gives a source that was inspected ahead of need, if it is unchanged.
-func (a *aheads) of(ctx context.Context, step int, in FileInput) (inspected, bool) {
+// It is the caller's from then on. Nil: there is none.
+func (a *aheads) of(ctx context.Context, step int, in FileInput) *source {
+	key := aheadOf{step, in.File.ID}
 	a.mu.Lock()
-	was, ok := a.inspected[aheadOf{step, in.File.ID}]
+	was, ok := a.looked[key]
+	delete(a.looked, key)
 	a.mu.Unlock()
-	if !ok || was.stamp != stampOf(ctx, in) {
-		return inspected{}, false
+	if !ok {
+		return nil
 	}
-	return was.inspected, true
+	if was.stamp != a.run.stampOf(ctx, in) {
+		was.close()
+		return nil
+	}
+	return was.source
+}
+
+// close removes what was kept for steps that have not come to it.
+func (a *aheads) close() {
+	for _, was := range a.looked {
+		was.close()
+	}
 }
 
 func (a *aheads) keep(step int, src lookedAt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.inspected[aheadOf{step, src.File.ID}] = src
+	a.looked[aheadOf{step, src.File.ID}] = src
 }
 
 // fillAhead fills the server files of a step before its turn, after all of its sources stood
@@ -371,7 +392,8 @@ func (s *step) fillAhead(ctx context.Context, e *early) error {
 		return err
 	}
 	s.client, s.line = tenant.Client, tenant.Line
-	sources := make([]inspected, len(s.bound.Reads))
+	sources := make([]*source, len(s.bound.Reads))
+	var own []*source
 	for k, in := range s.bound.Reads {
 		if e.stamps[k] == "" {
 			continue
@@ -380,23 +402,26 @@ func (s *step) fillAhead(ctx context.Context, e *early) error {
 			return err
 		}
 		e.went()
-		if stampOf(ctx, in) != e.stamps[k] {
-			return fmt.Errorf("%s has changed since the run began", in.Path)
+		if s.run.stampOf(ctx, in) != e.stamps[k] {
+			sources[k].close()
+			return fmt.Errorf("%s has changed since the run began", in.Shown())
 		}
-		s.run.ahead.keep(e.step, lookedAt{sources[k], e.stamps[k]})
+		own = append(own, sources[k])
+		kept := lookedAt{sources[k], e.stamps[k]}
+		defer s.run.ahead.keep(e.step, kept)
 	}
-	for k, src := range sources {
-		if e.stamps[k] == "" {
-			continue
-		}
+	if s.unchanged(own) {
+		return nil // it will be skipped
+	}
+	for _, src := range own {
 		if err := s.fillOneAhead(ctx, src, e); err != nil {
-			return fmt.Errorf("%s: %w", src.Path, err)
+			return fmt.Errorf("%s: %w", src.Shown(), err)
 		}
 	}
 	return nil
 }
 
-func (s *step) fillOneAhead(ctx context.Context, src inspected, e *early) error {
+func (s *step) fillOneAhead(ctx context.Context, src *source, e *early) error {
 	model := ledger.ModelKey(s.bound.Model)
 	switch by, err := s.run.Ledger.Holder(ctx, model); {
 	case err != nil:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -26,8 +27,8 @@ func aheadBound(steps ...string) *Bound {
 		in := FileInput{File: ledger.ObjectRef{ID: file, Name: file}, By: -1}
 		switch kind {
 		case "import", "upload":
-			in.Path = "in/" + s.Name + ".csv"
-			s.Source = &configs.Source{Path: in.Path}
+			in.Source.Name = "in/" + s.Name + ".csv"
+			s.Source = &configs.Source{Path: in.Source.Name}
 			bound.Reads = []FileInput{in}
 		case "server":
 			in.Server = true
@@ -62,8 +63,8 @@ func TestAheadOf(t *testing.T) {
 		{"ahead = false", []string{"import f"}, func(b *Bound) { b.Plan.Steps[0].Ahead = new(bool) }, "ahead = false", nil},
 		{"when = failed", []string{"export", "import f"}, func(b *Bound) { b.Plan.Steps[1].When = configs.WhenFailed }, `when = "failed"`, nil},
 		{"when = always", []string{"export", "import f"}, func(b *Bound) { b.Plan.Steps[1].When = configs.WhenAlways }, "", nil},
-		{"wait_for", []string{"import f"}, func(b *Bound) { b.Plan.Steps[0].Source.WaitFor.Limit = time.Hour }, "is waited for", nil},
-		{"stdin", []string{"import f"}, func(b *Bound) { b.Steps[0].Reads[0].Path = "-" }, "stdin", nil},
+		{"wait_for", []string{"import f"}, func(b *Bound) { b.Steps[0].Reads[0].WaitFor.Limit = time.Hour }, "is waited for", nil},
+		{"stdin", []string{"import f"}, func(b *Bound) { b.Steps[0].Reads[0].Source.Name = "-" }, "stdin", nil},
 		{"its source is a target", []string{"export", "import f"}, func(b *Bound) { b.Plan.Steps[0].Targets = []configs.Target{{Path: "in/../in/s1.csv"}} }, `step "s0" writes in/s1.csv`, nil},
 		{"its source is a target in a process of another model", []string{"export", "import f"}, func(b *Bound) {
 			b.Steps[0].Model.ID = "B"
@@ -71,11 +72,11 @@ func TestAheadOf(t *testing.T) {
 		}, `step "s0" writes in/s1.csv`, nil},
 		{"its pattern means a target", []string{"export", "import f"}, func(b *Bound) {
 			b.Plan.Steps[0].Targets = []configs.Target{{Path: "in/out_1.csv"}}
-			b.Steps[1].Reads[0].Path = "in/out_*.csv"
+			b.Steps[1].Reads[0].Source.Name = "in/out_*.csv"
 		}, `step "s0" writes in/out_*.csv`, nil},
 		{"its source is a previous target", []string{"export", "import f"}, func(b *Bound) {
 			b.Plan.Steps[0].Targets = []configs.Target{{Path: "in/s1.csv", Keep: 2}}
-			b.Steps[1].Reads[0].Path = "in/s1.csv.1"
+			b.Steps[1].Reads[0].Source.Name = "in/s1.csv.1"
 		}, `step "s0" writes in/s1.csv.1`, nil},
 		{"its source is a marker", []string{"export", "import f"}, func(b *Bound) { b.Plan.Steps[0].Targets = []configs.Target{{Path: "x", Done: "in/s1.csv"}} }, `step "s0" writes in/s1.csv`, nil},
 		{"its source is the target of a later step", []string{"import f", "export", "import f"}, func(b *Bound) {
@@ -83,7 +84,7 @@ func TestAheadOf(t *testing.T) {
 			b.Plan.Steps[2].Skip = true
 		}, "", nil},
 		{"all sources of a step go together", []string{"import f", "import g"}, func(b *Bound) {
-			b.Steps[1].Reads = append(b.Steps[1].Reads, FileInput{File: ledger.ObjectRef{ID: "f", Name: "f"}, Path: "in/2.csv", By: -1})
+			b.Steps[1].Reads = append(b.Steps[1].Reads, FileInput{File: ledger.ObjectRef{ID: "f", Name: "f"}, Source: data.Source{Name: "in/2.csv"}, By: -1})
 		}, `which reads server file "f" too`, []int{0}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -154,7 +155,7 @@ func TestAheadChangesNothing(t *testing.T) {
 			}
 			for _, i := range starts {
 				for _, in := range b.Steps[i].Reads {
-					if in.Path != "" {
+					if in.Own() {
 						holds[key(i, in)], plain[key(i, in)] = i+1, i+1
 					} else if holds[key(i, in)] != plain[key(i, in)] {
 						t.Fatalf("step %d reads what step %d uploaded, not step %d", i, holds[key(i, in)]-1, plain[key(i, in)]-1)

@@ -240,39 +240,58 @@ func (b *binder) exportStep(s PlanStep, bound *BoundStep) error {
 		return err
 	}
 	out := FileOutput{Export: ledger.ObjectRef{ID: found.id, Name: found.name}, Guard: guardOf(s.Guard)}
-	for _, t := range s.Targets {
-		out.Targets = append(out.Targets, t.Path)
-	}
-	if out.Format, err = b.exportFormat(s, bound, found.id); err != nil {
+	out.Targets = targetsOf(s.Targets)
+	if err = b.exportFormat(s, bound, &out); err != nil {
 		return err
 	}
-	b.rowsGuarded(s, out)
+	b.outputGuarded(s, "guard", out)
 	bound.Exports = []FileOutput{out}
 	return nil
 }
 
-// exportFormat is how an export writes its rows: its header stands in the first line.
-func (b *binder) exportFormat(s PlanStep, bound *BoundStep, id string) (data.Format, error) {
-	d, err := b.catalog.exportDetail(b.ctx, s.Connection, bound.Model, id)
+// exportFormat finds how an export writes its rows: its header stands in the first line.
+func (b *binder) exportFormat(s PlanStep, bound *BoundStep, out *FileOutput) error {
+	d, err := b.catalog.exportDetail(b.ctx, s.Connection, bound.Model, out.Export.ID)
 	if err != nil {
-		return data.Format{}, err
+		return err
 	}
 	// What is no text is taken as it is; a format that is not named is (10.2).
 	text := d.Format == "" || strings.HasPrefix(d.Format, "text/")
-	return data.Format{Encoding: d.Encoding, Separator: d.Separator, Delimiter: d.Delimiter, HeaderRow: 1, FirstRow: 2, Opaque: !text}, nil
+	out.Format = data.Format{Encoding: d.Encoding, Separator: d.Separator, Delimiter: d.Delimiter, HeaderRow: 1, FirstRow: 2, Opaque: !text}
+	if len(d.HeaderNames) > 0 {
+		out.Header = d.HeaderNames
+	}
+	return nil
 }
 
-// rowsGuarded reports a guard that asks for rows of what has none.
-func (b *binder) rowsGuarded(s PlanStep, out FileOutput) {
-	if out.Format.Opaque && (out.Guard.MinRows != nil || out.Guard.MaxRows != nil) {
-		b.wrong(s, "guard", "take it out, or make the export write CSV", "the output of %q is no text, its rows cannot be counted", out.Export.Name)
+// outputGuarded reports a guard that asks for what a download cannot tell.
+func (b *binder) outputGuarded(s PlanStep, key string, out FileOutput) {
+	g := out.Guard
+	if out.Format.Opaque && (g.MinRows != nil || g.MaxRows != nil || g.Header || g.Names != nil || g.Fields > 0 || g.Columns != nil || g.CompareLast != nil || g.Control != nil) {
+		b.wrong(s, key, "take it out, or make the export write CSV", "the output of %q is no text, its rows cannot be counted", out.Export.Name)
+	}
+	if g.Header && out.Header == nil {
+		b.warn(s, "%s.header: Anaplan does not say which header %q writes: nothing is compared", key, out.Export.Name)
 	}
 }
 
-func guardOf(g configs.Guard) data.Guard {
-	guard := data.Guard{MinRows: g.MinRows, MaxRows: g.MaxRows, Header: g.Header != nil && *g.Header}
+func targetsOf(targets []configs.Target) []data.Target {
+	var all []data.Target
+	for _, t := range targets {
+		all = append(all, data.Target{Name: t.Path, Keep: t.Keep, Done: t.Done})
+	}
+	return all
+}
+
+func guardOf(g configs.Guard) Guard {
+	guard := Guard{Guard: data.Guard{MinRows: g.MinRows, MaxRows: g.MaxRows, MinSize: g.MinSize, Header: g.Header != nil && *g.Header,
+		Names: g.Names, Fields: g.Fields, Columns: g.Columns, Unchanged: g.Unchanged, CompareLast: g.CompareLast}, Command: g.Command}
 	if g.MaxAge != nil {
 		guard.MaxAge = &data.Age{Duration: g.MaxAge.Duration, Days: g.MaxAge.Days}
+	}
+	if g.Control != nil {
+		guard.Control = &data.Control{Rows: g.Control.Rows, Sums: g.Control.Sums}
+		guard.Totals = g.Control.Path
 	}
 	return guard
 }

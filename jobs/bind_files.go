@@ -38,7 +38,7 @@ func (b *binder) importStep(i int, s PlanStep, bound *BoundStep) error {
 	}
 	in.Guard = guardOf(s.Guard)
 	if s.Source != nil {
-		in.Path, in.Server = s.Source.Path, s.Source.Server
+		in.from(*s.Source)
 		b.headerKnown(s, "guard.header", in)
 	} else if in.By = b.filledBy(i, part.File); in.By < 0 {
 		why, instead := b.unfilled(i, part.File)
@@ -52,6 +52,17 @@ func (b *binder) importStep(i int, s PlanStep, bound *BoundStep) error {
 	}
 	bound.Reads = []FileInput{in}
 	return nil
+}
+
+// from takes in where the bytes come from.
+func (in *FileInput) from(src configs.Source) {
+	if src.Server {
+		in.Server = true
+		return
+	}
+	in.Source = data.Source{Name: src.Path, Pick: string(src.Pick), Member: src.Member, Encoding: src.Encoding}
+	in.WaitFor = data.WaitFor{Name: src.WaitFor.Path, Limit: src.WaitFor.Limit}
+	in.After = src.After
 }
 
 // shares records the model that an import reads instead of a file.
@@ -108,15 +119,44 @@ func (b *binder) guardUpload(in FileInput) {
 		if in.Guard.Header {
 			up.Guard.Header, up.Header, up.Format = true, in.Header, in.Format
 		}
-		if up.Guard.MinRows == nil {
-			up.Guard.MinRows = in.Guard.MinRows
-		}
-		if up.Guard.MaxRows == nil {
-			up.Guard.MaxRows = in.Guard.MaxRows
-		}
-		if up.Guard.MaxAge == nil {
-			up.Guard.MaxAge = in.Guard.MaxAge
-		}
+		up.Guard.also(in.Guard)
+	}
+}
+
+// also takes from another guard what this one does not say.
+func (g *Guard) also(other Guard) {
+	if g.MinRows == nil {
+		g.MinRows = other.MinRows
+	}
+	if g.MaxRows == nil {
+		g.MaxRows = other.MaxRows
+	}
+	if g.MinSize == nil {
+		g.MinSize = other.MinSize
+	}
+	if g.MaxAge == nil {
+		g.MaxAge = other.MaxAge
+	}
+	if g.Names == nil {
+		g.Names = other.Names
+	}
+	if g.Fields == 0 {
+		g.Fields = other.Fields
+	}
+	if g.Columns == nil {
+		g.Columns = other.Columns
+	}
+	if g.Unchanged == "" && other.Unchanged != "skip" { // what is uploaded is not skipped
+		g.Unchanged = other.Unchanged
+	}
+	if g.CompareLast == nil {
+		g.CompareLast = other.CompareLast
+	}
+	if g.Control == nil {
+		g.Control, g.Totals = other.Control, other.Totals
+	}
+	if g.Command == nil {
+		g.Command = other.Command
 	}
 }
 
@@ -175,12 +215,24 @@ func (b *binder) processStep(i int, s PlanStep, bound *BoundStep) error {
 	}
 	settings := b.settings(s, bound, detail)
 	sources := b.sources(s, bound, detail)
+	outputs := b.outputs(s, bound, detail)
 	filled := map[string]bool{}
 	for _, a := range detail.Actions {
 		bound.Actions = append(bound.Actions, ledger.ObjectRef{ID: a.ID, Name: a.Name})
 		switch kind, _ := anaplan.KindOf(a.ID); kind {
 		case anaplan.KindExport:
-			bound.Exports = append(bound.Exports, FileOutput{Export: ledger.ObjectRef{ID: a.ID, Name: a.Name}})
+			if slices.ContainsFunc(bound.Exports, func(o FileOutput) bool { return o.Export.ID == a.ID }) {
+				continue
+			}
+			out := FileOutput{Export: ledger.ObjectRef{ID: a.ID, Name: a.Name}}
+			if f, ok := outputs[a.ID]; ok {
+				out.Targets, out.Guard = targetsOf(f.Targets), guardOf(f.Guard)
+				if err := b.exportFormat(s, bound, &out); err != nil {
+					return err
+				}
+				b.outputGuarded(s, "files."+configs.QuoteKey(label(f.File))+".guard", out)
+			}
+			bound.Exports = append(bound.Exports, out)
 		case anaplan.KindImport:
 			part := ImportPart{Object: ledger.ObjectRef{ID: a.ID, Name: a.Name}, File: a.File(), Accept: s.Accept}
 			if own, ok := settings[a.ID]; ok {
@@ -220,9 +272,10 @@ func (b *binder) processFile(i int, s PlanStep, bound *BoundStep, part ImportPar
 		return err
 	}
 	if f, ok := sources[part.File]; ok {
-		in.Path, in.Server, in.Guard = f.Source.Path, f.Source.Server, guardOf(f.Guard)
+		in.from(f.Source)
+		in.Guard = guardOf(f.Guard)
 		b.headerKnown(s, "files."+configs.QuoteKey(label(f.File))+".guard.header", in)
-	} else if in.By = b.filledBy(i, part.File); in.By < 0 && len(sources) == len(s.Files) { // else one is misspelt
+	} else if in.By = b.filledBy(i, part.File); in.By < 0 && len(sources) == countSources(s.Files) { // else one is misspelt
 		why, instead := b.unfilled(i, part.File)
 		if instead == "" {
 			instead = fmt.Sprintf(`write files = { %q = "path" }; or "server" in place of the path to load what the model holds`, in.File.Name)
@@ -262,6 +315,9 @@ func (b *binder) sources(s PlanStep, bound *BoundStep, d anaplan.ProcessDetail) 
 	files = slices.DeleteFunc(slices.Clone(files), func(n item) bool { return !isSource(n.id) })
 	all := map[string]configs.StepFile{}
 	for _, f := range s.Files {
+		if f.Targets != nil {
+			continue
+		}
 		key := "files." + configs.QuoteKey(label(f.File))
 		found, ok := b.find(s, key, f.File, files, fmt.Sprintf("among the server files of model %q", bound.Model.Name))
 		if !ok {
@@ -273,6 +329,43 @@ func (b *binder) sources(s PlanStep, bound *BoundStep, d anaplan.ProcessDetail) 
 		all[found.id] = f
 	}
 	return all
+}
+
+// outputs finds the exports in a process whose outputs the step gives targets to.
+func (b *binder) outputs(s PlanStep, bound *BoundStep, d anaplan.ProcessDetail) map[string]configs.StepFile {
+	var items []item
+	for _, a := range d.Actions {
+		if kind, _ := anaplan.KindOf(a.ID); kind == anaplan.KindExport {
+			items = append(items, item{id: a.ID, name: a.Name})
+		}
+	}
+	all := map[string]configs.StepFile{}
+	for _, f := range s.Files {
+		if f.Targets == nil {
+			continue
+		}
+		key := "files." + configs.QuoteKey(label(f.File))
+		found, ok := b.find(s, key, f.File, unique(items), fmt.Sprintf("among the exports in process %q", bound.Object.Name))
+		if !ok {
+			continue
+		}
+		if _, twice := all[found.id]; twice {
+			b.wrong(s, key, "leave one", "the output of export %q gets targets twice", found.name)
+		}
+		all[found.id] = f
+	}
+	return all
+}
+
+// countSources is how many of a step's files are sources.
+func countSources(files []configs.StepFile) int {
+	n := 0
+	for _, f := range files {
+		if f.Targets == nil {
+			n++
+		}
+	}
+	return n
 }
 
 func (b *binder) fileNames(bound *BoundStep) string {
@@ -318,7 +411,9 @@ func (b *binder) uploadStep(s PlanStep, bound *BoundStep) error {
 		b.wrong(s, "source", `write source = "path"`, "an upload needs a source of its own")
 		return nil
 	}
-	bound.Reads = []FileInput{{File: bound.Object, Format: formatOf(found.file), Path: s.Source.Path, Guard: guardOf(s.Guard), By: -1}}
+	in := FileInput{File: bound.Object, Format: formatOf(found.file), Guard: guardOf(s.Guard), By: -1}
+	in.from(*s.Source)
+	bound.Reads = []FileInput{in}
 	return nil
 }
 
@@ -328,15 +423,13 @@ func (b *binder) downloadStep(i int, s PlanStep, bound *BoundStep) error {
 		return err
 	}
 	out := FileOutput{Export: bound.Object, Guard: guardOf(s.Guard), Format: formatOf(found.file)}
-	for _, t := range s.Targets {
-		out.Targets = append(out.Targets, t.Path)
-	}
+	out.Targets = targetsOf(s.Targets)
 	if strings.HasPrefix(found.id, "116") {
-		if out.Format, err = b.exportFormat(s, bound, found.id); err != nil {
+		if err = b.exportFormat(s, bound, &out); err != nil {
 			return err
 		}
 	}
-	b.rowsGuarded(s, out)
+	b.outputGuarded(s, "guard", out)
 	if !s.Stale && !b.written(i, found.id) {
 		b.wrong(s, "download", "put a step that runs the export before it, or write stale = true to take what is there",
 			"server file %q: no step before this one writes it in this run", found.name)

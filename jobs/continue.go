@@ -78,8 +78,8 @@ func (r *Runner) Continue(ctx context.Context, c Continuation) (ledger.State, er
 		return ledger.State{}, err
 	}
 	defer run.disown()
-	if run.state.Closed() { // only its end was not recorded
-		return run.finish(ctx, ledger.Outcome(run.state))
+	if run.state.Closed() { // only its end was not recorded, or that its sources were moved
+		return run.conclude(ctx)
 	}
 	bound, err := run.rebind(ctx)
 	if err != nil {
@@ -87,6 +87,25 @@ func (r *Runner) Continue(ctx context.Context, c Continuation) (ledger.State, er
 	}
 	run.decide(ctx, c, adopted)
 	return run.steps(ctx, bound)
+}
+
+// conclude ends a run whose steps are all done: it moves their sources, as far as that is
+// not recorded, and records its end.
+func (r *run) conclude(ctx context.Context) (ledger.State, error) {
+	plan, err := RecordedPlan(r.state)
+	if err == nil && slices.ContainsFunc(plan.Steps, movesSources) {
+		r.req.Plan, r.was = plan, plan
+		if bound, err := r.rebind(ctx); err == nil {
+			return r.steps(ctx, bound)
+		}
+	}
+	return r.finish(ctx, ledger.Outcome(r.state))
+}
+
+// movesSources says whether a step has a source that is moved after it.
+func movesSources(s PlanStep) bool {
+	moves := func(src configs.Source) bool { return src.After != configs.After{} }
+	return s.Source != nil && moves(*s.Source) || slices.ContainsFunc(s.Files, func(f configs.StepFile) bool { return moves(f.Source) })
 }
 
 // takeOver reads the run under its leases and records that this runner goes on with it.

@@ -49,6 +49,8 @@ func reopening(t *ledger.StepState, s PlanStep) *ledger.StepReopened {
 		return &ledger.StepReopened{Why: "what became of its task is looked at again"}
 	case !ran && (len(life) == 0 || life[len(life)-1].Outcome != ledger.IntentStarted):
 		return &ledger.StepReopened{Why: "nothing of it has run"}
+	case t.End.Fetch && (t.End.Cause != ledger.CauseGuard || !rerunSafe(s)):
+		return &ledger.StepReopened{Why: "what its task wrote is fetched"}
 	case rerunSafe(s):
 		return &ledger.StepReopened{Rerun: true, Why: fmt.Sprintf("it ended %s, and the job says that it may be run again", t.End.Verdict)}
 	}

@@ -68,7 +68,28 @@ func explain(err error) *ending {
 	if _, ok := errors.AsType[*stillRuns](err); ok {
 		return end(ledger.CauseBusy, true, "wait until that has ended in Anaplan: anaplan-runner status")
 	}
+	if e, ok := errors.AsType[*data.StoreError](err); ok {
+		next := func(usual string) string {
+			if e.Next != "" {
+				return e.Next
+			}
+			return usual
+		}
+		switch {
+		case errors.Is(err, data.ErrAway):
+			return end(ledger.CauseNetwork, true, next("check the network and the store, then run it again"))
+		case errors.Is(err, data.ErrDenied):
+			return end(ledger.CausePermission, false, next("see that the store's credentials are there and allow it"))
+		case errors.Is(err, data.ErrChanged):
+			return end(ledger.CauseInput, false, next("run this after the file was written"))
+		}
+		return end(ledger.CauseInput, false, next("check the name, and that it can be read and written"))
+	}
 	switch {
+	case errors.Is(err, data.ErrAway):
+		return end(ledger.CauseNetwork, true, "check the network and the store, then run it again")
+	case errors.Is(err, data.ErrDenied):
+		return end(ledger.CausePermission, false, "see that the store's credentials are there and allow it")
 	case errors.Is(err, ledger.ErrLeaseLost):
 		return end(ledger.CauseBusy, true, "another runner may have gone on in its place; continue the run when that has ended")
 	case errors.Is(err, errAbsent):

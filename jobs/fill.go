@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -92,7 +93,7 @@ func (s *step) intact(lease ledger.Lease) (filled, bool) {
 
 // fill sees to it that every server file that the step reads holds the bytes of this run:
 // the step's own sources, and what an earlier step of the run has uploaded.
-func (s *step) fill(ctx context.Context, sources []inspected) *ending {
+func (s *step) fill(ctx context.Context, sources []*source) *ending {
 	s.reads = nil
 	for _, in := range s.bound.Reads {
 		if in.Server {
@@ -100,14 +101,14 @@ func (s *step) fill(ctx context.Context, sources []inspected) *ending {
 		}
 		lease := s.held.files[in.File.ID]
 		was, intact := s.intact(lease)
-		if in.Path == "" {
+		if !in.Own() {
 			if end := s.refill(ctx, in, was, intact, lease); end != nil {
 				return end
 			}
 		} else {
 			src := sourceOf(sources, in.File.ID)
 			if intact && was.digest == src.facts.Digest {
-				s.run.logger().Debugf("%s: server file %q holds it already", in.Path, in.File.Name)
+				s.run.logger().Debugf("%s: server file %q holds it already", in.Shown(), in.File.Name)
 			} else if end := s.upload(ctx, src, lease); end != nil {
 				return end
 			}
@@ -118,13 +119,13 @@ func (s *step) fill(ctx context.Context, sources []inspected) *ending {
 	return nil
 }
 
-func sourceOf(sources []inspected, file string) inspected {
+func sourceOf(sources []*source, file string) *source {
 	for _, src := range sources {
 		if src.File.ID == file {
 			return src
 		}
 	}
-	return inspected{}
+	return nil
 }
 
 // refill uploads again what an earlier step uploaded, if the server file may hold something
@@ -137,17 +138,31 @@ func (s *step) refill(ctx context.Context, in FileInput, was filled, intact bool
 		if up.File.ID != in.File.ID {
 			continue
 		}
-		facts, err := Inspect(ctx, up, s.run.now())
+		src, err := s.takeAgain(ctx, up, was.digest)
 		if err != nil {
-			return s.failed(ctx, "check "+up.Path, err)
+			return s.failed(ctx, "check "+up.Shown(), err)
 		}
-		if was.digest != "" && facts.Digest != was.digest {
-			return s.failed(ctx, "check "+up.Path, fmt.Errorf("%w since step %q uploaded it to server file %q, which must be uploaded again",
+		defer src.close()
+		if was.digest != "" && src.facts.Digest != was.digest {
+			return s.failed(ctx, "check "+up.Shown(), fmt.Errorf("%w since step %q uploaded it to server file %q, which must be uploaded again",
 				transfer.ErrChanged, s.run.bound.Plan.Steps[in.By].Name, in.File.Name))
 		}
-		return s.upload(ctx, inspected{up, facts}, lease)
+		return s.upload(ctx, src, lease)
 	}
 	return nil
+}
+
+// takeAgain brings a source here that stood its guard before, if its digest is known.
+func (s *step) takeAgain(ctx context.Context, in FileInput, digest string) (*source, error) {
+	if digest == "" {
+		return s.takeSource(ctx, in)
+	}
+	in.WaitFor = data.WaitFor{}
+	found, err := s.find(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, in, found, data.Checks{})
 }
 
 // user is the id of the step's login.

@@ -87,6 +87,9 @@ func Words(b ledger.Body) (logrus.Level, string) {
 	case ledger.TargetWritten:
 		return logrus.InfoLevel, fmt.Sprintf("wrote %s: %d bytes", b.Path, b.Bytes)
 	case ledger.SourceMoved:
+		if b.Error != "" {
+			return logrus.WarnLevel, fmt.Sprintf("%s stays where it is, it could not be moved to %s: %s", b.From, b.To, b.Error)
+		}
 		return logrus.InfoLevel, fmt.Sprintf("moved %s to %s", b.From, b.To)
 	case ledger.CommandStarted:
 		return logrus.InfoLevel, b.Program + " started"

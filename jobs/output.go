@@ -23,7 +23,7 @@ func originOf(r *run, i int) *origin {
 	plan := r.bound.Plan.Steps[i]
 	writer := -1
 	switch {
-	case plan.Verb == configs.Export:
+	case plan.Verb == configs.Export || plan.Verb == configs.Process:
 		writer = i
 	case plan.Verb == configs.Download && !plan.Stale:
 		export := r.bound.Steps[i].Exports[0].Export.ID
@@ -102,7 +102,7 @@ func (s *step) notSince(ctx context.Context, o anaplan.Object, name string) erro
 func (s *step) replaced(o *overwritten) *ending {
 	end := &ending{StepEnded: ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseInput,
 		Message: fmt.Sprintf("%s: task %s: %v; nothing was replaced", s.describe(), s.origin.task, o),
-		Next:    "run the export again"}}
+		Next:    "run it again"}}
 	if s.plan.Verb == configs.Export && rerunSafe(s.plan) {
 		end.Rerun = o.Error()
 	}

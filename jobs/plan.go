@@ -56,11 +56,30 @@ type FileInput struct {
 	File   ledger.ObjectRef
 	Format data.Format
 	Header []string // that Anaplan expects; nil when unknown
-	Path   string   // of the source; empty: Server or UploadedBy
-	Guard  data.Guard
-	Server bool // source = "server"
-	By     int  // index of the earlier upload step that fills it; -1: this step
+
+	Source  data.Source // without a name: Server or By
+	WaitFor data.WaitFor
+	After   configs.After
+	Guard   Guard
+	Server  bool // source = "server"
+	By      int  // index of the earlier upload step that fills it; -1: this step
 }
+
+// Own says whether the step brings the bytes itself.
+func (in FileInput) Own() bool { return in.Source.Name != "" }
+
+// Shown is the source as it may be shown.
+func (in FileInput) Shown() string { return data.Display(in.Source.Name) }
+
+// Guard is what must hold of a source or of a download, and who says so.
+type Guard struct {
+	data.Guard
+	Totals  string                // name of the control file; empty without one
+	Command *configs.GuardCommand // looks at it when all else holds
+}
+
+// Zero says whether nothing is guarded.
+func (g Guard) Zero() bool { return g.Guard.Zero() && g.Command == nil }
 
 // ImportPart is one import that a step runs.
 type ImportPart struct {
@@ -72,7 +91,8 @@ type ImportPart struct {
 // FileOutput is an export's output and the places to write it to.
 type FileOutput struct {
 	Export  ledger.ObjectRef // the file bears the same id (anaplan-api.md 9.1)
-	Targets []string
-	Guard   data.Guard
+	Targets []data.Target
+	Guard   Guard
 	Format  data.Format
+	Header  []string // that it will have, as Anaplan says; nil when unknown
 }

@@ -22,16 +22,17 @@ type run struct {
 	bound *Bound
 	state ledger.State
 
-	leases []ledger.Lease // of the job, unless this only cancels, and of the run
-	files  *fillings
-	ahead  *aheads
-	outer  context.Context // ends with a signal; that of the steps may end before
-	limits limits
-	late   atomic.Bool // a step has found that not_after has passed, whatever the clock says now
-	was    *Plan       // as recorded, of a continued run
-	begun  int64       // number of the event with which this runner began
-	by     string      // the person who decides, user@host
-	only   bool        // to be cancelled: nothing starts, what may still run is watched to its end
+	leases  []ledger.Lease // of the job, unless this only cancels, and of the run
+	files   *fillings
+	sources *origins
+	ahead   *aheads
+	outer   context.Context // ends with a signal; that of the steps may end before
+	limits  limits
+	late    atomic.Bool // a step has found that not_after has passed, whatever the clock says now
+	was     *Plan       // as recorded, of a continued run
+	begun   int64       // number of the event with which this runner began
+	by      string      // the person who decides, user@host
+	only    bool        // to be cancelled: nothing starts, what may still run is watched to its end
 
 	recorded int64          // how far the ledger has it
 	pending  []ledger.Event // applied to the state, and not recorded yet
@@ -41,6 +42,7 @@ type run struct {
 
 	records chan recordRequest
 	ends    chan stepEnd
+	moved   chan moved
 	intents atomic.Int64
 	watch   sync.Mutex
 }
@@ -69,7 +71,7 @@ type Crash struct {
 func (c *Crash) Error() string { return fmt.Sprintf("a step's goroutine panicked (%T)", c.Value) }
 
 func newRun(r *Runner, req Request) *run {
-	return &run{Runner: r, req: req, records: make(chan recordRequest), ends: make(chan stepEnd)}
+	return &run{Runner: r, req: req, records: make(chan recordRequest), ends: make(chan stepEnd), moved: make(chan moved)}
 }
 
 // created is the first event of a run.
@@ -137,7 +139,7 @@ func (r *run) finish(ctx context.Context, end ledger.RunEnded) (ledger.State, er
 
 // steps runs the steps of a bound plan to the end.
 func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
-	r.bound, r.outer = b, outer
+	r.bound, r.outer, r.sources = b, outer, newOrigins(b, r.state)
 	ctx, halting := context.WithCancelCause(outer)
 	defer halting(nil)
 	if r.only {
@@ -177,6 +179,7 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 		for r.advance(ctx, st, &workers, &running) {
 		}
 		r.ahead.launch(ctx, st, &workers)
+		r.moves(&workers, &running)
 		if running == 0 && !r.ahead.busy() && !slices.ContainsFunc(st, func(s standing) bool { return s.held }) {
 			break
 		}
@@ -197,6 +200,9 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 			}
 			st[e.step] = standing{end: &e.end.StepEnded, runs: e.end.Runs}
 			r.end(ctx, e.step, &e.end.StepEnded)
+		case m := <-r.moved:
+			running--
+			r.recordMoved(ctx, m)
 		case <-stop:
 			stop = nil // recorded at the top
 		case <-look.C:
@@ -204,6 +210,7 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 		}
 	}
 	workers.Wait()
+	r.ahead.close()
 	return r.finish(ctx, ledger.Outcome(r.state))
 }
 
@@ -261,7 +268,7 @@ func (r *run) end(ctx context.Context, i int, end *ledger.StepEnded) {
 	name := s.Name
 	if v := end.Verdict; !planned(s).Satisfied(*end) && v != ledger.Blocked && v != ledger.Unsure {
 		var again []string
-		if t := &r.state.Steps[i]; ranAndNotJudged(t) && !mayRun(t) && !rerunSafe(s) {
+		if t := &r.state.Steps[i]; ranAndNotJudged(t) && !mayRun(t) && !rerunSafe(s) && (!end.Fetch || end.Cause == ledger.CauseGuard) {
 			again = []string{"--again", name}
 		}
 		end.Next = strings.TrimPrefix(end.Next+"; to continue: "+ledger.ResumeCommand(r.req.ID, again...), "; ")

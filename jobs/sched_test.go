@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -47,9 +48,9 @@ func drawBound(t *rapid.T) *Bound {
 		case 0:
 			b.Plan.Steps[i].Verb = configs.Upload
 			in.Object = file
-			in.Reads = []FileInput{{File: file, Path: "up", By: -1}}
+			in.Reads = []FileInput{{File: file, Source: data.Source{Name: "up"}, By: -1}}
 		case 1:
-			in.Reads = []FileInput{{File: file, Path: "own", By: -1}}
+			in.Reads = []FileInput{{File: file, Source: data.Source{Name: "own"}, By: -1}}
 		case 2:
 			if by := (&binder{plan: b.Plan, out: b}).filledBy(i, file.ID); by >= 0 {
 				in.Reads = []FileInput{{File: file, By: by}}
@@ -89,7 +90,7 @@ func TestScheduleEndsEveryStepAndHoldsItsRules(t *testing.T) {
 					checkStart(t, b, st, m.step, stopped)
 					for _, in := range b.Steps[m.step].Reads {
 						key := b.Steps[m.step].Model.ID + in.File.ID
-						if in.Path != "" {
+						if in.Own() {
 							holds[key] = m.step
 						} else if holds[key] != in.By && started[in.By] {
 							t.Fatalf("step %d reads %s, which step %d has filled after step %d", m.step, key, holds[key], in.By)

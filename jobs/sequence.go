@@ -29,7 +29,7 @@ func (b *binder) fills(i int, file string, of int) bool {
 	if b.out.Steps[i].Model != b.out.Steps[of].Model || b.user(i) != b.user(of) {
 		return false
 	}
-	return slices.ContainsFunc(b.out.Steps[i].Reads, func(in FileInput) bool { return in.File.ID == file && in.Path != "" })
+	return slices.ContainsFunc(b.out.Steps[i].Reads, func(in FileInput) bool { return in.File.ID == file && in.Own() })
 }
 
 // keepApart sees to it that step other is not between the upload and its reader.

@@ -159,6 +159,7 @@ func (s *step) try(ctx context.Context) *ending {
 		s.begun = nil
 	}
 	sources, end := s.inspect(ctx)
+	defer closeAll(sources)
 	if end != nil && s.begun == nil {
 		return end
 	}
@@ -243,9 +244,10 @@ func (s *step) gather(ctx context.Context, last anaplan.Task, late *overdue) *en
 	}
 	s.note(found.events...)
 	verdict := late.apply(judge(s.judged(last, found)))
-	if verdict.Verdict == ledger.OK && s.plan.Verb == configs.Export {
+	if planned(s.plan).Satisfied(verdict) {
 		if end := s.again(ctx, s.fetch); end.stopped || end.Verdict != ledger.OK {
-			end.Again = end.Rerun != "" // the export ran
+			end.Again = end.Rerun != "" // what it ran has run
+			end.Fetch = s.plan.Verb == configs.Process
 			return end
 		}
 	}

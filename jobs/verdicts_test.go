@@ -190,7 +190,7 @@ func TestGuards(t *testing.T) {
 		{"only a header", content("sales.csv", "Product code,Country,Month,Units,Revenue\n"), sales(configs.Guard{MinRows: number(1)}), "failed/guard", "it has 0 data rows"},
 		{"stale", func(n *night) { old(n, "sales.csv", 25*time.Hour) }, sales(configs.Guard{MaxAge: &configs.Age{Duration: hour}}), "failed/guard", "guard max_age: it was written"},
 		{"another header", content("sales.csv", "Product,Country,Month,Units,Revenue\nP1007,FR,Jan 26,1,1\n"), sales(configs.Guard{Header: &truth}), "failed/guard", `the import expects "Product code", which it does not have`},
-		{"missing", func(n *night) { os.Remove(filepath.Join(n.dir, "sales.csv")) }, sales(configs.Guard{}), "failed/input", "sales.csv: it cannot be read"},
+		{"missing", func(n *night) { os.Remove(filepath.Join(n.dir, "sales.csv")) }, sales(configs.Guard{}), "failed/input", "sales.csv: it is not there"},
 		{"empty", content("sales.csv", ""), sales(configs.Guard{}), "failed/input", "it is empty"},
 		{"cut off", content("sales.csv", "Product code,Country\n\"P1007"), sales(configs.Guard{}), "failed/input", "never closed"},
 		{"a file of a process", nil, func(n *night) configs.Step {
@@ -277,7 +277,7 @@ func TestFileThatChangesBetweenCheckAndUpload(t *testing.T) {
 		sales := loadSales(n, 1000)
 		sales.Ahead = new(bool) // else it is seen before the step's turn, and does no harm
 		s := n.run(t.Context(), sales)
-		if verdicts(s) != "load sales failed/input" || len(n.sim.Tasks()) > 0 || !strings.Contains(messages(s), "other bytes were sent than were checked") {
+		if verdicts(s) != "load sales failed/input" || len(n.sim.Tasks()) > 0 || !strings.Contains(messages(s), "the source changed while it was read") {
 			t.Errorf("%s, %d tasks\n%s", verdicts(s), len(n.sim.Tasks()), messages(s))
 		}
 	})

@@ -33,6 +33,7 @@ const (
 	reasonMoved       reason = "the model has moved"
 	reasonLease       reason = "another runner has it"
 	reasonLeft        reason = "something of an earlier run may still run in the model"
+	reasonSource      reason = "a source is not there yet"
 	reasonSettle      reason = "the answer to a start was lost"
 )
 

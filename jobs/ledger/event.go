@@ -207,9 +207,11 @@ type (
 	// SourceMoved says that a file of a source was moved after every step that reads it
 	// had ended: whoever continues the run finds it there. It is an event of the run.
 	SourceMoved struct {
+		Source string `json:"source"` // as the job file names it
 		From   string `json:"from"`
 		To     string `json:"to"`
-		Digest string `json:"digest,omitempty"` // of the bytes of the whole source, as they were sent
+		Digest string `json:"digest,omitempty"` // of the bytes of the whole source, as they are sent
+		Error  string `json:"error,omitempty"`  // it stays at From
 	}
 
 	// CommandStarted is recorded before a step's program is started, durably.
@@ -246,6 +248,7 @@ type (
 		Next    string          `json:"next,omitempty"`    // what to do
 		Rows    Rows            `json:"rows"`
 		Actions []ActionVerdict `json:"actions,omitempty"` // of a process, in order
+		Fetch   bool            `json:"fetch,omitempty"`   // its task is ok, and what that wrote is not here: that is fetched, and not run again
 	}
 
 	// StopAsked says that nothing new starts from here on, and why.

@@ -17,6 +17,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -98,7 +99,7 @@ func (p *Program) doCheck(c *cli.Context) error {
 	defer done()
 	bound := p.checkTenant(ctx, c, t, r)
 	if bound != nil {
-		p.checkFiles(ctx, bound, r)
+		p.checkFiles(ctx, bound, t.date.Location(), r)
 		if c.Bool("pin") {
 			if err := p.pin(t, bound, r); err != nil {
 				return err
@@ -185,7 +186,8 @@ func (p *Program) checkCertificate(c *cli.Context, one *tenant, r *checked) {
 }
 
 // checkFiles looks at sources, guards and targets.
-func (p *Program) checkFiles(ctx context.Context, bound *jobs.Bound, r *checked) {
+func (p *Program) checkFiles(ctx context.Context, bound *jobs.Bound, zone *time.Location, r *checked) {
+	stores := p.stores()
 	for i, b := range bound.Steps {
 		s := bound.Plan.Steps[i]
 		name := s.Name
@@ -197,23 +199,60 @@ func (p *Program) checkFiles(ctx context.Context, bound *jobs.Bound, r *checked)
 			}
 		}
 		for _, in := range b.Reads {
-			if in.Path == "" {
+			if !in.Own() {
 				continue
 			}
-			facts, err := jobs.Inspect(ctx, in, p.Now())
-			if err != nil {
+			looked, err := bound.Look(ctx, stores, in, p.Now().In(zone))
+			switch {
+			case err != nil:
 				r.fail(fmt.Errorf("step %q: source: %w", name, err))
 				continue
+			case looked.Waits:
+				r.warn("see that it is there by then", "step %q: %s is not there yet: the run would wait for it for %s", name, in.Shown(), in.WaitFor.Limit)
+				continue
+			case looked.Read:
+				r.ok("step %q: %s has %d rows and goes to server file %q", name, in.Shown(), looked.Facts.Rows, in.File.Name)
+			default:
+				r.ok("step %q: %s is there and goes to server file %q", name, in.Shown(), in.File.Name)
 			}
-			r.ok("step %q: %s has %d rows and goes to server file %q", name, in.Path, facts.Rows, in.File.Name)
+			if len(looked.Left) > 0 {
+				r.ok("step %q: %s: guards that only a run looks at: %s", name, in.Shown(), strings.Join(looked.Left, ", "))
+			}
+			if c := in.Guard.Command; c != nil {
+				if _, err := jobs.FindProgram(bound.Plan.Job.Dir, c.Argv); err != nil {
+					r.fail(fmt.Errorf("step %q: guard: command: %w", name, err))
+				}
+			}
 		}
 		for _, out := range b.Exports {
 			for _, target := range out.Targets {
-				if err := writableTarget(target); err != nil {
-					r.fail(&failure{code: ledger.CodeInput, cause: ledger.CauseInput, err: err,
-						what: fmt.Sprintf("step %q: target %s: %v", name, target, err), next: "name a file in a folder that can be written"})
+				p.checkTarget(ctx, stores, name, target, r)
+			}
+			if c := out.Guard.Command; c != nil && len(out.Targets) > 0 {
+				if _, err := jobs.FindProgram(bound.Plan.Job.Dir, c.Argv); err != nil {
+					r.fail(fmt.Errorf("step %q: guard: command: %w", name, err))
 				}
 			}
+		}
+	}
+}
+
+// checkTarget looks at where a target would be written, without writing: a local folder, or
+// whether the place can be listed.
+func (p *Program) checkTarget(ctx context.Context, stores *data.Stores, step string, target data.Target, r *checked) {
+	if data.Remote(target.Name) {
+		if _, err := stores.Find(ctx, data.Source{Name: target.Name}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.fail(fmt.Errorf("step %q: target: %w", step, err))
+		}
+		return
+	}
+	for _, path := range []string{target.Name, target.Done} {
+		if path == "" || data.Remote(path) {
+			continue
+		}
+		if err := writableTarget(path); err != nil {
+			r.fail(&failure{code: ledger.CodeInput, cause: ledger.CauseInput, err: err,
+				what: fmt.Sprintf("step %q: target %s: %v", step, path, err), next: "name a file in a folder that can be written"})
 		}
 	}
 }

@@ -170,7 +170,7 @@ func (p *Program) work(c *cli.Context, t *tonight, tenants *tenants, book *book,
 		return err
 	}
 	runner := &jobs.Runner{Ledger: book, Memory: memory, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
-		Version: Version(), Speed: p.speed(t), Secrets: secretNames(t)}
+		Version: Version(), Speed: p.speed(t), Secrets: secretNames(t), Stores: p.stores()}
 	state, err := call(ctx, runner)
 	held, ok := errors.AsType[*ledger.HeldError](err)
 	switch {

@@ -24,6 +24,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -385,3 +386,6 @@ func loopback(host string) bool {
 	ip := net.ParseIP(name)
 	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
+
+// stores are the places where sources and targets lie.
+func (p *Program) stores() *data.Stores { return &data.Stores{Stdin: p.In} }

@@ -110,7 +110,7 @@ func Story(id ledger.ID) []ledger.Event {
 		In("load", 33*s, ledger.StepEnded{Verdict: ledger.OK, Rows: rows}),
 		In("check", 34*s, ledger.StepEnded{Verdict: ledger.Skipped}),
 		In("post", 35*s, ledger.StepEnded{Verdict: ledger.Skipped}),
-		At(36*s, ledger.SourceMoved{From: "a.csv", To: "done/a.csv", Digest: "d"}),
+		At(36*s, ledger.SourceMoved{Source: "*.csv", From: "a.csv", To: "done/a.csv", Digest: "d", Error: "denied"}),
 		At(36*s, ledger.RunEnded{Verdict: ledger.OK}),
 	}
 }

@@ -1,0 +1,398 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// What becomes of sources when every step that reads them has ended: the job's `after`.
+// Files are moved first and recorded then. A runner that dies in between leaves them at
+// their new place, where the next one finds them by their digest.
+
+// origins are the files of a run's sources, by the names that the job gives the sources.
+// Steps tell it what they find, and ask it for what was moved.
+type origins struct {
+	mu     sync.Mutex
+	files  map[string]taken
+	places map[string][]string // of those that this run has moved, where they are now
+	moving map[string]string   // the folder to which this runner has moved them last
+}
+
+// taken are the files that a source was, and the digest of their bytes as they are sent.
+type taken struct {
+	names  []string
+	digest string
+}
+
+func newOrigins(b *Bound, s ledger.State) *origins {
+	o := &origins{files: map[string]taken{}, places: map[string][]string{}, moving: map[string]string{}}
+	for _, step := range b.Steps {
+		for _, in := range step.Reads {
+			if _, known := o.places[in.Source.Name]; known || !in.Own() {
+				continue
+			}
+			var moves []ledger.SourceMoved
+			for _, m := range s.Moves {
+				if m.Source == in.Shown() {
+					moves = append(moves, m.SourceMoved)
+				}
+			}
+			o.places[in.Source.Name] = follow(nil, moves, in)
+		}
+	}
+	return o
+}
+
+// follow says where files are after they were moved.
+func follow(places []string, moves []ledger.SourceMoved, in FileInput) []string {
+	for _, m := range moves {
+		to := m.To
+		if m.Error != "" {
+			to = m.From
+		}
+		to = withQuery(to, in)
+		if i := slices.IndexFunc(places, func(p string) bool { return data.Display(p) == m.From }); i >= 0 {
+			places[i] = to
+		} else {
+			places = append(places, to)
+		}
+	}
+	return places
+}
+
+// withQuery gives a URL, as it was shown, the query that the job's have.
+func withQuery(shown string, in FileInput) string {
+	if !data.Remote(shown) || strings.Contains(shown, "?") {
+		return shown
+	}
+	if _, query, ok := strings.Cut(in.Source.Name, "?"); ok {
+		return shown + "?" + query
+	}
+	return shown
+}
+
+func (o *origins) found(source string, f data.Found) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := taken{}
+	for _, e := range f.Entries {
+		t.names = append(t.names, e.Name)
+	}
+	o.files[source] = t
+}
+
+func (o *origins) read(source, digest string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := o.files[source]
+	t.digest = digest
+	o.files[source] = t
+}
+
+func (o *origins) moved(in FileInput, moves []ledger.SourceMoved) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.places[in.Source.Name] = follow(slices.Clone(o.places[in.Source.Name]), moves, in)
+}
+
+func (o *origins) placesOf(source string) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.places[source]
+}
+
+// movedSource is a source that this run has moved, from where it is now. It has no entries
+// if it was not moved, or is not there any more.
+func (r *run) movedSource(ctx context.Context, in FileInput) (data.Found, error) {
+	var all data.Found
+	for _, place := range r.sources.placesOf(in.Source.Name) {
+		src := data.Source{Name: place, Pick: in.Source.Pick, Member: in.Source.Member, Encoding: in.Source.Encoding}
+		found, err := r.stores().Find(ctx, src)
+		if errors.Is(err, fs.ErrNotExist) {
+			return data.Found{}, nil
+		}
+		if err != nil {
+			return data.Found{}, err
+		}
+		if all.Source.Name == "" {
+			all.Source = src
+		}
+		all.Entries = append(all.Entries, found.Entries...)
+	}
+	return all, nil
+}
+
+// movement is a source whose files are to be moved.
+type movement struct {
+	in     FileInput
+	folder string
+	taken
+	own bool // this runner has found the files itself
+}
+
+// moved is what became of a movement.
+type moved struct {
+	movement
+	events []ledger.SourceMoved
+}
+
+// due are the movements whose time has come: every step of the run that reads the source
+// has ended. A step that was stopped or blocked, or is unsure, is not over.
+func (r *run) due() []movement {
+	if r.only || r.trouble != nil {
+		return nil
+	}
+	var all []movement
+	seen := map[string]bool{}
+	for i := range r.bound.Steps {
+		for _, in := range r.bound.Steps[i].Reads {
+			if !in.Own() || in.After == (configs.After{}) || seen[in.Source.Name] {
+				continue
+			}
+			seen[in.Source.Name] = true
+			folder := in.After.OK
+			switch over, ok := r.over(in.Source.Name); {
+			case !over:
+				continue
+			case !ok:
+				folder = in.After.Else
+			}
+			if folder == "" || r.sources.moving[in.Source.Name] == folder {
+				continue
+			}
+			r.sources.moving[in.Source.Name] = folder
+			m := movement{in: in, folder: folder}
+			m.taken, m.own = r.taken(in)
+			if len(m.names) > 0 && !slices.ContainsFunc(m.names, func(name string) bool { return configs.Moved(folder, name) != name }) {
+				continue // they are there
+			}
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// over says whether every step that reads a source has ended, and whether all are ok.
+func (r *run) over(source string) (over, ok bool) {
+	over, ok = false, true
+	for i, b := range r.bound.Steps {
+		if !slices.ContainsFunc(b.Reads, func(in FileInput) bool {
+			if in.Own() {
+				return in.Source.Name == source
+			}
+			return in.By >= 0 && slices.ContainsFunc(r.bound.Steps[in.By].Reads, func(up FileInput) bool { return up.Source.Name == source && up.File.ID == in.File.ID })
+		}) {
+			continue
+		}
+		t := &r.state.Steps[i]
+		if t.End == nil || t.End.Verdict == ledger.Blocked || t.End.Verdict == ledger.Unsure {
+			return false, false
+		}
+		if t.End.Verdict == ledger.Skipped && len(t.Tries) == 0 {
+			continue // it read nothing
+		}
+		over = true
+		ok = ok && (t.End.Verdict == ledger.OK || t.End.Verdict == ledger.Skipped)
+	}
+	return over, ok
+}
+
+// taken are the files that a source was in this run, as far as that is known, and whether
+// this runner has found them itself.
+func (r *run) taken(in FileInput) (taken, bool) {
+	r.sources.mu.Lock()
+	now, own := r.sources.files[in.Source.Name]
+	places := r.sources.places[in.Source.Name]
+	r.sources.mu.Unlock()
+	for i, b := range r.bound.Steps {
+		if own || !slices.ContainsFunc(b.Reads, func(o FileInput) bool { return o.Source.Name == in.Source.Name }) {
+			continue
+		}
+		for _, u := range r.state.Steps[i].Uploads {
+			if u.Path != in.Shown() {
+				continue
+			}
+			now = taken{digest: u.Digest}
+			for _, name := range u.Files {
+				now.names = append(now.names, withQuery(name, in))
+			}
+			if len(u.Files) == 0 {
+				now.names = []string{in.Source.Name}
+			}
+		}
+	}
+	if len(places) > 0 && !own {
+		now.names = slices.Clone(places)
+	}
+	return now, own
+}
+
+// moves starts the movements whose time has come, each in a goroutine that tells r.moved.
+func (r *run) moves(workers *sync.WaitGroup, running *int) {
+	for _, m := range r.due() {
+		*running++
+		workers.Go(func() {
+			ctx, cancel := graceful(r.outer, stopGrace)
+			defer cancel()
+			r.moved <- moved{m, r.relocate(ctx, m)}
+		})
+	}
+}
+
+// recordMoved records what became of a movement.
+func (r *run) recordMoved(ctx context.Context, m moved) {
+	for _, e := range m.events {
+		_ = r.record(ctx, "", e) // kept as trouble
+	}
+	r.sources.moved(m.in, m.events)
+}
+
+// relocate moves the files of a source.
+func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
+	if len(m.names) == 0 {
+		found, err := r.stores().Find(ctx, m.in.Source)
+		if err != nil {
+			return nil // nobody knows which files it was: there is nothing to move
+		}
+		for _, e := range found.Entries {
+			m.names = append(m.names, e.Name)
+		}
+	}
+	there := map[string]string{}
+	if !m.own {
+		there = r.movedBefore(ctx, m)
+	}
+	var events []ledger.SourceMoved
+	for _, name := range m.names {
+		e := ledger.SourceMoved{Source: m.in.Shown(), From: data.Display(name), Digest: m.digest}
+		to := configs.Moved(m.folder, name)
+		var err error
+		switch {
+		case to == name:
+			continue
+		case there[name] != "":
+			to = there[name]
+		default:
+			to, err = r.relocateFile(ctx, name, to)
+		}
+		if e.To = data.Display(to); err != nil {
+			e.Error = err.Error()
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// mostSameNames is how many files of one name are tried to be told apart by a number.
+const mostSameNames = 1000
+
+// relocateFile moves a file to a name, or, where that is taken, to one with a number. What
+// is there stays as it is.
+func (r *run) relocateFile(ctx context.Context, from, to string) (string, error) {
+	for n := 1; n <= mostSameNames; n++ {
+		name := numbered(to, n)
+		err := r.stores().Move(ctx, from, name)
+		switch {
+		case err == nil:
+			return name, nil
+		case !errors.Is(err, fs.ErrExist):
+			return to, err
+		case sameFile(from, name): // a move that was cut off
+			return name, os.Remove(from)
+		}
+	}
+	return to, fmt.Errorf("there are %d files of this name", mostSameNames)
+}
+
+// sameFile says whether two paths are one file.
+func sameFile(a, b string) bool {
+	if data.Remote(a) || data.Remote(b) {
+		return false
+	}
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
+
+// numbered is a name with a number in it, before its ending, from the second on.
+func numbered(name string, n int) string {
+	if n <= 1 {
+		return name
+	}
+	name, query, asked := strings.Cut(name, "?")
+	if !data.Remote(name) && asked {
+		name, query, asked = name+"?"+query, "", false
+	}
+	cut := strings.LastIndexAny(name, `/\`) + 1
+	base := name[cut:]
+	ext := filepath.Ext(base)
+	if packed := strings.TrimSuffix(base, ext); slices.Contains([]string{".gz", ".zst", ".zip"}, strings.ToLower(ext)) {
+		ext = filepath.Ext(packed) + ext
+	}
+	if ext == base {
+		ext = "" // a hidden file
+	}
+	name = fmt.Sprintf("%s%s-%d%s", name[:cut], strings.TrimSuffix(base, ext), n, ext)
+	if asked {
+		name += "?" + query
+	}
+	return name
+}
+
+// movedBefore finds the files that an earlier runner had moved and not recorded: they are
+// gone from where they were, and at their new place lie the bytes that were sent.
+func (r *run) movedBefore(ctx context.Context, m movement) map[string]string {
+	at, gone := slices.Clone(m.names), map[string]string{}
+	for i, name := range m.names {
+		if r.isThere(ctx, name) {
+			continue
+		}
+		to := configs.Moved(m.folder, name)
+		for n := 1; n <= mostSameNames && r.isThere(ctx, numbered(to, n)); n++ {
+			at[i] = numbered(to, n)
+		}
+		if at[i] == name {
+			return nil
+		}
+		gone[name] = at[i]
+	}
+	if len(gone) == 0 || m.digest == "" {
+		return nil
+	}
+	all := data.Found{Source: data.Source{Name: at[0], Pick: m.in.Source.Pick, Member: m.in.Source.Member, Encoding: m.in.Source.Encoding}}
+	for _, name := range at {
+		found, err := r.stores().Find(ctx, data.Source{Name: name})
+		if err != nil {
+			return nil
+		}
+		all.Entries = append(all.Entries, found.Entries...)
+	}
+	file, err := r.stores().Fetch(ctx, all, r.spool(), m.in.Format)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	if facts, err := file.Inspect(ctx, data.Checks{}); err != nil || facts.Digest != m.digest {
+		return nil
+	}
+	return gone
+}
+
+func (r *run) isThere(ctx context.Context, name string) bool {
+	_, err := r.stores().Find(ctx, data.Source{Name: name})
+	return err == nil
+}

@@ -1,0 +1,251 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// source is a source that is here, was read, and stood its guard. It is closed when its
+// step ends.
+type source struct {
+	FileInput
+	file  *data.File
+	facts data.Facts
+	same  bool // the bytes are those of the last run that was ok, and the job skips them then
+}
+
+// close removes what was spooled of it.
+func (src *source) close() {
+	if src.file != nil {
+		_ = src.file.Close()
+	}
+}
+
+func closeAll(sources []*source) {
+	for _, src := range sources {
+		src.close()
+	}
+}
+
+// inspect takes every source of the step before anything is uploaded: it waits for those
+// that are not there yet, and holds them against their guards. It ends a step whose sources
+// are all unchanged, where the job skips it then.
+func (s *step) inspect(ctx context.Context) (all []*source, end *ending) {
+	defer func() {
+		if end != nil {
+			closeAll(all)
+			all = nil
+		}
+	}()
+	for _, in := range s.bound.Reads {
+		if !in.Own() {
+			continue // on the server, or uploaded by an earlier step
+		}
+		src, err := s.inspectOne(ctx, in)
+		if err != nil {
+			return all, s.failed(ctx, "check "+in.Shown(), err)
+		}
+		all = append(all, src)
+		if src.facts.Warning != "" {
+			s.note(ledger.Warned{Text: in.Shown() + ": " + src.facts.Warning})
+		}
+	}
+	if s.unchanged(all) {
+		return all, &ending{StepEnded: ledger.StepEnded{Verdict: ledger.Skipped,
+			Message: fmt.Sprintf("%s: %s: %v; nothing was loaded", s.describe(), all[0].Shown(), data.ErrUnchanged)}}
+	}
+	return all, nil
+}
+
+// unchanged says whether the step is skipped because all that it would load is what the
+// last run has loaded.
+func (s *step) unchanged(sources []*source) bool {
+	uploaded := func(in FileInput) bool { return !in.Own() && !in.Server }
+	return len(sources) > 0 && !slices.ContainsFunc(sources, func(src *source) bool { return !src.same }) &&
+		!slices.ContainsFunc(s.bound.Reads, uploaded)
+}
+
+// inspectOne takes one source, unless that was done ahead of need and it has not changed
+// since.
+func (s *step) inspectOne(ctx context.Context, in FileInput) (*source, error) {
+	if src := s.run.ahead.of(ctx, s.plan.Index, in); src != nil {
+		return src, nil
+	}
+	return s.takeSource(ctx, in)
+}
+
+// takeSource brings one source here, reads it, and holds it against its guard.
+func (s *step) takeSource(ctx context.Context, in FileInput) (*source, error) {
+	with, err := s.run.against(ctx, s.plan.Name, in.File.ID, in.Guard, in.Header)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.find(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	s.run.sources.found(in.Source.Name, found)
+	if err := in.Guard.Early(found, with); err != nil {
+		return nil, err
+	}
+	checks, err := in.Guard.Checks(with)
+	if err != nil {
+		return nil, err
+	}
+	src, err := s.open(ctx, in, found, checks)
+	if err != nil {
+		return nil, err
+	}
+	s.run.sources.read(in.Source.Name, src.facts.Digest)
+	err = in.Guard.Check(src.facts, with)
+	if errors.Is(err, data.ErrUnchanged) {
+		src.same = true
+		return src, nil
+	}
+	if err == nil && in.Guard.Command != nil {
+		err = s.guardSource(ctx, src)
+	}
+	if err != nil {
+		src.close()
+		return nil, err
+	}
+	return src, nil
+}
+
+// find says which files a source is, and waits for them as the job says. What this run has
+// moved is read from where it is.
+func (s *step) find(ctx context.Context, in FileInput) (data.Found, error) {
+	s.progress(Progress{Phase: PhaseCheck, Text: in.Shown(), Done: -1})
+	if moved, err := s.run.movedSource(ctx, in); err != nil || len(moved.Entries) > 0 {
+		return moved, err
+	}
+	return s.run.stores().Await(ctx, in.Source, in.WaitFor, func(text string) {
+		s.progress(Progress{Phase: PhaseWait, Text: text, Done: -1})
+		s.note(ledger.Waiting{Reason: string(reasonSource), Text: text})
+	})
+}
+
+// open brings the files of a source here and reads them once.
+func (s *step) open(ctx context.Context, in FileInput, found data.Found, checks data.Checks) (*source, error) {
+	s.progress(Progress{Phase: PhaseCheck, Text: in.Shown(), Done: -1})
+	dir := s.run.spool()
+	file, err := s.run.stores().Fetch(ctx, found, dir, in.Format)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := file.Inspect(ctx, checks)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &source{FileInput: in, file: file, facts: facts}, nil
+}
+
+// stores are where sources and targets lie.
+func (r *run) stores() *data.Stores {
+	if r.Stores != nil {
+		return r.Stores
+	}
+	return &data.Stores{}
+}
+
+// spool is the folder in which this run keeps remote sources for as long as their steps
+// take.
+func (r *run) spool() string { return filepath.Join(r.runDir(), "spool") }
+
+// upload fills one server file with a source.
+func (s *step) upload(ctx context.Context, src *source, lease ledger.Lease) *ending {
+	sent, err := s.send(ctx, src, lease, s.patientTogether(), func() {})
+	if err != nil {
+		return s.failed(ctx, fmt.Sprintf("upload %s to server file %q (%s)", src.Shown(), src.File.Name, src.File.ID), err)
+	}
+	return asEnding(s.sent(sent, lease))
+}
+
+// send sends a source to its server file, once; patient runs its requests. moved is told
+// whenever some of it has arrived.
+func (s *step) send(ctx context.Context, src *source, lease ledger.Lease, patient transfer.Patient, moved func()) (ledger.SourceUploaded, error) {
+	if !src.file.Unchanged(ctx) {
+		return ledger.SourceUploaded{}, fmt.Errorf("%w since it was checked", transfer.ErrChanged)
+	}
+	u := transfer.Upload{
+		Model: s.model(), File: src.File.ID, Size: src.facts.Bytes, Digest: src.facts.Digest, Before: s.check,
+		ChunkSize: s.plan.Transfer.ChunkSize, Parallel: s.plan.Transfer.Connections, Gzip: gzipOf(s.plan.Transfer),
+		Memory: s.run.Memory, Line: s.line, Patient: patient,
+		Progress: func(m transfer.Moved) {
+			moved()
+			s.progress(Progress{Phase: PhaseUpload, Text: src.File.Name, Bytes: m.Bytes, Total: src.facts.Bytes,
+				Done: float64(m.Bytes) / float64(max(1, src.facts.Bytes))})
+		},
+	}
+	if path, plain := src.file.Plain(); plain {
+		f, err := os.Open(path)
+		if err != nil {
+			return ledger.SourceUploaded{}, err
+		}
+		defer f.Close()
+		u.At = f
+	} else {
+		r, err := src.file.Open(ctx)
+		if err != nil {
+			return ledger.SourceUploaded{}, err
+		}
+		defer r.Close()
+		u.Source = r
+	}
+	s.run.files.forget(lease.Key())
+	up, err := transfer.Send(ctx, s.client, u)
+	return ledger.SourceUploaded{File: src.File, Path: src.Shown(), Files: src.files(), Bytes: up.Bytes, Rows: rowsOfFacts(src.facts),
+		Chunks: up.Chunks, Digest: up.Digest, Modified: src.facts.Modified, User: s.user(), Epoch: lease.Epoch()}, err
+}
+
+// sent records that a server file holds what was sent to it.
+func (s *step) sent(up ledger.SourceUploaded, lease ledger.Lease) error {
+	if err := s.record(up); err != nil {
+		return err
+	}
+	s.run.files.set(lease.Key(), filled{up.Digest, up.Rows, s.run.now(), lease.Epoch()})
+	return nil
+}
+
+// files are the files of which its bytes were made, as they may be shown; nil if that is
+// the one that the source names.
+func (src *source) files() []string {
+	names := shown(src.file.Found())
+	if len(names) == 1 && names[0] == src.Shown() {
+		return nil
+	}
+	return names
+}
+
+func shown(f data.Found) []string {
+	var names []string
+	for _, e := range f.Entries {
+		names = append(names, data.Display(e.Name))
+	}
+	return names
+}
+
+// gzipOf is how the step's uploads are compressed.
+func gzipOf(t configs.Transfer) string {
+	if t.Gzip == "" {
+		return transfer.GzipAuto
+	}
+	return t.Gzip
+}
+
+// rowsOfFacts is nil where rows could not be counted.
+func rowsOfFacts(f data.Facts) *int64 {
+	if f.Opaque {
+		return nil
+	}
+	return &f.Rows
+}
