@@ -60,6 +60,12 @@ func stagedItems(name string) plotStep {
 	return s
 }
 
+// stagedIn is the step in another model.
+func stagedIn(model string, s plotStep) plotStep {
+	s.step.Model.Name = model
+	return s
+}
+
 func stagedData(name string) plotStep {
 	s := stagedStep(name, configs.Import, "Load Data")
 	data := []byte("Code,Value\nC1,4711\n")
@@ -122,6 +128,11 @@ var outside = []mutant{
 		p := staged([]plotStep{stagedExport("s0")}, []plotStep{stagedData("t0"), stagedExport("t1")})
 		p.runs[1].begin = 4 * time.Second
 		p.options.Faults = []simulator.Fault{{Method: "GET", Path: `/files/116\d+/chunks`, Delay: 4 * time.Minute}}
+		return []*plot{p}
+	}},
+	{"believe an upload ahead of need whose file somebody else had", func(l *life) { l.ageless = true }, func() []*plot {
+		p := staged([]plotStep{stagedIn("B", stagedItems("s0")), stagedItems("s1")}, []plotStep{stagedItems("t0")})
+		p.runs[1].begin = 4 * time.Second
 		return []*plot{p}
 	}},
 	{"treat CANCELLED as running", func(l *life) {
