@@ -34,8 +34,8 @@
 // # Places
 //
 // A source is a path, a pattern with * ? or […], or a URL: https, s3, gs or azblob; what
-// is written is a path or a URL of the last three. In a URL a ? begins the query, so the
-// patterns of objects have * and […] alone. Relative paths are relative to the job file,
+// is written is a path or a URL of the last three. Behind an object's name a ? begins a
+// query only as ?NAME=VALUE. Relative paths are relative to the job file,
 // but the folder that an object is moved to is relative to the object. Messages repeat no
 // user and no query of a URL.
 //

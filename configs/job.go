@@ -209,7 +209,7 @@ type WaitFor struct {
 }
 
 // After is what becomes of the files of a source when all steps that read it have ended.
-// Each is a folder to move them to, or its URL, which ends in / before its query; empty:
+// Each is a folder to move them to, or its URL, which ends in / before a query; empty:
 // they stay. [Moved] gives the name that a file has there. After Expand each is absolute,
 // and in the same store as the source.
 type After struct {

@@ -38,6 +38,7 @@ func TestParseFileForms(t *testing.T) {
 		{"import = 'I'\nsource = { path = 'a.csv', wait_for = { path = 'https://example.com/ready', limit = '2h' } }", from(Source{Path: "a.csv", WaitFor: WaitFor{"https://example.com/ready", 2 * time.Hour}})},
 		{"import = 'I'\n[step.source]\npath = 'gs://b/a.csv'\nwait_for = { limit = '2h' }\nafter = { ok = 'move:done/${run.date}/', else = 'move:gs://b/bad/' }",
 			from(Source{Path: "gs://b/a.csv", WaitFor: WaitFor{Limit: 2 * time.Hour}, After: After{"done/${run.date}/", "gs://b/bad/"}})},
+		{"import = 'I'\nsource = { path = 'gs://b/in/?.csv', pick = 'all' }", from(Source{Path: "gs://b/in/?.csv", Pick: PickAll})},
 		{"export = 'E'\ntarget = 'out/a.csv.zst'", to(Target{Path: "out/a.csv.zst"})},
 		{"export = 'E'\ntarget = ['azblob://c/a.csv', { path = 'a.csv', keep = 3, done_marker = 's3://b/a.done' }]", to(Target{Path: "azblob://c/a.csv"}, Target{"a.csv", 3, "s3://b/a.done"})},
 		{imported + "guard = { min_size = 0, max_age = '36h', header = ['SKU', 'SKU'], columns = 12 }",

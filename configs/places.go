@@ -27,6 +27,9 @@ type address struct {
 	query  string
 }
 
+// parameters are the query of an object's URL. Another ? stands for any letter.
+var parameters = regexp.MustCompile(`\?[A-Za-z_]\w*=[^?&]*(&[A-Za-z_]\w*=[^?&]*)*$`)
+
 // addressOf parts a URL; false for a path of this machine.
 func addressOf(v string) (address, bool) {
 	m := scheme.FindStringSubmatch(v)
@@ -35,7 +38,11 @@ func addressOf(v string) (address, bool) {
 	}
 	p := address{scheme: m[1]}
 	rest := v[len(m[0]):]
-	rest, p.query, _ = strings.Cut(rest, "?")
+	if !p.bucket() {
+		rest, p.query, _ = strings.Cut(rest, "?")
+	} else if q := parameters.FindStringIndex(rest); q != nil {
+		rest, p.query = rest[:q[0]], rest[q[0]+1:]
+	}
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		p.host, p.path = rest[:i], rest[i:]
 	} else {
@@ -46,14 +53,14 @@ func addressOf(v string) (address, bool) {
 
 func (p address) bucket() bool { return slices.Contains(buckets, p.scheme) }
 
-// isPattern says whether a source may be more than one file. In a URL a ? begins the
-// query, and what https:// serves has no list.
+// isPattern says whether a source may be more than one file. What https:// serves has no
+// list.
 func isPattern(v string) bool {
 	p, ok := addressOf(v)
 	if !ok {
 		return strings.ContainsAny(v, "*?[")
 	}
-	return p.bucket() && strings.ContainsAny(p.path, "*[")
+	return p.bucket() && strings.ContainsAny(p.path, "*?[")
 }
 
 // placeFault is what is wrong with a path or a URL for its kind, nil when nothing is. It
@@ -169,11 +176,11 @@ func Moved(folder, name string) string {
 	if !ok {
 		return filepath.Join(folder, base(name))
 	}
-	folder, query, asked := strings.Cut(folder, "?")
-	if asked {
-		query = "?" + query
+	query := ""
+	if to, _ := addressOf(folder); to.query != "" {
+		query = "?" + to.query
 	}
-	return folder + p.path[strings.LastIndexByte(p.path, '/')+1:] + query
+	return strings.TrimSuffix(folder, query) + p.path[strings.LastIndexByte(p.path, '/')+1:] + query
 }
 
 // besides is a folder as it is written for an object: a relative one is in the object's own
