@@ -129,21 +129,26 @@ func sourceOf(sources []*source, file string) *source {
 }
 
 // refill uploads again what an earlier step uploaded, if the server file may hold something
-// else by now: another run had the file, or the upload is about to expire.
+// else by now: another run had the file, or another step of this one that was done first,
+// or the upload is about to expire.
 func (s *step) refill(ctx context.Context, in FileInput, was filled, intact bool, lease ledger.Lease) *ending {
-	if intact {
+	want := s.uploaded[in.File.ID]
+	if intact && (want == "" || was.digest == want) {
 		return nil
+	}
+	if want == "" {
+		want = was.digest
 	}
 	for _, up := range s.run.bound.Steps[in.By].Reads {
 		if up.File.ID != in.File.ID {
 			continue
 		}
-		src, err := s.takeAgain(ctx, up, was.digest)
+		src, err := s.takeAgain(ctx, up, want)
 		if err != nil {
 			return s.failed(ctx, "check "+up.Shown(), err)
 		}
 		defer src.close()
-		if was.digest != "" && src.facts.Digest != was.digest {
+		if want != "" && src.facts.Digest != want {
 			return s.failed(ctx, "check "+up.Shown(), fmt.Errorf("%w since step %q uploaded it to server file %q, which must be uploaded again",
 				transfer.ErrChanged, s.run.bound.Plan.Steps[in.By].Name, in.File.Name))
 		}
@@ -163,6 +168,23 @@ func (s *step) takeAgain(ctx context.Context, in FileInput, digest string) (*sou
 		return nil, err
 	}
 	return s.open(ctx, in, found, data.Checks{})
+}
+
+// uploadedFor are the digests of what earlier upload steps have last uploaded for step i, by
+// the id of the server file.
+func uploadedFor(r *run, i int) map[string]string {
+	digests := map[string]string{}
+	for _, in := range r.bound.Steps[i].Reads {
+		if in.Own() || in.Server || in.By < 0 {
+			continue
+		}
+		for _, u := range r.state.Steps[in.By].Uploads {
+			if u.File.ID == in.File.ID {
+				digests[in.File.ID] = u.Digest
+			}
+		}
+	}
+	return digests
 }
 
 // user is the id of the step's login.

@@ -307,6 +307,9 @@ func (p *plot) comparable(w *world, states []ledger.State) bool {
 			if slices.ContainsFunc(t.Reopened, func(r ledger.ReopenedState) bool { return r.Rerun }) {
 				return false
 			}
+			if t.Plan.OnFailure == string(configs.Continue) && len(t.Reopened) > 0 { // done after later ones, as the job says
+				return false
+			}
 		}
 	}
 	return true

@@ -83,6 +83,18 @@ func (s *step) inspectOne(ctx context.Context, in FileInput) (*source, error) {
 	return s.takeSource(ctx, in)
 }
 
+// inspectChanged takes the sources again if one was written since: what the step waited for
+// may have taken hours. Those given are closed then.
+func (s *step) inspectChanged(ctx context.Context, sources []*source) ([]*source, *ending) {
+	for _, src := range sources {
+		if !src.file.Unchanged(ctx) {
+			closeAll(sources)
+			return s.inspect(ctx)
+		}
+	}
+	return sources, nil
+}
+
 // takeSource brings one source here, reads it, and holds it against its guard.
 func (s *step) takeSource(ctx context.Context, in FileInput) (*source, error) {
 	with, err := s.run.against(ctx, s.plan.Name, in.File.ID, in.Guard, in.Header)

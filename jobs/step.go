@@ -43,6 +43,7 @@ type step struct {
 	held      *holding               // what the try holds
 	reads     []ledger.FileRead      // what the step's task is to read
 	origin    *origin                // of what it downloads, if others may have come between
+	uploaded  map[string]string      // digests of what earlier steps uploaded for it, by the id of the server file
 }
 
 // ending is how a step or a try ended.
@@ -62,6 +63,7 @@ func stopEnding() *ending { return &ending{stopped: true} }
 
 func newStep(r *run, i int) *step {
 	s := &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i], origin: originOf(r, i)}
+	s.uploaded = uploadedFor(r, i)
 	t := &r.state.Steps[i]
 	s.tries, s.stopped = len(t.Tries), map[string]bool{}
 	for _, asked := range t.Cancelled {
@@ -159,7 +161,7 @@ func (s *step) try(ctx context.Context) *ending {
 		s.begun = nil
 	}
 	sources, end := s.inspect(ctx)
-	defer closeAll(sources)
+	defer func() { closeAll(sources) }()
 	if end != nil && s.begun == nil {
 		return end
 	}
@@ -186,6 +188,9 @@ func (s *step) try(ctx context.Context) *ending {
 	}
 	if err := s.quiet(ctx); err != nil {
 		return s.failed(ctx, "wait for what runs in the model", err)
+	}
+	if sources, end = s.inspectChanged(ctx, sources); end != nil {
+		return end
 	}
 	if end := s.fill(ctx, sources); end != nil {
 		return end
