@@ -23,6 +23,7 @@ import (
 // play plays the night, and returns what its runs have come to.
 func (p *plot) play(w *world) []ledger.State {
 	w.mayNotFire, w.exclusive = true, p.exclusive
+	w.dropped = slices.ContainsFunc(p.options.Faults, func(f simulator.Fault) bool { return f.Drop != "" })
 	w.taken = p.taken(w)
 	w.rerun = func(id ledger.ID, t ledger.StepState, usual bool) bool {
 		for _, run := range p.runs {
