@@ -30,7 +30,9 @@ var arrows = map[string][]string{
 	"configs":                  {"auth/secret"},
 	"jobs":                     {"anaplan", "anaplan/transfer", "configs", "jobs/data", "jobs/data/dump", "jobs/ledger"},
 	"jobs/data":                {},
+	"jobs/data/blob":           {"jobs/data"},
 	"jobs/data/dump":           {"jobs/ledger"},
+	"jobs/data/web":            {"jobs/data"},
 	"jobs/ledger":              {},
 	"jobs/ledger/ledgertest":   {"jobs/ledger"},
 	"jobs/ledger/memory":       {"jobs/ledger"},
@@ -43,7 +45,7 @@ var arrows = map[string][]string{
 
 // leaves hold heavy libraries; only wiring imports them, and what uses them is nothing
 // but the command.
-var leaves = []string{"jobs/ledger/sqlite", "jobs/ledger/postgres", "jobs/ledger/memory"}
+var leaves = []string{"jobs/ledger/sqlite", "jobs/ledger/postgres", "jobs/ledger/memory", "jobs/data/blob", "jobs/data/web"}
 
 // leafUsers are the files of the command that may import a leaf.
 var leafUsers = []string{"ledger.go", "demo.go", "wire.go"}
@@ -63,7 +65,15 @@ var homes = map[string][]string{
 	"github.com/klauspost/compress":      {"anaplan/transfer", "jobs/data"},
 	"github.com/zeebo/xxh3":              {"anaplan/transfer", "jobs/data"},
 	"github.com/youmark/pkcs8":           {"auth/keystore"},
-	"golang.org/x/sync":                  {"anaplan/transfer"},
+	"gocloud.dev":                        {"jobs/data/blob"},
+	"cloud.google.com/go/storage":        {"jobs/data/blob"},
+	"github.com/googleapis/gax-go":       {"jobs/data/blob"},
+	"google.golang.org/api":              {"jobs/data/blob"},
+	"golang.org/x/oauth2":                {"jobs/data/blob"},
+	"github.com/aws/aws-sdk-go-v2":       {"jobs/data/blob"},
+	"github.com/aws/smithy-go":           {"jobs/data/blob"},
+	"github.com/Azure/azure-sdk-for-go":  {"jobs/data/blob"},
+	"golang.org/x/sync":                  {"anaplan/transfer", "jobs/data/blob"},
 	"golang.org/x/sys":                   {"cmd/internal/cli", "jobs/ledger/sqlite"},
 	"golang.org/x/term":                  {"cmd/internal/cli"},
 	"golang.org/x/text":                  {"jobs/data", "anaplan/simulator"},

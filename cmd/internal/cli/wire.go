@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,8 +26,19 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data/blob"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data/web"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
+
+// stores are the places where sources and targets may lie, besides the local file system.
+// Nothing is read, and nobody called, before one is needed.
+func (p *Program) stores() *data.Stores {
+	all := &data.Stores{Schemes: map[string]data.Store{}, Stdin: p.In}
+	maps.Copy(all.Schemes, blob.New().Schemes())
+	maps.Copy(all.Schemes, new(web.Store).Schemes())
+	return all
+}
 
 // tenants are the logins of one call of the program: one for each connection, made when
 // it is first asked for, and logged out at the end.
@@ -386,6 +398,3 @@ func loopback(host string) bool {
 	ip := net.ParseIP(name)
 	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
-
-// stores are the places where sources and targets lie.
-func (p *Program) stores() *data.Stores { return &data.Stores{Stdin: p.In} }
