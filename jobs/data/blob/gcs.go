@@ -15,9 +15,6 @@ import (
 	"golang.org/x/oauth2/google"
 )
 
-// gcsTries is how often a request is made. The library has no limit of its own.
-const gcsTries = 5
-
 // gcsService is Google Cloud Storage.
 type gcsService struct{}
 
@@ -48,8 +45,8 @@ func (gcsService) open(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		return nil, parameter(err)
 	}
 	var client *storage.Client
-	if b.As(&client) {
-		client.SetRetry(storage.WithMaxAttempts(gcsTries), storage.WithBackoff(gax.Backoff{Initial: time.Second, Max: 10 * time.Second, Multiplier: 2}))
+	if b.As(&client) { // the library has no limit of its own
+		client.SetRetry(storage.WithMaxAttempts(tries), storage.WithBackoff(gax.Backoff{Initial: time.Second, Max: 10 * time.Second, Multiplier: 2}))
 	}
 	return b, nil
 }

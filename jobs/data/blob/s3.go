@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	gcaws "gocloud.dev/aws"
@@ -15,7 +16,9 @@ import (
 )
 
 // s3Service is Amazon S3, and what speaks like it.
-type s3Service struct{}
+type s3Service struct {
+	tries int // of a request
+}
 
 func (s3Service) credentials() string {
 	return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role; AWS_REGION or ?region= says where the bucket is"
@@ -25,10 +28,13 @@ func (s3Service) unspeakable() string { return "" }
 
 // open takes the parameters of gocloud.dev/blob/s3blob. It makes the client itself, as that
 // writes warnings of its own to stderr otherwise.
-func (s3Service) open(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
+func (s s3Service) open(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	q := u.Query()
 	var options s3blob.Options
-	client := []func(*s3.Options){func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true }}
+	client := []func(*s3.Options){func(o *s3.Options) {
+		o.DisableLogOutputChecksumValidationSkipped = true
+		o.Retryer = retry.AddWithMaxAttempts(o.Retryer, s.tries)
+	}}
 	for _, name := range []string{"ssetype", "kmskeyid", "accelerate", "disable_https", "use_path_style", "s3ForcePathStyle"} {
 		value := q.Get(name)
 		q.Del(name)

@@ -20,6 +20,9 @@ const (
 	copyLimit   = time.Hour       // for a copy that the service makes
 )
 
+// tries is how often a request is made, with growing waits, that may be made again.
+const tries = 5
+
 // Store is a [data.Store] of objects. Make it with New.
 type Store struct {
 	services map[string]service
@@ -42,7 +45,7 @@ type opened struct {
 
 // New makes a store of the schemes s3, gs and azblob. It reads nothing and calls nobody.
 func New() *Store {
-	return newStore(map[string]service{"s3": s3Service{}, "gs": gcsService{}, "azblob": azureService{}})
+	return newStore(map[string]service{"s3": s3Service{tries}, "gs": gcsService{}, "azblob": azureService{}})
 }
 
 func newStore(services map[string]service) *Store {
