@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 			os.Setenv(name, value)
 		}
 	}
+	if name := os.Getenv(writerOf); name != "" {
+		os.Exit(beginAndWait(name))
+	}
 	os.Exit(m.Run())
 }
 

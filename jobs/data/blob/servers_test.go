@@ -1,7 +1,12 @@
 package blob
 
 import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -35,6 +40,7 @@ func TestServers(t *testing.T) {
 				}
 			}
 			suite(t, b, 64<<20)
+			t.Run("killed", func(t *testing.T) { killed(t, b) })
 		})
 	}
 }
@@ -65,4 +71,56 @@ func bucketOf(t *testing.T, b base) *blob.Bucket {
 		t.Fatal(err)
 	}
 	return bucket
+}
+
+// writerOf makes this process one that writes the object of this name, and never ends.
+const writerOf = "ANAPLAN_RUNNER_TEST_WRITER"
+
+// beginAndWait writes an object to the point before Commit, and waits.
+func beginAndWait(name string) int {
+	w, err := New().Create(context.Background(), name)
+	if err == nil {
+		_, err = io.Copy(w, pattern(2*partSize+1))
+	}
+	if err == nil {
+		err = w.Ready(context.Background())
+	}
+	fmt.Println("ready", err)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 1
+}
+
+// killed: of a process that is killed nothing is seen, and what was there stays.
+func killed(t *testing.T, b base) {
+	write(t, b.store, b.name("killed/old.csv"), strings.NewReader("before"))
+	for _, name := range b.names("killed/old.csv", "killed/new.csv") {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), writerOf+"="+name)
+		in, err := child.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said, err := bufio.NewReader(out).ReadString('\n')
+		if said != "ready <nil>\n" {
+			t.Errorf("it says %q (%v)", said, err)
+		}
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	}
+	if got := listed(t, b.store, b.name("killed/*")); len(got) != 1 || content(t, b.store, b.name("killed/old.csv")) != "before" {
+		t.Errorf("there is %v", got)
+	}
+	// The name can be written as before.
+	write(t, b.store, b.name("killed/new.csv"), strings.NewReader("after"))
+	if got := content(t, b.store, b.name("killed/new.csv")); got != "after" {
+		t.Errorf("got %q", got)
+	}
 }
