@@ -22,7 +22,7 @@ type call struct {
 	header       http.Header
 	base         string // scheme and host, for links
 	body         []byte
-	count        *counted // of a body that was not kept
+	count        *Sum // of a body that was not kept
 
 	params  []string // the * of the route
 	user    *user

@@ -26,8 +26,7 @@ type content struct {
 	used      time.Time
 	changes   int
 
-	counted map[int]int64  // bytes of chunks that were only counted
-	sums    map[int]uint32 // likewise
+	counted Counted // chunks that were not kept
 }
 
 func newFile(id string, cf File) *file {

@@ -29,10 +29,21 @@ type Wire struct {
 	Holds int64
 }
 
-// Counted is an upload that was only counted.
-type Counted struct {
-	Bytes int64          // of all chunks, as they came
-	CRC32 map[int]uint32 // by chunk
+// Counted is an upload that was only counted, by chunk.
+type Counted map[int]Sum
+
+// Sum is a chunk as it came.
+type Sum struct {
+	Bytes int64
+	CRC32 uint32
+}
+
+// Bytes are those of all chunks.
+func (c Counted) Bytes() (all int64) {
+	for _, s := range c {
+		all += s.Bytes
+	}
+	return all
 }
 
 // Counted tells of the uploads of a user, by name of the file, that were only counted since their last
@@ -45,11 +56,7 @@ func (s *Simulator) Counted(user string) map[string]Counted {
 		for _, f := range m.files {
 			for u, c := range f.private {
 				if u.email == user && c.counted != nil {
-					sum := Counted{CRC32: maps.Clone(c.sums)}
-					for _, n := range c.counted {
-						sum.Bytes += n
-					}
-					all[f.name] = sum
+					all[f.name] = maps.Clone(c.counted)
 				}
 			}
 		}
@@ -58,17 +65,11 @@ func (s *Simulator) Counted(user string) map[string]Counted {
 }
 
 // count takes a chunk that was only counted.
-func (c *content) count(n int, k *counted) {
+func (c *content) count(n int, s *Sum) {
 	if c.counted == nil {
-		c.counted, c.sums = map[int]int64{}, map[int]uint32{}
+		c.counted = Counted{}
 	}
-	c.chunks[n], c.counted[n], c.sums[n] = nil, k.bytes, k.sum
-}
-
-// counted is the body of one request that was not kept.
-type counted struct {
-	bytes int64
-	sum   uint32
+	c.chunks[n], c.counted[n] = nil, *s
 }
 
 // piece is how much of a body is read or written at a time.
@@ -85,7 +86,7 @@ func (w Wire) line() *rate.Limiter {
 }
 
 // receive reads the body of a request, or only counts it.
-func (s *Simulator) receive(r *http.Request) ([]byte, *counted, error) {
+func (s *Simulator) receive(r *http.Request) ([]byte, *Sum, error) {
 	body := s.shaped(r.Context(), r.Body)
 	if !s.options.Wire.Counting || r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/chunks/") {
 		data, err := io.ReadAll(body)
@@ -93,11 +94,11 @@ func (s *Simulator) receive(r *http.Request) ([]byte, *counted, error) {
 	}
 	p := pieces.Get().(*[piece]byte)
 	defer pieces.Put(p)
-	k := &counted{}
+	k := &Sum{}
 	for {
 		n, err := body.Read(p[:])
-		k.bytes += int64(n)
-		k.sum = crc32.Update(k.sum, crc32.IEEETable, p[:n])
+		k.Bytes += int64(n)
+		k.CRC32 = crc32.Update(k.CRC32, crc32.IEEETable, p[:n])
 		if err == io.EOF {
 			return nil, k, nil
 		}

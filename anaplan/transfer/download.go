@@ -123,12 +123,11 @@ func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Do
 	return Downloaded{Bytes: to.bytes, Chunks: len(chunks), Digest: sum(digest), Wire: to.wire.Load()}, nil
 }
 
-// window is the part of the memory that this download takes at most: a half of it, so
-// that another transfer finds some, but enough for a chunk on each connection but the
-// one that is written.
+// window is the part of the memory that this download takes at most: enough for a chunk
+// on each connection but the one that is written.
 func (d Download) window() *Budget {
-	need := int64(d.Parallel-1) * slabsFor(DefaultChunk)
-	return NewBudget(slabSize * min(d.Memory.slabs, max(d.Memory.slabs/2, need)))
+	need := max(1, int64(d.Parallel-1)*slabsFor(DefaultChunk))
+	return NewBudget(slabSize * min(d.Memory.slabs, need))
 }
 
 // inIDOrder sorts chunks by their ids, which are numbers from 0 (anaplan-api.md 9.7). A

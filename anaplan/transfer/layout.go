@@ -14,13 +14,13 @@ const (
 // DefaultParallel is how many chunks are on their way at a time.
 const DefaultParallel = 4
 
-// chunkFor is the size of chunks for a file of so many bytes: a few for each connection,
-// so that all of them and all cores are busy from the beginning to the end, but of 1 MB
-// at least, and no larger than is good for that; and small enough that memory bytes have
+// chunkFor is the size of chunks for a file of so many bytes: as many that all connections
+// and cores are busy from the beginning to the end, but of 1 MiB at least, and of 8 MiB at
+// most, which is enough to make nothing of the requests; and so small that the memory has
 // room for one on each connection. Files of 8 GB and more have larger ones (see layout).
 func chunkFor(size int64, parallel int, memory int64) int64 {
 	const least, most = 4 * slabSize, 32 * slabSize // 1 and 8 MiB
-	chunk := slabsFor(size/int64(4*parallel)) * slabSize
+	chunk := slabsFor(size/12) * slabSize
 	room := memory / int64(parallel+2) / slabSize * slabSize
 	return max(slabSize, min(max(chunk, least), most, room))
 }

@@ -66,3 +66,49 @@ func TestGrowing(t *testing.T) {
 		}
 	}
 }
+
+func TestChunkFor(t *testing.T) {
+	const mib = 1 << 20
+	for _, tt := range []struct {
+		size     int64
+		parallel int
+		memory   int64
+		want     int64
+	}{
+		{1, 4, DefaultMemory, mib},
+		{1_000_000, 4, DefaultMemory, mib},
+		{30_000_000, 4, DefaultMemory, 10 * slabSize},
+		{100_000_000, 8, DefaultMemory, 8 * mib},
+		{10_000_000_000, 8, DefaultMemory, 8 * mib}, // and layout makes them larger
+		{10_000_000_000, 64, DefaultMemory, 7 * slabSize},
+		{10_000_000_000, 8, 10 * mib, mib},
+		{10_000_000_000, 8, mib, slabSize},
+	} {
+		if got := chunkFor(tt.size, tt.parallel, tt.memory); got != tt.want {
+			t.Errorf("chunkFor(%d, %d, %d) = %d, want %d", tt.size, tt.parallel, tt.memory, got, tt.want)
+		}
+	}
+}
+
+// With little memory chunks are smaller; with too little for a thousand of them it is said
+// before anything is sent.
+func TestLittleMemory(t *testing.T) {
+	for _, tt := range []struct {
+		size, asked, slabs int64
+		chunks             int
+		want               error
+	}{
+		{10 * slabSize, 0, leastSlabs, 10, nil},
+		{10 * slabSize, 50_000_000, 4, 4, nil},
+		{3000 * slabSize, 0, 4, 1000, nil},
+		{3000*slabSize + 1, 0, 4, 0, ErrTooLarge},
+	} {
+		s, err := newSender(nil, Upload{Size: tt.size, ChunkSize: tt.asked, Memory: NewBudget(tt.slabs * slabSize), Gzip: "2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pieces, err := s.layout(); !errors.Is(err, tt.want) || len(pieces) != tt.chunks {
+			t.Errorf("%+v: %d chunks, %v", tt, len(pieces), err)
+		}
+	}
+}

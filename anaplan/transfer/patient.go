@@ -17,12 +17,20 @@ const busyEvery = 30 * time.Second
 // gives up after the time that it is given.
 func WhileBusy(c *anaplan.Client, m anaplan.ModelRef, most time.Duration) Patient {
 	return func(ctx context.Context, f func() error) error {
-		began := time.Now()
+		began, free := time.Now(), false
 		for {
 			err := f()
-			if err == nil || ctx.Err() != nil || !hung(err) || time.Since(began) >= most || !working(ctx, c, m) {
+			if err == nil || ctx.Err() != nil || !hung(err) || time.Since(began) >= most {
 				return err
 			}
+			if !working(ctx, c, m) {
+				if free {
+					return err
+				}
+				free = true // it may have become so just now
+				continue
+			}
+			free = false
 			if err := pause(ctx, busyEvery); err != nil {
 				return err
 			}

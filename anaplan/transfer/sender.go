@@ -84,15 +84,16 @@ func (s *sender) largest() int64 {
 	return s.Memory.slabs * slabSize
 }
 
-// open sets the part of the memory that this upload takes at most: a half of it, so that
-// another transfer finds some, but enough for each connection and core to have a chunk.
+// open sets the part of the memory that this upload takes at most: enough for each
+// connection and core to have a chunk, and for one that is read. More would only be
+// farther away from the processor.
 func (s *sender) open(chunk int64) {
 	each := slabsFor(min(chunk, s.largest()))
 	need := (int64(s.Parallel) + 1) * each
 	if s.level != 0 {
 		need = int64(s.Parallel)*slabsFor(chunk/3) + (int64(s.cores)+1)*(each+1)
 	}
-	s.mem.window = NewBudget(slabSize * min(s.Memory.slabs, max(s.Memory.slabs/2, need)))
+	s.mem.window = NewBudget(slabSize * min(s.Memory.slabs, need))
 }
 
 // read reads all of p, less only at the end of the source: io.ErrUnexpectedEOF, and
