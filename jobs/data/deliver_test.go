@@ -253,6 +253,9 @@ func TestNothingIsLostWhileItIsKept(t *testing.T) {
 			} else if err == nil {
 				t.Fatal("an error got lost")
 			}
+			if err != nil && done <= fails {
+				t.Fatalf("nothing died, and yet: %v", err)
+			}
 			var there []string
 			for j := 0; j <= n+1; j++ {
 				name := "mem://b/a"

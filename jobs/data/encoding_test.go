@@ -2,11 +2,14 @@ package data
 
 import (
 	"errors"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 func in16(t testing.TB, text string, order unicode.Endianness, mark string) string {
@@ -96,6 +99,18 @@ func TestEncodingsThatAreRefused(t *testing.T) {
 		e, ok := errors.AsType[*InputError](err)
 		if !ok || !strings.Contains(err.Error(), tc.says) || e.Next == "" || !strings.Contains(e.Next, tc.next) || strings.Contains(err.Error()+e.Next, "Hemlig") {
 			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+// What a decoder could not read is found however the text comes, and nothing else is.
+func TestReplacementsAreFound(t *testing.T) {
+	for text, want := range map[string]string{"ab\ufffdc": "ab", "\ufffd": "", "a\uff01\uffe5b": "a\uff01\uffe5b", "a\ufffb\ufffd": "a\ufffb", "a\xef\xbf": "a\xef\xbf"} {
+		for _, r := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
+			got, err := io.ReadAll(transform.NewReader(r, noReplacement{}))
+			if string(got) != want || errors.Is(err, errNoLetter) != strings.Contains(text, "\ufffd") {
+				t.Errorf("%q: %q, %v", text, got, err)
+			}
 		}
 	}
 }

@@ -55,31 +55,6 @@ func (f *File) Inspect(ctx context.Context, checks Checks) (Facts, error) {
 	return facts, nil
 }
 
-// Inspect reads a file as it is, once, in bounded memory, and counts its rows by its
-// format. Every error is an *InputError, or that of ctx.
-func Inspect(ctx context.Context, path string, format Format) (Facts, error) {
-	p := &part{name: path, path: path}
-	if err := p.stat(); err != nil {
-		return Facts{}, err
-	}
-	r, err := p.bytes(ctx)
-	if err != nil {
-		return Facts{}, err
-	}
-	defer r.Close()
-	in := newPass(ctx, r, format, Checks{})
-	in.download = true
-	facts, err := in.run()
-	if e, ok := errors.AsType[*InputError](err); ok && e.Path == "" {
-		e.Path = path
-	}
-	facts.Modified = p.time
-	if err != nil {
-		return Facts{}, err
-	}
-	return facts, nil
-}
-
 // pass reads a text once.
 type pass struct {
 	counting

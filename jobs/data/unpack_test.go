@@ -210,6 +210,11 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, facts.Rows, err)
 		}
 	}
+	// One row without an end is not read to its end when it is no text.
+	in := newPass(t.Context(), &endless{"\x00", 1 << 40}, csvFormat, Checks{})
+	if _, err := in.run(); err == nil || in.n > 4<<20 {
+		t.Errorf("%d bytes, %v", in.n, err)
+	}
 	u := &unpacking{ReadCloser: io.NopCloser(&endless{"x", 100}), kind: packedGzip, left: 50}
 	if n, err := io.Copy(io.Discard, u); n > 50 || err == nil || !strings.Contains(err.Error(), "more than 50 GB") {
 		t.Errorf("%d bytes, %v", n, err)
