@@ -84,6 +84,15 @@ func TestSumsAreExact(t *testing.T) {
 			t.Fatalf("%s, want %s", sum.sum(), want)
 		}
 	})
+	for _, sign := range []string{"", "-"} { // more than the small numbers hold
+		var sum total
+		for range 30 {
+			sum.add([]byte(sign + "999999999999999.999"))
+		}
+		if want, _ := new(big.Rat).SetString(sign + "29999999999999999.97"); sum.sum().Cmp(want) != 0 {
+			t.Errorf("%s, want %s", sum.sum(), want)
+		}
+	}
 	for _, text := range []string{"1,5", "1e3", "0x1", " 1", "1 000", "--1", ".", "-", "1.2.3", "٣", strings.Repeat("1", maxNumber+1), "0." + strings.Repeat("1", maxScale+1)} {
 		if n, ok := decimal(text); ok {
 			t.Errorf("%q is %s", text, n)
