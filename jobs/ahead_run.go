@@ -233,9 +233,8 @@ func (a *aheads) started(step int) {
 }
 
 // limits ends what hangs, and what has kept a step from starting for too long: then the step
-// goes first. It says whether steps may start that could not before.
-func (a *aheads) limits() bool {
-	freed := false
+// goes first.
+func (a *aheads) limits() {
 	moved := map[string]time.Time{}
 	for _, e := range a.all {
 		if e.cancel == nil || e.over {
@@ -244,7 +243,6 @@ func (a *aheads) limits() bool {
 		last := e.last()
 		if time.Since(last) >= aheadStall {
 			a.drop(e)
-			freed = true
 		}
 		id := a.run.bound.Steps[e.step].Model.ID
 		if last.After(moved[id]) {
@@ -260,14 +258,13 @@ func (a *aheads) limits() bool {
 			continue
 		}
 		delete(a.wanted, id)
-		a.released[id], freed = true, true
+		a.released[id] = true
 		for _, e := range a.all {
 			if a.run.bound.Steps[e.step].Model.ID == id {
 				a.drop(e)
 			}
 		}
 	}
-	return freed
 }
 
 // limit is aheadLimit, or a quarter of the time that is left for starting anything.
