@@ -302,10 +302,6 @@ func (s *step) runsStill(ctx context.Context, o anaplan.Object, start ledger.Sta
 		}
 		return fmt.Sprintf("still runs: task %s, %s", i.Task, t.State), nil
 	}
-	lost := i.At
-	if i.Lost.After(lost) {
-		lost = i.Lost
-	}
 	gap, listed := s.run.scaled(settleGap), false
 	for t, err := range s.client.Tasks(ctx, o) {
 		if err != nil {
@@ -323,7 +319,7 @@ func (s *step) runsStill(ctx context.Context, o anaplan.Object, start ledger.Sta
 	case seen.none.IsZero():
 		seen.none = time.Now()
 	}
-	if s.run.now().Sub(lost) < gap && time.Since(seen.first) < gap || !listed && time.Since(seen.none) < gap {
+	if s.lostFor(i, seen.first) < gap && time.Since(seen.first) < gap || !listed && time.Since(seen.none) < gap {
 		return "may not have arrived yet", nil
 	}
 	return "", nil

@@ -25,6 +25,9 @@ const (
 	// settleSlack is how much a creation time may be before the intent: two of Anaplan's
 	// machines may differ.
 	settleSlack = time.Minute
+	// settleAnswer is the longest time that an answer is waited for: what is recorded as
+	// longer was measured by a clock that jumped.
+	settleAnswer = 10 * time.Minute
 	// knownSpan is how far back all tasks of an object must be in the ledger for a new one
 	// to be taken for ours.
 	knownSpan = 7 * 24 * time.Hour
@@ -40,11 +43,6 @@ func (s *step) settle(halting context.Context, i ledger.IntentState) (*anaplan.T
 	lost := i.Lost
 	if lost.IsZero() { // our runner died; it is gone at least since we have its lease
 		lost = s.run.now()
-	}
-	// How long ago that was: whoever recorded it may have had a clock that was ahead of ours.
-	since := lost
-	if now := s.run.now(); since.After(now) {
-		since = now
 	}
 	began := time.Now()
 	var none time.Time // when a list was believed that shows none
@@ -92,7 +90,11 @@ func (s *step) settle(halting context.Context, i ledger.IntentState) (*anaplan.T
 				return nil, stopEnding()
 			}
 			// If it is a stranger's, ours may come yet, beside what we start next.
-			early := !s.exclusive && s.run.now().Sub(since) < s.run.scaled(settleGap)
+			ago := time.Since(began)
+			if !i.Lost.IsZero() {
+				ago = s.lostFor(i, began)
+			}
+			early := !s.exclusive && ago < s.run.scaled(settleGap)
 			if why != "" && early {
 				reasons[fresh[0].ID] = why
 				why, wait = "", true
@@ -126,6 +128,23 @@ func (s *step) settle(halting context.Context, i ledger.IntentState) (*anaplan.T
 		}
 		sleep(ctx, pause)
 	}
+}
+
+// lostFor is how long ago the answer to a start was lost, or the start was sent if nobody
+// lived to see more: by Anaplan's clock where it is known, since whoever recorded it may
+// have had another clock than ours. A time ahead of ours counts from first.
+func (s *step) lostFor(i ledger.IntentState, first time.Time) time.Duration {
+	lost := i.At
+	if i.Lost.After(lost) {
+		lost = i.Lost
+	}
+	if now := s.client.ServerTime(); !now.IsZero() && !i.ServerTime.IsZero() {
+		return now.Sub(i.ServerTime) - min(lost.Sub(i.At), settleAnswer)
+	}
+	if ago := s.run.now().Sub(lost); ago >= 0 {
+		return ago
+	}
+	return time.Since(first)
 }
 
 func (s *step) settleWait() time.Duration {
