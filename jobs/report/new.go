@@ -36,6 +36,13 @@ func New(s ledger.State, o Options) Report {
 			r.User = s.Resolved.User.ID
 		}
 	}
+	r.Moved = []Moved{}
+	for _, m := range s.Moves {
+		r.Moved = append(r.Moved, Moved{m.From, m.To, m.Error})
+		if m.Error != "" {
+			r.Warnings = append(slices.Clone(r.Warnings), fmt.Sprintf("%s stays where it is, it could not be moved to %s: %s", m.From, m.To, m.Error))
+		}
+	}
 	if s.Stop != nil {
 		r.Stopped, r.Signal = s.Stop.Text, s.Stop.Signal
 	}

@@ -34,6 +34,7 @@ type Report struct {
 	Runner   ledger.Runner  `json:"runner"`
 	Stopped  string         `json:"stopped"` // who stopped it from outside
 	Warnings []string       `json:"warnings"`
+	Moved    []Moved        `json:"moved"` // files of sources, when all that read them had ended
 	Steps    []Step         `json:"steps"` // in file order
 
 	Continued []Continuation `json:"continued"` // the times that a runner went on with it
@@ -43,6 +44,13 @@ type Report struct {
 	Signal  string         `json:"-"`
 	Seen    time.Time      `json:"-"` // of the last event
 	Zone    *time.Location `json:"-"` // of Timezone; UTC where that is not known here
+}
+
+// Moved is a file of a source that was moved, or that could not be.
+type Moved struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Error string `json:"error"` // it stays at From
 }
 
 // Step is one step of a run.

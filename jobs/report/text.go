@@ -239,6 +239,14 @@ func (t *text) run(r Report) {
 		t.entry("what", r.Message)
 		t.entry("next", r.Next)
 	}
+	for i, m := range r.Moved {
+		if i == 0 {
+			t.line("")
+		}
+		if m.Error == "" {
+			t.entry("moved", m.From+" to "+m.To)
+		}
+	}
 	if len(r.Warnings) > 0 {
 		t.line("")
 		for _, w := range r.Warnings {

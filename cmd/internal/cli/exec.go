@@ -26,7 +26,7 @@ func (p *Program) execCommand() *cli.Command {
 	}{
 		{configs.Import, "uploads a file and imports it", flags(sourceFlags(), promptFlags(), acceptFlags())},
 		{configs.Export, "runs an export and downloads its output", []cli.Flag{
-			&cli.StringSliceFlag{Name: "target", Aliases: []string{"t"}, Usage: "`FILE` to write the output to; may be repeated", Category: "Data:", TakesFile: true},
+			&cli.StringSliceFlag{Name: "target", Aliases: []string{"t"}, Usage: "`FILE` or URL to write the output to, compressed if it ends in .gz, .zst or .zip; may be repeated", Category: "Data:", TakesFile: true},
 			&cli.StringFlag{Name: "min-rows", Usage: "refuse an output with fewer rows than `N`; a file that is there stays", Category: "Data:"},
 		}},
 		{configs.Process, "runs a process, with the files of its imports", flags([]cli.Flag{
@@ -56,7 +56,7 @@ func (p *Program) execCommand() *cli.Command {
 
 func sourceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Usage: "`FILE` to upload; - is stdin; the word server takes what the model already holds", Category: "Data:", TakesFile: true},
+		&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Usage: "`FILE`, pattern or URL to upload, also packed; - is stdin; the word server takes what the model already holds", Category: "Data:", TakesFile: true},
 		&cli.StringFlag{Name: "min-rows", Usage: "refuse a source with fewer rows than `N`", Category: "Data:"},
 		&cli.StringFlag{Name: "max-rows", Usage: "refuse a source with more rows than `N`", Category: "Data:"},
 		&cli.StringFlag{Name: "max-age", Usage: "refuse a source older than `TIME`, such as 26h", Category: "Data:"},

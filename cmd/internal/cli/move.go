@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -29,7 +29,7 @@ func (p *Program) uploadCommand() *cli.Command {
 			"that is run later reads the file's default, without a word. If an upload fails the server file's content\n" +
 			"is undefined: upload again before anything reads it. A job file, or exec, does both in one go.",
 		Flags: flags([]cli.Flag{
-			&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Usage: "`FILE` to upload; - is stdin", Category: "Data:", TakesFile: true},
+			&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Usage: "`FILE` or URL to upload; - is stdin", Category: "Data:", TakesFile: true},
 		}, uploadFlags(), placeFlags(), loginFlags(), outputFlags(), logFlags()),
 		Action: p.upload,
 	}
@@ -44,7 +44,7 @@ func (p *Program) downloadCommand() *cli.Command {
 			"A target file is complete and in place, or not touched. What goes to stdout goes there as it comes: only\n" +
 			"exit code 0 says that it was all.",
 		Flags: flags([]cli.Flag{
-			&cli.StringFlag{Name: "target", Aliases: []string{"t"}, Usage: "`FILE` to write; - is stdout", Category: "Data:", TakesFile: true},
+			&cli.StringFlag{Name: "target", Aliases: []string{"t"}, Usage: "`FILE` or URL to write, compressed if it ends in .gz, .zst or .zip; - is stdout", Category: "Data:", TakesFile: true},
 			parallelFlag(), memoryFlag(),
 		}, placeFlags(), loginFlags(), outputFlags(), logFlags()),
 		Action: p.download,
@@ -92,15 +92,30 @@ func (p *Program) upload(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	source, size, err := p.source(path)
-	if err != nil {
-		return err
+	var source io.ReadCloser
+	var size int64
+	if away := p.away(path); !away {
+		if source, size, err = p.source(path); err != nil {
+			return err
+		}
+		defer source.Close()
 	}
-	defer source.Close()
-	return p.move(c, configs.Upload, args[0], path, func(ctx context.Context, client *anaplan.Client, line *transfer.Line, m *moved) error {
+	return p.move(c, configs.Upload, args[0], data.Display(path), func(ctx context.Context, client *anaplan.Client, line *transfer.Line, m *moved) error {
 		if strings.HasPrefix(m.File.ID, anaplan.KindExport.Prefix()) {
 			return &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("server file %q (%s) is the output of an export", m.File.Name, m.File.ID),
 				next: "name the file of an import: its id begins with 113; see " + name + " list imports"}
+		}
+		if source == nil {
+			file, err := p.bring(ctx, path)
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+			local, _ := file.Plain()
+			if source, size, err = p.source(local); err != nil {
+				return err
+			}
+			defer source.Close()
 		}
 		u.Model, u.File, u.Source, u.Size = modelOf(m.Model), m.File.ID, source, size
 		if f, ok := source.(io.ReaderAt); ok && size >= 0 {
@@ -111,6 +126,24 @@ func (p *Program) upload(c *cli.Context) error {
 		m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = up.Bytes, up.Wire, up.Chunks, up.Digest, up.Took.Seconds()
 		return err
 	})
+}
+
+// away says whether a source has to be looked for: a URL, or a pattern that is no file.
+func (p *Program) away(path string) bool {
+	if data.Remote(path) {
+		return true
+	}
+	_, err := os.Stat(path)
+	return err != nil && strings.ContainsAny(path, "*?[")
+}
+
+// bring brings a source here, as it is.
+func (p *Program) bring(ctx context.Context, path string) (*data.File, error) {
+	found, err := p.stores().Find(ctx, data.Source{Name: path})
+	if err != nil {
+		return nil, err
+	}
+	return p.stores().Fetch(ctx, found, os.TempDir(), data.Format{Opaque: true})
 }
 
 // source opens what is uploaded. A negative size is unknown.
@@ -155,19 +188,29 @@ func (p *Program) download(c *cli.Context) error {
 	if d.Memory, err = memoryOf(c); err != nil {
 		return err
 	}
-	return p.move(c, configs.Download, args[0], path, func(ctx context.Context, client *anaplan.Client, line *transfer.Line, m *moved) error {
+	return p.move(c, configs.Download, args[0], data.Display(path), func(ctx context.Context, client *anaplan.Client, line *transfer.Line, m *moved) error {
 		d.Model, d.File, d.Line, d.Progress = modelOf(m.Model), m.File.ID, line, p.progress(c, m.Verb, m.File.Name, -1)
 		d.Patient = transfer.WhileBusy(client, d.Model, patience)
-		if path == "-" {
-			d.Writer = p.Out
-		} else {
-			d.Path = path
-			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-				return err
-			}
+		receive := func(w io.Writer) error {
+			d.Writer = w
+			down, err := transfer.Receive(ctx, client, d)
+			m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = down.Bytes, down.Wire, down.Chunks, down.Digest, down.Took.Seconds()
+			return err
 		}
-		down, err := transfer.Receive(ctx, client, d)
-		m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = down.Bytes, down.Wire, down.Chunks, down.Digest, down.Took.Seconds()
+		if path == "-" {
+			return receive(p.Out)
+		}
+		to, err := p.stores().Deliver(ctx, []data.Target{{Name: path}}, data.Format{Opaque: true}, data.Checks{})
+		if err != nil {
+			return err
+		}
+		if err := receive(to); err != nil {
+			return errors.Join(err, to.Abort())
+		}
+		if _, err := to.Finish(ctx); err != nil {
+			return errors.Join(err, to.Abort())
+		}
+		_, err = to.Commit(ctx)
 		return err
 	})
 }
