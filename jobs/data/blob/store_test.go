@@ -184,8 +184,6 @@ type slow struct {
 	fails   int // this part
 }
 
-var errPart = errors.New("the part was lost: s3cret")
-
 func (s *slow) parts() int64 { return 2 }
 func (s *slow) part(ctx context.Context, n int, _ []byte) error {
 	s.begun <- n
