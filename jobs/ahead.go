@@ -52,7 +52,13 @@ func AheadOf(b *Bound, i int) Ahead {
 	var a Ahead
 	for _, j := range b.Plan.Order() {
 		other := b.Plan.Steps[j]
-		if j == i || other.Skip || b.follows(j, i) {
+		if j == i || other.Skip {
+			continue
+		}
+		if b.follows(j, i) {
+			if in := b.loadsHeld(j, i, own); in != nil {
+				return Ahead{Why: fmt.Sprintf("step %q loads what server file %q holds", other.Name, in.File.Name)}
+			}
 			continue
 		}
 		for _, in := range own {
@@ -77,6 +83,20 @@ func AheadOf(b *Bound, i int) Ahead {
 		a.Behind = append(a.Behind, j)
 	}
 	return a
+}
+
+// loadsHeld is the one of step i's own sources whose server file step j loads as the model
+// holds it: that must be what it would find if step i were not reached.
+func (b *Bound) loadsHeld(j, i int, own []FileInput) *FileInput {
+	if b.Steps[j].Model != b.Steps[i].Model || b.user(j) != b.user(i) {
+		return nil
+	}
+	for k, in := range own {
+		if slices.ContainsFunc(b.Steps[j].Reads, func(read FileInput) bool { return read.Server && read.File.ID == in.File.ID }) {
+			return &own[k]
+		}
+	}
+	return nil
 }
 
 // writes says whether a source may be among what a step writes: a target, a previous one

@@ -133,11 +133,8 @@ func sourceOf(sources []*source, file string) *source {
 // or the upload is about to expire.
 func (s *step) refill(ctx context.Context, in FileInput, was filled, intact bool, lease ledger.Lease) *ending {
 	want := s.uploaded[in.File.ID]
-	if intact && (want == "" || was.digest == want) {
+	if intact && want != "" && was.digest == want {
 		return nil
-	}
-	if want == "" {
-		want = was.digest
 	}
 	for _, up := range s.run.bound.Steps[in.By].Reads {
 		if up.File.ID != in.File.ID {

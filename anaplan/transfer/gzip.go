@@ -52,8 +52,7 @@ type measures struct {
 // level is what the next chunk should be compressed at, 0 for not at all. While the line
 // takes all there is, the fastest level is the best, unless even one connection carries
 // plain bytes faster than all cores compress them. Else it is the highest level at which
-// the cores are still twice as fast as the line, for they have other work, and what a
-// higher one saves is little. It is pure.
+// the cores are still faster than the line, with some room. It is pure.
 func (m measures) level() int {
 	best := ladder[0].level
 	switch {
@@ -66,7 +65,7 @@ func (m measures) level() int {
 		return best
 	}
 	for _, l := range ladder {
-		if float64(m.cores)*m.compress*l.speed > 2*m.line*m.ratio {
+		if float64(m.cores)*m.compress*l.speed > 1.3*m.line*m.ratio {
 			best = l.level
 		}
 	}

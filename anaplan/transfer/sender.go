@@ -46,8 +46,8 @@ type sender struct {
 	sent   int64
 	queued int       // chunks that wait for a connection
 	seen   measures  // for auto
-	since  time.Time // since when the line is measured
-	before int64     // of wire, then
+	since  time.Time // since when moved is counted
+	moved  int64
 }
 
 func newSender(c *anaplan.Client, u Upload) (*sender, error) {
@@ -222,7 +222,7 @@ func (s *sender) move(ctx context.Context, c *chunk) error {
 		return fmt.Errorf("chunk %d: %w", c.n, err)
 	}
 	s.count(func() {
-		s.seen.each = average(s.seen.each, rateOf(c.sent, time.Since(began)))
+		s.arrivedThere(c.sent, time.Since(began))
 		s.sent += plain
 		if s.Progress != nil {
 			s.Progress(Moved{Bytes: s.sent, Wire: s.wire.Load()})
@@ -242,7 +242,6 @@ func (s *sender) pack(ctx context.Context, c *chunk) error {
 	if level == auto {
 		s.count(func() {
 			s.seen.waiting, s.seen.cores = s.queued > 0, s.cores
-			s.measureLine()
 			level = s.seen.level()
 		})
 		if level == 0 || !z.worth(c) {
@@ -265,17 +264,14 @@ func (s *sender) pack(ctx context.Context, c *chunk) error {
 	return nil
 }
 
-// measureLine measures the line by what was handed to it of late: chunks that are not
-// there yet count as far as they are sent. mu is held.
-func (s *sender) measureLine() {
+// arrivedThere measures the line, by what went over it of late. mu is held.
+func (s *sender) arrivedThere(bytes int64, took time.Duration) {
+	s.seen.each = average(s.seen.each, rateOf(bytes, took))
+	s.moved += bytes
 	all := time.Since(s.since)
-	if s.since.IsZero() || all < time.Second {
-		return
-	}
-	wire := s.wire.Load()
-	s.seen.line = rateOf(wire-s.before, all)
+	s.seen.line = rateOf(s.moved, all)
 	if all > 20*time.Second {
-		s.since, s.before = s.since.Add(all/2), s.before+(wire-s.before)/2
+		s.since, s.moved = s.since.Add(all/2), s.moved/2
 	}
 }
 
