@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,11 +22,15 @@ type programs struct {
 	err   error
 	lines []string
 	takes time.Duration
+
+	mu    sync.Mutex
 	calls []Program
 }
 
 func (p *programs) run(ctx context.Context, q Program) (Exit, error) {
+	p.mu.Lock()
 	p.calls = append(p.calls, q)
+	p.mu.Unlock()
 	if p.err != nil {
 		return Exit{}, p.err
 	}
@@ -52,20 +57,20 @@ func safe(s *configs.Step) { s.Rerun = "safe" }
 func TestCommand(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
-		program programs
+		program *programs
 		step    configs.Step
 		want    string
 		code    int
 		says    string
 		seconds float64
 	}{
-		{name: "it does its work", program: programs{takes: time.Minute}, step: commandStep(), want: "prepare ok", says: "exit code 0 after 1m0s", seconds: 60},
-		{name: "it fails", program: programs{exit: Exit{Code: 3}, lines: []string{"no such", "period"}}, step: commandStep(),
+		{name: "it does its work", program: &programs{takes: time.Minute}, step: commandStep(), want: "prepare ok", says: "exit code 0 after 1m0s", seconds: 60},
+		{name: "it fails", program: &programs{exit: Exit{Code: 3}, lines: []string{"no such", "period"}}, step: commandStep(),
 			want: "prepare failed/action", code: 1, says: `command "make": exit code 3 after 0s; it printed last: no such | period`},
-		{name: "it takes too long", program: programs{takes: time.Hour}, step: commandStep(func(s *configs.Step) { s.Timeout = time.Minute }),
+		{name: "it takes too long", program: &programs{takes: time.Hour}, step: commandStep(func(s *configs.Step) { s.Timeout = time.Minute }),
 			want: "prepare timed_out/time", code: 124, says: "it was ended after 1m0s, its limit is 1m0s", seconds: 60},
-		{name: "an hour is the limit", program: programs{takes: 2 * time.Hour}, step: commandStep(), want: "prepare timed_out/time", code: 124, seconds: 3600},
-		{name: "it is not there", program: programs{err: &ProgramError{"make", os.ErrNotExist}}, step: commandStep(), want: "prepare failed/config", code: 78,
+		{name: "an hour is the limit", program: &programs{takes: 2 * time.Hour}, step: commandStep(), want: "prepare timed_out/time", code: 124, seconds: 3600},
+		{name: "it is not there", program: &programs{err: &ProgramError{"make", os.ErrNotExist}}, step: commandStep(), want: "prepare failed/config", code: 78,
 			says: `"make" cannot be started: file does not exist`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,10 +89,11 @@ func TestTheModelWorks(t *testing.T) {
 		want           error
 	}{{4 * time.Hour, 3 * time.Hour, nil}, {time.Hour, 3 * time.Hour, anaplan.ErrNoAnswer}, {4 * time.Hour, 0, anaplan.ErrNoAnswer}} {
 		synctest.Test(t, func(t *testing.T) {
-			s, puts := newStub(), 0
+			s := newStub()
+			var puts atomic.Int64
 			began := time.Now()
 			s.chunk = func(req *http.Request, n, _ int, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-				if puts++; n == 0 && time.Since(began) < 3*time.Hour {
+				if puts.Add(1); n == 0 && time.Since(began) < 3*time.Hour {
 					<-req.Context().Done()
 					req.Body.Close()
 					return nil, req.Context().Err()
@@ -110,7 +112,7 @@ func TestTheModelWorks(t *testing.T) {
 			})
 			_, err := Send(t.Context(), c, Upload{File: "113000000012", At: strings.NewReader("abc"), Size: 3, ChunkSize: 1, Patient: WhileBusy(c, anaplan.ModelRef{}, tt.patience)})
 			if !errors.Is(err, tt.want) || tt.want == nil && (string(s.content()) != "abc" || s.tries[1] != 1 || time.Since(began) < 3*time.Hour) {
-				t.Errorf("%+v: after %v, %d puts, %q: %v", tt, time.Since(began), puts, s.content(), err)
+				t.Errorf("%+v: after %v, %d puts, %q: %v", tt, time.Since(began), puts.Load(), s.content(), err)
 			}
 		})
 	}
