@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 var leaves = []string{"jobs/ledger/sqlite", "jobs/ledger/postgres", "jobs/ledger/memory", "jobs/data/blob", "jobs/data/web"}
 
 // leafUsers are the files of the command that may import a leaf.
-var leafUsers = []string{"ledger.go", "demo.go", "wire.go"}
+var leafUsers = []string{"ledger.go", "demo.go", "wire.go", "stores.go"}
 
 // homes says where a library may stand, tests apart. One that is not listed stands nowhere.
 var homes = map[string][]string{

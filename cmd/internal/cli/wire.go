@@ -26,7 +26,6 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
-	"github.com/anaplan-runner/anaplan-runner/jobs/data/blob"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data/web"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -35,7 +34,7 @@ import (
 // Nothing is read, and nobody called, before one is needed.
 func (p *Program) stores() *data.Stores {
 	all := &data.Stores{Schemes: map[string]data.Store{}, Stdin: p.In}
-	maps.Copy(all.Schemes, blob.New().Schemes())
+	maps.Copy(all.Schemes, objectStores())
 	maps.Copy(all.Schemes, new(web.Store).Schemes())
 	return all
 }

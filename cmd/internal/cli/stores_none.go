@@ -1,0 +1,7 @@
+//go:build nostores
+
+package cli
+
+import "github.com/anaplan-runner/anaplan-runner/jobs/data"
+
+func objectStores() map[string]data.Store { return nil }
