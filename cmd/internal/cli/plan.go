@@ -68,6 +68,7 @@ type plannedStep struct {
 	Name      string           `json:"name"`
 	Verb      configs.Verb     `json:"verb"`
 	Object    ledger.ObjectRef `json:"object"`
+	Command   []string         `json:"command,omitempty"` // of the verb command: the program and its arguments
 	Model     ledger.ObjectRef `json:"model"`
 	Workspace ledger.ObjectRef `json:"workspace"`
 	WaitsFor  []string         `json:"waits_for"`
@@ -95,20 +96,27 @@ func describe(t *tonight, bound *jobs.Bound) plannedRun {
 	run := plannedRun{Schema: 1, Job: t.job.Name, File: t.job.File, Date: t.date.Format(time.DateOnly), Timezone: t.date.Location().String(), Offline: bound == nil}
 	for _, i := range t.plan.Order() {
 		s := t.plan.Steps[i]
-		step := plannedStep{Name: s.Name, Verb: s.Verb, Object: ledger.ObjectRef(s.Object),
-			Model: ledger.ObjectRef(first(s.Model, t.job.Model)), Workspace: ledger.ObjectRef(first(s.Workspace, t.job.Workspace)),
+		step := plannedStep{Name: s.Name, Verb: s.Verb, Object: ledger.ObjectRef(s.Object), Command: s.Argv,
 			WaitsFor: []string{}, Skipped: s.SkipText, When: s.When, Sources: sourcesOf(s.Step), Targets: []string{}, Prompts: []string{}, Actions: []string{},
 			Accept: acceptWords(s.Accept), OnFailure: string(s.OnFailure), OnPartial: string(s.OnPartial)}
+		if s.Verb != configs.Command { // a program runs in no model
+			step.Model, step.Workspace = ledger.ObjectRef(first(s.Model, t.job.Model)), ledger.ObjectRef(first(s.Workspace, t.job.Workspace))
+		}
 		for _, w := range s.Waits {
 			step.WaitsFor = append(step.WaitsFor, t.plan.Steps[w].Name)
 		}
 		for _, target := range s.Targets {
 			step.Targets = append(step.Targets, target.Path)
 		}
+		for _, f := range s.Files {
+			for _, target := range f.Targets {
+				step.Targets = append(step.Targets, nameOf(ledger.ObjectRef(f.File))+" → "+target.Path)
+			}
+		}
 		for _, a := range s.Prompts {
 			step.Prompts = append(step.Prompts, a.Dimension+" = "+a.Item)
 		}
-		if bound != nil && !s.Skip {
+		if bound != nil && !s.Skip && s.Verb != configs.Command {
 			b := bound.Steps[i]
 			step.Object, step.Model = b.Object, ledger.ObjectRef{ID: b.Model.ID, Name: b.Model.Name}
 			step.Workspace.ID = b.Model.Workspace
@@ -140,6 +148,9 @@ func sourcesOf(s configs.Step) []plannedSource {
 		list = append(list, plannedSource{Path: s.Source.Path, Guard: guardWords(s.Guard)})
 	}
 	for _, f := range s.Files {
+		if len(f.Targets) > 0 {
+			continue // it is an output
+		}
 		list = append(list, plannedSource{File: nameOf(ledger.ObjectRef(f.File)), Path: f.Source.Path, Guard: guardWords(f.Guard)})
 	}
 	return list
@@ -158,6 +169,30 @@ func guardWords(g configs.Guard) []string {
 	}
 	if g.Header != nil && *g.Header {
 		words = append(words, "with the header that Anaplan expects")
+	}
+	if len(g.Names) > 0 {
+		words = append(words, "with the header "+strings.Join(g.Names, ", "))
+	}
+	if g.MinSize != nil {
+		words = append(words, fmt.Sprintf("at least %d bytes", *g.MinSize))
+	}
+	if g.Fields > 0 {
+		words = append(words, fmt.Sprintf("%d columns in every row", g.Fields))
+	}
+	if len(g.Columns) > 0 {
+		words = append(words, "with the columns "+strings.Join(g.Columns, ", "))
+	}
+	if g.Unchanged != "" {
+		words = append(words, fmt.Sprintf("unchanged since the last good run: %s", g.Unchanged))
+	}
+	if g.CompareLast != nil {
+		words = append(words, fmt.Sprintf("rows within %g%% of the last good run's", *g.CompareLast))
+	}
+	if g.Control != nil {
+		words = append(words, "as "+g.Control.Path+" says")
+	}
+	if g.Command != nil {
+		words = append(words, "if "+strings.Join(g.Command.Argv, " ")+" passes it")
 	}
 	return words
 }
@@ -201,8 +236,12 @@ func (r plannedRun) text(w io.Writer) error {
 	fmt.Fprintf(&b, "Job %s (%s), date %s, time zone %s\n", r.Job, r.File, r.Date, r.Timezone)
 	for n, s := range r.Steps {
 		fmt.Fprintf(&b, "\n%2d. %s\n", n+1, s.Name)
-		fmt.Fprintf(&b, "    %-8s %s\n", s.Verb, nameOf(s.Object))
-		fmt.Fprintf(&b, "    in       %s, workspace %s\n", nameOf(s.Model), nameOf(s.Workspace))
+		if s.Verb == configs.Command {
+			fmt.Fprintf(&b, "    %-8s %s\n", s.Verb, strings.Join(s.Command, " "))
+		} else {
+			fmt.Fprintf(&b, "    %-8s %s\n", s.Verb, nameOf(s.Object))
+			fmt.Fprintf(&b, "    in       %s, workspace %s\n", nameOf(s.Model), nameOf(s.Workspace))
+		}
 		if s.Skipped != "" {
 			fmt.Fprintf(&b, "    skipped: %s\n", s.Skipped)
 			continue
