@@ -51,6 +51,13 @@ func addressOf(v string) (address, bool) {
 	return p, true
 }
 
+// Parameters are what follows the question mark of a URL: its query. They are empty for a
+// path, and where a question mark belongs to an object's name.
+func Parameters(name string) string {
+	p, _ := addressOf(name)
+	return p.query
+}
+
 func (p address) bucket() bool { return slices.Contains(buckets, p.scheme) }
 
 // isPattern says whether a source may be more than one file. What https:// serves has no

@@ -155,7 +155,10 @@ func TestDisplayHidesSecrets(t *testing.T) {
 		"s3://bucket/in/*.csv?region=secret":   "s3://bucket/in/*.csv",
 		"https://u:secret%zz@h/a?secret":       "https://h/a",
 		"https://u:se@cret@h":                  "https://h",
-		"S3://b/k?secret":                      "s3://b/k",
+		"S3://b/k?token=secret":                "s3://b/k",
+		"s3://b/in/?.csv?token=secret":         "s3://b/in/?.csv",
+		"gs://b/in/?.csv":                      "gs://b/in/?.csv",
+		"azblob://u:secret@b/a b%20c#d.csv":    "azblob://b/a b%20c#d.csv",
 		"gs://b/a%3Fsecret":                    "gs://b/a%3Fsecret",
 	} {
 		if got := Display(name); got != want || strings.Contains(name, "/a%3F") == false && strings.Contains(got, "secret") {

@@ -116,22 +116,41 @@ func schemeOf(name string) string {
 }
 
 // Display is a name as it may be shown: a URL without its user, password, query and
-// fragment, which may hold secrets. A path stays as it is.
+// fragment, which may hold secrets. A path stays as it is, and so does an object's key: a
+// question mark there begins a query only where a NAME=VALUE follows.
 func Display(name string) string {
-	if schemeOf(name) == "" {
+	switch scheme := schemeOf(name); {
+	case scheme == "":
 		return name
-	}
-	if u, err := url.Parse(name); err == nil {
-		u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-		if plain, err := url.PathUnescape(u.EscapedPath()); err == nil && !strings.ContainsAny(plain, "?#\n\r") {
-			return u.Scheme + "://" + u.Host + plain // as it was written, patterns too
+	case !slices.Contains(buckets, scheme):
+		if u, err := url.Parse(name); err == nil {
+			u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+			if plain, err := url.PathUnescape(u.EscapedPath()); err == nil && !strings.ContainsAny(plain, "?#\n\r") {
+				return u.Scheme + "://" + u.Host + plain // as it was written
+			}
+			return u.String()
 		}
-		return u.String()
+		return bare(name, strings.IndexAny(name, "?#"))
 	}
-	scheme, rest, _ := strings.Cut(name, "://")
-	if i := strings.IndexAny(rest, "?#"); i >= 0 {
-		rest = rest[:i]
+	cut := -1
+	if at := parameter.FindStringIndex(name); at != nil {
+		cut = at[0]
 	}
+	return bare(name, cut)
+}
+
+// buckets are the schemes of object stores.
+var buckets = []string{"s3", "gs", "azblob"}
+
+// parameter begins the query of an object's URL.
+var parameter = regexp.MustCompile(`\?[A-Za-z_]\w*=`)
+
+// bare is a URL up to a place, -1 for all of it, without user and password.
+func bare(name string, cut int) string {
+	if cut >= 0 {
+		name = name[:cut]
+	}
+	_, rest, _ := strings.Cut(name, "://")
 	host, path, slash := strings.Cut(rest, "/")
 	if i := strings.LastIndexByte(host, '@'); i >= 0 {
 		host = host[i+1:]
@@ -139,5 +158,5 @@ func Display(name string) string {
 	if slash {
 		host += "/"
 	}
-	return scheme + "://" + host + path
+	return schemeOf(name) + "://" + host + strings.NewReplacer("\n", "%0A", "\r", "%0D").Replace(path)
 }
