@@ -73,13 +73,11 @@ func follow(places []string, moves []ledger.SourceMoved, in FileInput) []string 
 
 // withQuery gives a URL, as it was shown, the query that the job's have.
 func withQuery(shown string, in FileInput) string {
-	if !data.Remote(shown) || strings.Contains(shown, "?") {
+	query := configs.Parameters(in.Source.Name)
+	if query == "" || configs.Parameters(shown) != "" {
 		return shown
 	}
-	if _, query, ok := strings.Cut(in.Source.Name, "?"); ok {
-		return shown + "?" + query
-	}
-	return shown
+	return shown + "?" + query
 }
 
 func (o *origins) found(source string, f data.Found) {
@@ -311,6 +309,9 @@ func (r *run) relocateFile(ctx context.Context, from, to string) (string, error)
 		case sameFile(from, name): // a move that was cut off
 			return name, os.Remove(from)
 		}
+		if ended, err := r.stores().EndMove(ctx, from, name); ended || err != nil {
+			return name, err
+		}
 	}
 	return to, fmt.Errorf("there are %d files of this name", mostSameNames)
 }
@@ -333,10 +334,11 @@ func numbered(name string, n int) string {
 	if n <= 1 {
 		return name
 	}
-	name, query, asked := strings.Cut(name, "?")
-	if !data.Remote(name) && asked {
-		name, query, asked = name+"?"+query, "", false
+	query := configs.Parameters(name)
+	if query != "" {
+		query = "?" + query
 	}
+	name = strings.TrimSuffix(name, query)
 	cut := strings.LastIndexAny(name, `/\`) + 1
 	base := name[cut:]
 	ext := filepath.Ext(base)
@@ -346,11 +348,7 @@ func numbered(name string, n int) string {
 	if ext == base {
 		ext = "" // a hidden file
 	}
-	name = fmt.Sprintf("%s%s-%d%s", name[:cut], strings.TrimSuffix(base, ext), n, ext)
-	if asked {
-		name += "?" + query
-	}
-	return name
+	return fmt.Sprintf("%s%s-%d%s%s", name[:cut], strings.TrimSuffix(base, ext), n, ext, query)
 }
 
 // movedBefore finds the files that an earlier runner had moved and not recorded: they are

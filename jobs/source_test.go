@@ -16,6 +16,7 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -409,6 +410,7 @@ func TestAfterContinued(t *testing.T) {
 
 func TestNumbered(t *testing.T) {
 	for name, want := range map[string]string{"/in/a.csv": "/in/a-2.csv", "/in/a.csv.gz": "/in/a-2.csv.gz", "s3://b/k/a.csv?region=x": "s3://b/k/a-2.csv?region=x",
+		"gs://b/k/a?b.csv": "gs://b/k/a?b-2.csv", "s3://b/k/a?b.csv?region=x": "s3://b/k/a?b-2.csv?region=x",
 		"/in/a": "/in/a-2", "/in/.a": "/in/.a-2", "/in.d/a?b.csv": "/in.d/a?b-2.csv", "/in/sales_2026.10.31.csv": "/in/sales_2026.10.31-2.csv"} {
 		if got := numbered(name, 2); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
@@ -416,6 +418,20 @@ func TestNumbered(t *testing.T) {
 	}
 	if got := numbered("/in/a.csv", 1); got != "/in/a.csv" {
 		t.Error(got)
+	}
+}
+
+// TestWithQuery: what is shown of a URL becomes one that leads there again.
+func TestWithQuery(t *testing.T) {
+	for _, c := range []struct{ source, shown, want string }{
+		{"s3://b/in/?.csv?region=x", "s3://b/done/1.csv", "s3://b/done/1.csv?region=x"},
+		{"gs://b/in/?.csv", "gs://b/done/1.csv", "gs://b/done/1.csv"},
+		{"https://h/a.csv?sig=1", "https://h/a.csv", "https://h/a.csv?sig=1"},
+		{"/in/?.csv", "/done/1.csv", "/done/1.csv"},
+	} {
+		if got := withQuery(c.shown, FileInput{Source: data.Source{Name: c.source}}); got != c.want {
+			t.Errorf("%s of %s: %s, want %s", c.shown, c.source, got, c.want)
+		}
 	}
 }
 

@@ -65,6 +65,7 @@ type inMemory struct {
 	log   []string
 	fail  func(op, name string) error // nil: never
 	cut   int                         // readings end after so many bytes; 0: they do not
+	times map[string]time.Time        // of files that are not as old as all others
 	room  int                         // a file that is written takes so many bytes; 0: all
 }
 
@@ -77,7 +78,11 @@ func (m *inMemory) done(op, name string) error {
 }
 
 func (m *inMemory) entry(name string) Entry {
-	return Entry{Name: name, Size: int64(len(m.files[name])), Modified: time.Unix(1_700_000_000, 0), Version: fmt.Sprintf("%x", m.files[name])}
+	written := time.Unix(1_700_000_000, 0)
+	if at, ok := m.times[name]; ok {
+		written = at
+	}
+	return Entry{Name: name, Size: int64(len(m.files[name])), Modified: written, Version: fmt.Sprintf("%x", m.files[name])}
 }
 
 func (m *inMemory) List(_ context.Context, name string) (all []Entry, err error) {
