@@ -266,10 +266,13 @@ func (s *Simulator) role(u *user, m *model) string {
 
 // state of a model at this moment.
 func (s *Simulator) state(m *model) string {
-	for what, state := range map[string]string{"archived": "ARCHIVED", "locked": "LOCKED", "offline": "MAINTENANCE"} {
-		if s.under(m, what) != nil {
-			return state
-		}
+	switch {
+	case s.under(m, "archived") != nil:
+		return "ARCHIVED"
+	case s.under(m, "offline") != nil:
+		return "MAINTENANCE"
+	case s.under(m, "locked") != nil:
+		return "LOCKED"
 	}
 	return m.state
 }
