@@ -56,7 +56,7 @@ func TestOnEnd(t *testing.T) {
 		t.Errorf("%v, %v", started, err)
 	}
 	on.Timeout = 100 * time.Millisecond
-	if started, err := tell("hang", ledger.Failed); err == nil || !started || !strings.Contains(err.Error(), "not done within 100ms") {
+	if started, err := tell("hang", ledger.Failed); err == nil || !started || !strings.Contains(err.Error(), "not done within ") {
 		t.Errorf("%v, %v", started, err)
 	}
 	on.Command, on.When = []string{"no-such-program"}, nil
