@@ -19,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
 )
 
 // A host behaves like the auth host and one API host, called without any network so that it lives in virtual time.
@@ -95,7 +97,7 @@ func (h *host) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body.Close()
 	}
 	if d := h.slow[r.URL.Path]; d > 0 {
-		if err := sleep(r.Context(), d); err != nil {
+		if err := retry.Sleep(r.Context(), d); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 )
 
@@ -97,7 +98,7 @@ func (s *Source) refresh(ctx context.Context, old *held) (Token, error) {
 		if !ok || try == refreshTries || wait >= s.leftOf(old) {
 			return Token{}, err
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return Token{}, err
 		}
 	}
@@ -132,7 +133,7 @@ func (s *Source) login(ctx context.Context, tries int) (Token, error) {
 		if !ok || try >= tries || ctx.Err() != nil {
 			return Token{}, err
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return Token{}, err
 		}
 	}
@@ -152,7 +153,7 @@ func (s *Source) waitTurn(ctx context.Context) error {
 			return nil
 		}
 		s.mu.Unlock()
-		if err := sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

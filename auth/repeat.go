@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"math/rand/v2"
 	"net/url"
 	"time"
 
@@ -26,7 +25,7 @@ func pause(p retry.Policy, n int, err error) (time.Duration, bool) {
 	if e, ok := errors.AsType[*LoginError](err); ok {
 		after = e.RetryAfter
 	}
-	return p.Delay(n, after, rand.Float64()), after <= maxRetryAfter
+	return p.Delay(n, after), after <= maxRetryAfter
 }
 
 // repeatable reports whether a failure is temporary: answers that say so, and errors of the network.
@@ -48,16 +47,4 @@ func retryAfter(header string, date time.Time) time.Duration {
 	}
 	wait, _ := retry.After(header, date)
 	return wait
-}
-
-// sleep waits, or returns the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

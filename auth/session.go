@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
 )
 
 // A Session is what the auth host knows of a token (anaplan-api.md 2.6).
@@ -49,7 +51,7 @@ func (s *Source) Validate(ctx context.Context) (Session, error) {
 		if !ok || try >= s.o.Retry.Tries {
 			return Session{}, err
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return Session{}, err
 		}
 	}

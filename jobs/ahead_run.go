@@ -388,7 +388,7 @@ func (s *step) fillAhead(ctx context.Context, e *early) error {
 	if err != nil {
 		return err
 	}
-	s.client, s.line = tenant.Client, tenant.Line
+	s.tenant = tenant
 	sources := make([]*source, len(s.bound.Reads))
 	var own []*source
 	for k, in := range s.bound.Reads {

@@ -124,7 +124,7 @@ func (s *step) nameOf(r anaplan.Result) ledger.ObjectRef {
 // dump fetches one dump into a file of its own and counts it.
 func (s *step) dump(ctx context.Context, task string, w wantedDump) (dumpCollected, error) {
 	from := anaplan.Dump{Object: s.object(), TaskID: task, Nested: w.nested}
-	chunks, err := s.client.DumpChunks(ctx, from)
+	chunks, err := s.tenant.Client.DumpChunks(ctx, from)
 	if err != nil {
 		return dumpCollected{}, err
 	}
@@ -171,7 +171,7 @@ func (s *step) dumpInto(ctx context.Context, f *os.File, from anaplan.Dump, chun
 }
 
 func (s *step) dumpChunk(ctx context.Context, f *os.File, at int64, from anaplan.Dump, c anaplan.Chunk) (int64, error) {
-	body, err := s.client.GetDumpChunk(ctx, from, c.ID)
+	body, err := s.tenant.Client.GetDumpChunk(ctx, from, c.ID)
 	if err != nil {
 		return 0, err
 	}

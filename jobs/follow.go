@@ -133,7 +133,7 @@ func (s *step) follow(ctx context.Context, task anaplan.Task) (last anaplan.Task
 func (s *step) poll(ctx context.Context, task string) (anaplan.Task, error) {
 	short, cancel := context.WithTimeout(ctx, pollLimit)
 	defer cancel()
-	return s.client.Task(short, s.object(), task)
+	return s.tenant.Client.Task(short, s.object(), task)
 }
 
 // seen takes in one answer and says whether the task has ended.
@@ -311,7 +311,7 @@ func (s *step) cancels(w *watching) bool {
 
 // cancel asks Anaplan to cancel a task, and records that we asked.
 func (s *step) cancel(ctx context.Context, task, why string, stop bool) (anaplan.Task, error) {
-	t, err := s.client.Cancel(ctx, s.object(), task)
+	t, err := s.tenant.Client.Cancel(ctx, s.object(), task)
 	asked := ledger.CancelAsked{Task: task, Reason: why, Stop: stop}
 	if err != nil {
 		asked.Error = err.Error()

@@ -296,14 +296,14 @@ type sight struct {
 func (s *step) runsStill(ctx context.Context, o anaplan.Object, start ledger.Start, seen *sight) (string, error) {
 	i := start.Intent
 	if i.Task != "" {
-		t, err := s.client.Task(ctx, o, i.Task)
+		t, err := s.tenant.Client.Task(ctx, o, i.Task)
 		if err != nil || t.State.Terminal() {
 			return "", err
 		}
 		return fmt.Sprintf("still runs: task %s, %s", i.Task, t.State), nil
 	}
 	gap, listed := s.run.scaled(settleGap), false
-	for t, err := range s.client.Tasks(ctx, o) {
+	for t, err := range s.tenant.Client.Tasks(ctx, o) {
 		if err != nil {
 			return "", err
 		}

@@ -87,9 +87,9 @@ func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err 
 		defer copied.Close()
 		w = io.MultiWriter(to, copied)
 	}
-	if got.Downloaded, err = transfer.Receive(ctx, s.client, transfer.Download{
+	if got.Downloaded, err = transfer.Receive(ctx, s.tenant.Client, transfer.Download{
 		Model: s.model(), File: out.Export.ID, Writer: w, Parallel: s.plan.Transfer.Connections,
-		Memory: s.run.Memory, Line: s.line, Patient: s.patientTogether(),
+		Memory: s.run.Memory, Line: s.tenant.Line, Retry: s.tenant.Retry, Patient: s.patientTogether(),
 		Progress: func(m transfer.Moved) {
 			s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: m.Bytes, Total: -1, Done: -1})
 		},

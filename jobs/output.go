@@ -67,11 +67,11 @@ func (s *step) untouched(ctx context.Context, export ledger.ObjectRef) error {
 	if err := s.notSince(ctx, o, fmt.Sprintf("export %q", export.Name)); err != nil {
 		return err
 	}
-	for p, err := range s.client.Processes(ctx, s.model()) {
+	for p, err := range s.tenant.Client.Processes(ctx, s.model()) {
 		if err != nil {
 			return err
 		}
-		detail, err := s.client.ProcessDetail(ctx, s.model(), p.ID)
+		detail, err := s.tenant.Client.ProcessDetail(ctx, s.model(), p.ID)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (s *step) untouched(ctx context.Context, export ledger.ObjectRef) error {
 
 // notSince says that an object was not run after the step's origin.
 func (s *step) notSince(ctx context.Context, o anaplan.Object, name string) error {
-	for t, err := range s.client.Tasks(ctx, o) {
+	for t, err := range s.tenant.Client.Tasks(ctx, o) {
 		if err != nil {
 			return err
 		}

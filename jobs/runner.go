@@ -8,6 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
@@ -24,6 +25,10 @@ type Tenant struct {
 
 	// Line is the bandwidth of everything that is moved with this login. Optional.
 	Line *transfer.Line
+
+	// Retry is how often, and when, a chunk is asked for again whose bytes broke off.
+	// What else is repeated the client does by itself.
+	Retry retry.Policy
 }
 
 // Connect gives the tenant of a connection by its name in the job, "" for the job's

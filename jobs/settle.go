@@ -94,7 +94,7 @@ func (s *step) settle(halting context.Context, i ledger.IntentState) (*anaplan.T
 			if !i.Lost.IsZero() {
 				ago = s.lostFor(i, began)
 			}
-			early := !s.exclusive && ago < s.run.scaled(settleGap)
+			early := !s.tenant.Exclusive && ago < s.run.scaled(settleGap)
 			if why != "" && early {
 				reasons[fresh[0].ID] = why
 				why, wait = "", true
@@ -138,7 +138,7 @@ func (s *step) lostFor(i ledger.IntentState, first time.Time) time.Duration {
 	if i.Lost.After(lost) {
 		lost = i.Lost
 	}
-	if now := s.client.ServerTime(); !now.IsZero() && !i.ServerTime.IsZero() {
+	if now := s.tenant.Client.ServerTime(); !now.IsZero() && !i.ServerTime.IsZero() {
 		return now.Sub(i.ServerTime) - min(lost.Sub(i.At), settleAnswer)
 	}
 	if ago := s.run.now().Sub(lost); ago >= 0 {
@@ -184,20 +184,20 @@ func (e *notBelieved) Error() string { return e.why }
 func (s *step) listed(ctx context.Context, i ledger.IntentState) ([]anaplan.Task, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollLimit)
 	defer cancel()
-	if _, err := s.client.Me(ctx); err != nil {
+	if _, err := s.tenant.Client.Me(ctx); err != nil {
 		return nil, err
 	}
-	if ok, err := among(s.client.Models(ctx, s.bound.Model.Workspace), func(m anaplan.Model) bool { return m.ID == s.bound.Model.ID }); err != nil {
+	if ok, err := among(s.tenant.Client.Models(ctx, s.bound.Model.Workspace), func(m anaplan.Model) bool { return m.ID == s.bound.Model.ID }); err != nil {
 		return nil, err
 	} else if !ok {
 		return nil, &notBelieved{fmt.Sprintf("model %q is not listed in its workspace", s.bound.Model.Name)}
 	}
-	status, err := s.client.Status(ctx, s.model())
+	status, err := s.tenant.Client.Status(ctx, s.model())
 	if err != nil {
 		return nil, err
 	}
 	if opening(status.CurrentStep) {
-		_ = s.client.Open(ctx, s.model()) // a closed one is loaded by the calls below too
+		_ = s.tenant.Client.Open(ctx, s.model()) // a closed one is loaded by the calls below too
 	}
 	if ok, err := s.objectListed(ctx); err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func (s *step) listed(ctx context.Context, i ledger.IntentState) ([]anaplan.Task
 		return nil, err
 	}
 	var fresh []anaplan.Task
-	for t, err := range s.client.Tasks(ctx, s.object()) {
+	for t, err := range s.tenant.Client.Tasks(ctx, s.object()) {
 		if err != nil {
 			return nil, err
 		}
@@ -234,13 +234,13 @@ func (s *step) objectListed(ctx context.Context) (bool, error) {
 	m, id := s.model(), s.bound.Object.ID
 	switch s.bound.Kind {
 	case anaplan.KindImport:
-		return among(s.client.Imports(ctx, m), func(o anaplan.Import) bool { return o.ID == id })
+		return among(s.tenant.Client.Imports(ctx, m), func(o anaplan.Import) bool { return o.ID == id })
 	case anaplan.KindExport:
-		return among(s.client.Exports(ctx, m), func(o anaplan.Export) bool { return o.ID == id })
+		return among(s.tenant.Client.Exports(ctx, m), func(o anaplan.Export) bool { return o.ID == id })
 	case anaplan.KindProcess:
-		return among(s.client.Processes(ctx, m), func(o anaplan.Process) bool { return o.ID == id })
+		return among(s.tenant.Client.Processes(ctx, m), func(o anaplan.Process) bool { return o.ID == id })
 	}
-	return among(s.client.Actions(ctx, m), func(o anaplan.Action) bool { return o.ID == id })
+	return among(s.tenant.Client.Actions(ctx, m), func(o anaplan.Action) bool { return o.ID == id })
 }
 
 // among says whether a list holds what is wanted. It is read to its end: a list that
@@ -283,7 +283,7 @@ func (s *step) ours(ctx context.Context, i ledger.IntentState, lost time.Time, t
 	} else if rival {
 		return "", false, nil
 	}
-	if s.exclusive {
+	if s.tenant.Exclusive {
 		return "it is the only new one, and the connection says that nobody else uses this login (exclusive_user)", false, nil
 	}
 	// Uploads and outputs are private: another's task has other bytes, and writes elsewhere.
@@ -356,7 +356,7 @@ func (s *step) allKnown(ctx context.Context, task string) (bool, error) {
 		return false, err
 	}
 	others := 0
-	for t, err := range s.client.Tasks(ctx, s.object()) {
+	for t, err := range s.tenant.Client.Tasks(ctx, s.object()) {
 		if err != nil {
 			return false, err
 		}

@@ -191,7 +191,7 @@ func (s *step) send(ctx context.Context, src *source, lease ledger.Lease, patien
 	u := transfer.Upload{
 		Model: s.model(), File: src.File.ID, Size: src.facts.Bytes, Digest: src.facts.Digest, Before: s.check,
 		ChunkSize: s.plan.Transfer.ChunkSize, Parallel: s.plan.Transfer.Connections, Gzip: gzipOf(s.plan.Transfer),
-		Memory: s.run.Memory, Line: s.line, Patient: patient,
+		Memory: s.run.Memory, Line: s.tenant.Line, Patient: patient,
 		Progress: func(m transfer.Moved) {
 			moved()
 			s.progress(Progress{Phase: PhaseUpload, Text: src.File.Name, Bytes: m.Bytes, Total: src.facts.Bytes,
@@ -214,7 +214,7 @@ func (s *step) send(ctx context.Context, src *source, lease ledger.Lease, patien
 		u.Source = r
 	}
 	s.run.files.forget(lease.Key())
-	up, err := transfer.Send(ctx, s.client, u)
+	up, err := transfer.Send(ctx, s.tenant.Client, u)
 	return ledger.SourceUploaded{File: src.File, Path: src.Shown(), Files: src.files(), Bytes: up.Bytes, Rows: rowsOfFacts(src.facts),
 		Chunks: up.Chunks, Digest: up.Digest, Modified: src.facts.Modified, User: s.user(), Epoch: lease.Epoch()}, err
 }

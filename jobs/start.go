@@ -25,7 +25,7 @@ func (s *step) start(ctx context.Context) (anaplan.Task, *ending) {
 		if err := s.late(); err != nil {
 			return err
 		}
-		before, err := tasksBefore(ctx, s.client, s.object(), s.run.now())
+		before, err := tasksBefore(ctx, s.tenant.Client, s.object(), s.run.now())
 		if err != nil {
 			return fmt.Errorf("list its tasks: %w", err)
 		}
@@ -51,7 +51,7 @@ func (s *step) start(ctx context.Context) (anaplan.Task, *ending) {
 // answer was lost. The error says that nothing was started.
 func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task, *ending, error) {
 	number := s.run.intents.Add(1)
-	intent := ledger.Intent{Number: int(number), Epoch: s.held.model.Epoch(), ServerTime: s.client.ServerTime(), Before: before, Files: s.reads}
+	intent := ledger.Intent{Number: int(number), Epoch: s.held.model.Epoch(), ServerTime: s.tenant.Client.ServerTime(), Before: before, Files: s.reads}
 	at := s.run.now()
 	err := s.record(intent)
 	if err == nil && ctx.Err() != nil {
@@ -70,7 +70,7 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 	s.progress(Progress{Phase: PhaseQueue, Done: -1, Text: "starting"})
 	sending, cancel := graceful(ctx, stopGrace)
 	defer cancel()
-	task, err := s.client.Start(sending, s.object(), anaplan.StartOptions{Locale: s.locale(), Mapping: s.bound.Prompts, Check: s.check})
+	task, err := s.tenant.Client.Start(sending, s.object(), anaplan.StartOptions{Locale: s.locale(), Mapping: s.bound.Prompts, Check: s.check})
 	switch {
 	case err == nil:
 		started := ledger.TaskStarted{Number: int(number), Task: task.ID, Created: task.CreationTime}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
-	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -22,7 +21,7 @@ type step struct {
 	run    *run
 	plan   PlanStep
 	bound  BoundStep
-	client *anaplan.Client
+	tenant *Tenant
 	last   *ending // of the try before
 	tries  int     // that were recorded, by runners before too
 
@@ -37,8 +36,6 @@ type step struct {
 	written   []ledger.TargetWritten // by earlier runners, since their task ended
 	overruled []ledger.Start         // of steps on the model, whose tasks a person did not wait for
 	stopped   map[string]bool        // the tasks that earlier runners asked to cancel because they were stopped
-	exclusive bool                   // nobody else uses the login
-	line      *transfer.Line         // of the login
 	ahead     bool                   // it is not the step's turn: a server file is filled ahead of need
 	held      *holding               // what the try holds
 	reads     []ledger.FileRead      // what the step's task is to read
@@ -125,7 +122,7 @@ func (s *step) do(ctx context.Context) *ending {
 // again repeats what did not happen, as often and with the waits that the job says.
 // What a task did has happened: it is not repeated from here.
 func (s *step) again(ctx context.Context, f func(context.Context) *ending) *ending {
-	tries, wait := retry(s.plan.Retry)
+	tries, wait := retryOf(s.plan.Retry)
 	for try := 1; ; try++ {
 		end := f(ctx)
 		if end.stopped || !end.Again || try >= tries {
@@ -147,7 +144,7 @@ func (s *step) try(ctx context.Context) *ending {
 	if err != nil {
 		return s.failed(ctx, "connect", err)
 	}
-	s.client, s.exclusive, s.line = tenant.Client, tenant.Exclusive, tenant.Line
+	s.tenant = tenant
 	if b := s.begun; b != nil && b.Outcome == ledger.IntentStarted {
 		end := s.resume(ctx, *b)
 		if end.Verdict != ledger.Cancelled || !s.stopped[b.Task] || !rerunSafe(s.plan) || s.run.halted(ctx) != nil {

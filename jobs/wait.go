@@ -175,14 +175,14 @@ func (s *step) patientTogether() transfer.Patient {
 }
 
 // insist is patient, and repeats what failed for want of an answer as often as the step's
-// retry says. It is for what only reads: what a task left must not be lost for a moment's
+// retryOf says. It is for what only reads: what a task left must not be lost for a moment's
 // outage.
 func (s *step) insist(ctx context.Context, f func() error) error {
 	return insist(ctx, s.plan.Retry, func() error { return s.patient(ctx, f) })
 }
 
 func insist(ctx context.Context, r configs.Retry, f func() error) error {
-	tries, wait := retry(r)
+	tries, wait := retryOf(r)
 	for try := 1; ; try++ {
 		err := f()
 		if err == nil || ctx.Err() != nil || try >= tries || !explain(err).Again {
@@ -195,8 +195,8 @@ func insist(ctx context.Context, r configs.Retry, f func() error) error {
 	}
 }
 
-// retry is how often what did not happen is tried in all, and the first wait.
-func retry(r configs.Retry) (tries int, wait time.Duration) {
+// retryOf is how often what did not happen is tried in all, and the first wait.
+func retryOf(r configs.Retry) (tries int, wait time.Duration) {
 	tries, wait = r.Tries, r.Wait
 	if tries == 0 {
 		tries = 3
@@ -242,7 +242,7 @@ func (s *step) holder(ctx context.Context, why error) string {
 func (s *step) status(ctx context.Context) (anaplan.ModelStatus, error) {
 	short, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return s.client.Status(short, s.model())
+	return s.tenant.Client.Status(short, s.model())
 }
 
 // resolve binds the plan. It waits while Anaplan or a model is away, and repeats what had

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -62,6 +63,10 @@ type Policy struct {
 	Factor  float64       // of each wait to the one before; default 1.5
 	Max     time.Duration // of one wait, unless the server asks for more; default 120 s
 	Longest time.Duration // that a server may ask for; default 15 minutes. It is not waited for longer, nor asked again earlier
+
+	// Jitter gives a number in [0,1) for each wait; it is called from several goroutines.
+	// Default: a random one.
+	Jitter func() float64
 }
 
 func (p Policy) withDefaults() Policy {
@@ -80,13 +85,15 @@ func (p Policy) withDefaults() Policy {
 	if p.Longest <= 0 {
 		p.Longest = 15 * time.Minute
 	}
+	if p.Jitter == nil {
+		p.Jitter = rand.Float64
+	}
 	return p
 }
 
-// Delay is the wait after the n-th failed try, from 1. jitter is a number in [0,1): the
-// wait is between a half and the whole of what the policy says, and never shorter than
-// the server asked for. It is pure.
-func (p Policy) Delay(n int, asked time.Duration, jitter float64) time.Duration {
+// Delay is the wait after the n-th failed try, from 1: by the jitter between a half and
+// the whole of what the policy says, and never shorter than the server asked for.
+func (p Policy) Delay(n int, asked time.Duration) time.Duration {
 	p = p.withDefaults()
 	d := min(float64(p.First), float64(p.Max))
 	for range n - 1 {
@@ -95,19 +102,19 @@ func (p Policy) Delay(n int, asked time.Duration, jitter float64) time.Duration 
 			break
 		}
 	}
-	d = d/2 + d/2*jitter
+	d = d/2 + d/2*p.Jitter()
 	return max(time.Duration(d), asked)
 }
 
 // Next says whether there is to be another try after the n-th, which ended as the
 // verdict says, and the wait before it. The request is one that may be repeated: so what
-// may have happened is tried again like what did not. It is pure.
-func (p Policy) Next(n int, v Verdict, asked time.Duration, jitter float64) (wait time.Duration, again bool) {
+// may have happened is tried again like what did not.
+func (p Policy) Next(n int, v Verdict, asked time.Duration) (wait time.Duration, again bool) {
 	p = p.withDefaults()
 	if v == Stop || n >= p.Tries || asked > p.Longest {
 		return 0, false
 	}
-	return p.Delay(n, asked, jitter), true
+	return p.Delay(n, asked), true
 }
 
 // After reads a Retry-After header: seconds, or a date, which is compared with now, the
@@ -127,3 +134,15 @@ func After(header string, now time.Time) (wait time.Duration, ok bool) {
 
 // limited is the wait after a 429 without Retry-After (anaplan-api.md 5).
 const limited = 10 * time.Second
+
+// Sleep waits, or returns the context's error.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -80,11 +80,12 @@ func TestDelay(t *testing.T) {
 		{Policy{First: time.Hour, Max: time.Second}, 1, 0, 0, 500 * time.Millisecond},
 		{Policy{First: -1, Factor: -1, Max: -1, Tries: -1}, 1, 0, 0, 1500 * time.Millisecond},
 	} {
-		if got := tt.policy.Delay(tt.n, tt.asked, tt.jitter); got != tt.want {
-			t.Errorf("%+v.Delay(%d, %v, %v) = %v, want %v", tt.policy, tt.n, tt.asked, tt.jitter, got, tt.want)
+		tt.policy.Jitter = func() float64 { return tt.jitter }
+		if got := tt.policy.Delay(tt.n, tt.asked); got != tt.want {
+			t.Errorf("%+v.Delay(%d, %v) with %v: %v, want %v", tt.policy, tt.n, tt.asked, tt.jitter, got, tt.want)
 		}
 	}
-	if got := (Policy{}).Delay(1, 0, almost); got < 2999*time.Millisecond || got >= 3*time.Second {
+	if got := (Policy{Jitter: func() float64 { return almost }}).Delay(1, 0); got < 2999*time.Millisecond || got >= 3*time.Second {
 		t.Errorf("with the most jitter: %v", got)
 	}
 }
@@ -109,7 +110,8 @@ func TestNext(t *testing.T) {
 		{"longer than that", Policy{}, 1, Again, 15*time.Minute + time.Second, 0, false},
 		{"longer, by our own measure", Policy{Longest: time.Minute}, 1, Again, 2 * time.Minute, 0, false},
 	} {
-		if wait, again := tt.policy.Next(tt.n, tt.v, tt.asked, 0); wait != tt.wait || again != tt.again {
+		tt.policy.Jitter = func() float64 { return 0 }
+		if wait, again := tt.policy.Next(tt.n, tt.v, tt.asked); wait != tt.wait || again != tt.again {
 			t.Errorf("%s: %v, %v; want %v, %v", tt.name, wait, again, tt.wait, tt.again)
 		}
 	}
@@ -129,7 +131,11 @@ func TestDelaysStayInTheirBounds(t *testing.T) {
 		tries := 0
 		for n := 1; ; n++ {
 			tries++
-			wait, again := p.Next(n, Unknown, asked, rapid.Float64Range(0, 0.999).Draw(t, "jitter"))
+			p.Jitter = nil // a random one
+			if rapid.Bool().Draw(t, "given") {
+				p.Jitter = func() float64 { return rapid.Float64Range(0, 0.999).Draw(t, "jitter") }
+			}
+			wait, again := p.Next(n, Unknown, asked)
 			if !again {
 				break
 			}

@@ -2,7 +2,6 @@ package retry
 
 import (
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -61,7 +60,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	attempt := req
 	for try := 1; ; try++ {
 		resp, err := t.Base.RoundTrip(attempt)
-		wait, more := t.Policy.Next(try, Classify(resp, err), askedFor(resp), rand.Float64())
+		wait, more := t.Policy.Next(try, Classify(resp, err), askedFor(resp))
 		if !more || req.Context().Err() != nil {
 			return resp, err
 		}
@@ -77,7 +76,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if t.Waits != nil {
 			t.Waits(req, try, wait, why)
 		}
-		if err := pause(req, wait); err != nil {
+		if err := Sleep(req.Context(), wait); err != nil {
 			return nil, err
 		}
 		if attempt, err = again(req); err != nil {
@@ -103,17 +102,6 @@ func askedFor(resp *http.Response) time.Duration {
 		return limited
 	}
 	return 0
-}
-
-func pause(req *http.Request, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-req.Context().Done():
-		return req.Context().Err()
-	}
 }
 
 // again is the request with a fresh body.

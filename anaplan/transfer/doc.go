@@ -1,8 +1,5 @@
-// Package transfer moves server files: uploads in chunks, several at a time, and
-// downloads that are complete and in place, or not there.
-//
-// [Send] uploads a source, [Receive] downloads to a path or a writer, [Place] puts any
-// file in place in the same way.
+// Package transfer moves server files in chunks, several at a time: [Send] uploads a
+// source, [Receive] downloads to a writer.
 //
 // # Memory
 //
@@ -37,8 +34,8 @@
 // leaves an upload that is not finished. After an error the content of the server file
 // is undefined: it must be uploaded again before an import reads it.
 //
-// A file is complete and in place when Receive returns without an error; else a previous
-// one is untouched and no temporary file is left, unless the process was killed.
+// The writer has exactly the bytes of the server file when Receive returns without an
+// error; else it has the first of them, maybe none.
 //
 // Whoever calls sees to it that nobody else writes the same server file, and that no
 // import reads it meanwhile: Anaplan does not (anaplan-api.md 8.3).

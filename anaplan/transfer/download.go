@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -21,17 +19,14 @@ import (
 // Download says what to download where to. Zero fields take their defaults.
 type Download struct {
 	Model    anaplan.ModelRef
-	File     string                  // id of the server file; an export's output has the export's id
-	Path     string                  // put in place by a rename when complete; an old file stays until then
-	Also     []string                // further paths, which get the same bytes when Path does
-	Writer   io.Writer               // instead of Path: gets the bytes in order; after an error it has a part of them
-	Parallel int                     // chunks on their way at a time; default 4
-	Tries    int                     // of each chunk whose bytes broke off; default 4
-	Memory   *Budget                 // default: one of DefaultMemory for this download alone
-	Line     *Line                   // optional: the bandwidth it shares
-	Patient  Patient                 // optional: what runs each request
-	Check    func(temp string) error // optional, with Path: an error keeps the file from being put in place
-	Progress func(Moved)             // optional: what was written so far; one call at a time
+	File     string       // id of the server file; an export's output has the export's id
+	Writer   io.Writer    // gets the bytes in order; after an error it has a part of them
+	Parallel int          // chunks on their way at a time; default 4
+	Retry    retry.Policy // of each chunk whose bytes broke off
+	Memory   *Budget      // default: one of DefaultMemory for this download alone
+	Line     *Line        // optional: the bandwidth it shares
+	Patient  Patient      // optional: what runs each request
+	Progress func(Moved)  // optional: what was written so far; one call at a time
 }
 
 // Downloaded is a finished download.
@@ -44,43 +39,18 @@ type Downloaded struct {
 }
 
 // Receive downloads a server file; the package documentation says what it promises.
-// A file without content is anaplan.ErrNoContent. Folders are not made.
+// A file without content is anaplan.ErrNoContent.
 //
-// Errors: those of Chunks and GetChunk; a *ChunksError for a list of chunks with a gap; ErrChanged for a chunk that got shorter; what writing returned (see Place); what
-// Check returned.
-func Receive(ctx context.Context, c *anaplan.Client, d Download) (down Downloaded, err error) {
+// Errors: those of Chunks and GetChunk; a *ChunksError for a list of chunks with a gap;
+// ErrChanged for a chunk that got shorter; what the writer returned.
+func Receive(ctx context.Context, c *anaplan.Client, d Download) (Downloaded, error) {
 	began := time.Now()
-	defer func() {
-		if err == nil {
-			down.Took = time.Since(began)
-		}
-	}()
 	if d.Parallel <= 0 {
 		d.Parallel = DefaultParallel
 	}
 	if d.Memory == nil {
 		d.Memory = NewBudget(0)
 	}
-	if d.Tries <= 0 {
-		d.Tries = 4
-	}
-	if d.Writer != nil {
-		return d.write(ctx, c, d.Writer)
-	}
-	err = PlaceAll(slices.Concat([]string{d.Path}, d.Also), 0o666, func(tmp *os.File) error {
-		if down, err = d.write(ctx, c, tmp); err != nil || d.Check == nil {
-			return err
-		}
-		return d.Check(tmp.Name())
-	})
-	if err != nil {
-		return Downloaded{}, err
-	}
-	return down, nil
-}
-
-// write fetches chunks in parallel and writes them in order.
-func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Downloaded, error) {
 	var chunks []anaplan.Chunk
 	err := d.Patient.run(ctx, func() (err error) {
 		chunks, err = c.Chunks(ctx, d.Model, d.File)
@@ -98,7 +68,7 @@ func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Do
 	digest := xxh3.New()
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(d.Parallel)
-	to := newSequence(gctx, io.MultiWriter(w, digest), memory{d.Memory, d.window()})
+	to := newSequence(gctx, io.MultiWriter(d.Writer, digest), memory{d.Memory, d.window()})
 	defer to.stop(nil)
 	to.line, to.progress = d.Line, d.Progress
 	for _, chunk := range chunks {
@@ -120,7 +90,7 @@ func (d Download) write(ctx context.Context, c *anaplan.Client, w io.Writer) (Do
 	if ctx.Err() != nil {
 		return Downloaded{}, context.Cause(ctx)
 	}
-	return Downloaded{Bytes: to.bytes, Chunks: len(chunks), Digest: sum(digest), Wire: to.wire.Load()}, nil
+	return Downloaded{Bytes: to.bytes, Chunks: len(chunks), Digest: sum(digest), Wire: to.wire.Load(), Took: time.Since(began)}, nil
 }
 
 // window is the part of the memory that this download takes at most: enough for a chunk
@@ -176,27 +146,26 @@ func (d Download) fetch(ctx context.Context, c *anaplan.Client, chunk string, p 
 		}
 		err = p.fill(body)
 		body.Close()
-		switch {
-		case err == nil || p.failed() || errors.Is(err, ErrChanged):
+		if err == nil || p.failed() || errors.Is(err, ErrChanged) {
 			return err
-		case ctx.Err() != nil:
+		}
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
-		case try >= d.Tries:
+		}
+		wait, again := d.Retry.Next(try, retry.Unknown, 0)
+		if !again {
 			return fmt.Errorf("%w: %w", anaplan.ErrBrokenOff, err)
 		}
-		if err := pause(ctx, retry.Policy{}.Delay(try, 0, rand.Float64())); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}
 }
 
+// pause waits, or returns the context's cause.
 func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if retry.Sleep(ctx, wait) != nil {
 		return context.Cause(ctx)
 	}
+	return nil
 }

@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"auth/keystore":            {"auth/secret"},
 	"auth/secret":              {},
 	"configs":                  {"auth/secret"},
-	"jobs":                     {"anaplan", "anaplan/transfer", "configs", "jobs/data", "jobs/data/dump", "jobs/ledger"},
+	"jobs":                     {"anaplan", "anaplan/retry", "anaplan/transfer", "configs", "jobs/data", "jobs/data/dump", "jobs/ledger"},
 	"jobs/data":                {},
 	"jobs/data/blob":           {"jobs/data"},
 	"jobs/data/dump":           {"jobs/ledger"},

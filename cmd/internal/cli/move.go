@@ -100,7 +100,7 @@ func (p *Program) upload(c *cli.Context) error {
 		}
 		defer source.Close()
 	}
-	return p.move(c, configs.Upload, args[0], data.Display(path), func(ctx context.Context, client *anaplan.Client, line *transfer.Line, m *moved) error {
+	return p.move(c, configs.Upload, args[0], data.Display(path), func(ctx context.Context, t *jobs.Tenant, m *moved) error {
 		if strings.HasPrefix(m.File.ID, anaplan.KindExport.Prefix()) {
 			return &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("server file %q (%s) is the output of an export", m.File.Name, m.File.ID),
 				next: "name the file of an import: its id begins with 113; see " + name + " list imports"}
@@ -121,8 +121,8 @@ func (p *Program) upload(c *cli.Context) error {
 		if f, ok := source.(io.ReaderAt); ok && size >= 0 {
 			u.At = f
 		}
-		u.Line, u.Patient, u.Progress = line, transfer.WhileBusy(client, u.Model, patience), p.progress(c, m.Verb, m.File.Name, size)
-		up, err := transfer.Send(ctx, client, u)
+		u.Line, u.Patient, u.Progress = t.Line, transfer.WhileBusy(t.Client, u.Model, patience), p.progress(c, m.Verb, m.File.Name, size)
+		up, err := transfer.Send(ctx, t.Client, u)
 		m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = up.Bytes, up.Wire, up.Chunks, up.Digest, up.Took.Seconds()
 		return err
 	})
@@ -188,12 +188,12 @@ func (p *Program) download(c *cli.Context) error {
 	if d.Memory, err = memoryOf(c); err != nil {
 		return err
 	}
-	return p.move(c, configs.Download, args[0], data.Display(path), func(ctx context.Context, client *anaplan.Client, line *transfer.Line, m *moved) error {
-		d.Model, d.File, d.Line, d.Progress = modelOf(m.Model), m.File.ID, line, p.progress(c, m.Verb, m.File.Name, -1)
-		d.Patient = transfer.WhileBusy(client, d.Model, patience)
+	return p.move(c, configs.Download, args[0], data.Display(path), func(ctx context.Context, t *jobs.Tenant, m *moved) error {
+		d.Model, d.File, d.Line, d.Retry, d.Progress = modelOf(m.Model), m.File.ID, t.Line, t.Retry, p.progress(c, m.Verb, m.File.Name, -1)
+		d.Patient = transfer.WhileBusy(t.Client, d.Model, patience)
 		receive := func(w io.Writer) error {
 			d.Writer = w
-			down, err := transfer.Receive(ctx, client, d)
+			down, err := transfer.Receive(ctx, t.Client, d)
 			m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = down.Bytes, down.Wire, down.Chunks, down.Digest, down.Took.Seconds()
 			return err
 		}
@@ -216,7 +216,7 @@ func (p *Program) download(c *cli.Context) error {
 }
 
 // move logs in, finds the server file, lets do move its bytes, and writes the result.
-func (p *Program) move(c *cli.Context, verb configs.Verb, file, path string, do func(context.Context, *anaplan.Client, *transfer.Line, *moved) error) error {
+func (p *Program) move(c *cli.Context, verb configs.Verb, file, path string, do func(context.Context, *jobs.Tenant, *moved) error) error {
 	conn, err := p.login(c)
 	if err != nil {
 		return err
@@ -235,7 +235,7 @@ func (p *Program) move(c *cli.Context, verb configs.Verb, file, path string, do 
 		if m.File, err = locateFile(ctx, t, m.Model, verb, file); err != nil {
 			return err
 		}
-		if err := do(ctx, one.Client, one.Line, &m); err != nil {
+		if err := do(ctx, &one.Tenant, &m); err != nil {
 			return fmt.Errorf("%s %q (%s): %w", verb, m.File.Name, m.File.ID, err)
 		}
 		if verb == configs.Download && path == "-" {

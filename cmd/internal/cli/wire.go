@@ -208,7 +208,7 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 		},
 	})
 	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host, Exclusive: conn.ExclusiveUser,
-		Line: transfer.NewLine(conn.Bandwidth)}, Source: source, Limiter: limiter, Conn: conn}
+		Line: transfer.NewLine(conn.Bandwidth), Retry: policy}, Source: source, Limiter: limiter, Conn: conn}
 	if c, ok := login.(auth.Certificate); ok {
 		one.Identity = c.Identity
 	}
