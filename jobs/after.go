@@ -236,14 +236,14 @@ func (r *run) taken(in FileInput) (taken, bool) {
 	return now, own
 }
 
-// moves starts the movements whose time has come, each in a goroutine that tells r.moved.
+// moves starts the movements whose time has come, each in a goroutine that tells of it.
 func (r *run) moves(workers *sync.WaitGroup, running *int) {
 	for _, m := range r.due() {
 		*running++
 		workers.Go(func() {
 			ctx, cancel := graceful(r.outer, stopGrace)
 			defer cancel()
-			r.moved <- moved{m, r.relocate(ctx, m)}
+			r.told <- moved{m, r.relocate(ctx, m)}
 		})
 	}
 }

@@ -40,7 +40,6 @@ type aheads struct {
 	wanted   map[string]time.Time // models whose next step waits for their uploads, since when
 	released map[string]bool      // models whose steps have waited for long enough
 	stopped  bool
-	ends     chan aheadEnd
 
 	mu     sync.Mutex
 	looked map[aheadOf]lookedAt
@@ -82,7 +81,7 @@ type aheadEnd struct {
 // only to be cancelled has none.
 func newAheads(r *run) *aheads {
 	a := &aheads{run: r, worked: map[string]bool{}, wanted: map[string]time.Time{}, released: map[string]bool{},
-		ends: make(chan aheadEnd), looked: map[aheadOf]lookedAt{}, stopped: r.only}
+		looked: map[aheadOf]lookedAt{}, stopped: r.only}
 	if r.only {
 		return a
 	}
@@ -119,7 +118,7 @@ func (a *aheads) look(ctx context.Context, workers *sync.WaitGroup) {
 		for _, e := range a.all {
 			e.stamps = a.run.stampsOf(ctx, a.run.bound.Steps[e.step].Reads)
 		}
-		a.ends <- aheadEnd{}
+		a.run.told <- aheadEnd{}
 	})
 }
 
@@ -303,7 +302,7 @@ func (a *aheads) begin(ctx context.Context, e *early, workers *sync.WaitGroup) {
 			if v := recover(); v != nil {
 				end.crash = &Crash{v, debug.Stack()}
 			}
-			a.ends <- end
+			a.run.told <- end
 		}()
 		end.err = s.fillAhead(ctx, e)
 	})

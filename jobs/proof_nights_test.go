@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -107,4 +108,41 @@ func TestFailedNights(t *testing.T) {
 			t.Errorf("night %d:\n%s", seed, strings.Join(told, "\n"))
 		}
 	}
+}
+
+// TestNightsReplay plays nights twice: a seed tells all of a night, request by request to
+// the nanosecond, so that one that fails fails again.
+func TestNightsReplay(t *testing.T) {
+	count := uint64(20)
+	if testing.Short() {
+		count = 3
+	}
+	if wasGiven("nights") {
+		count = uint64(*nights)
+	}
+	first := max(*from, 1)
+	for seed := first; seed < first+count; seed++ {
+		once, again := newPlot(seed).record(t), newPlot(seed).record(t)
+		if once != again {
+			t.Errorf("night %d is another one when it is played again: %s", seed, firstDifference(once, again))
+		}
+	}
+}
+
+// record plays a night, and returns all that its processes and the simulator did.
+func (p *plot) record(t *testing.T) string {
+	var all strings.Builder
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, fmt.Sprintf("night %d", p.seed), p.company, p.files(), p.options)
+		w.quiet = true
+		p.play(w)
+		w.close()
+		for _, r := range w.sim.Requests() {
+			fmt.Fprintf(&all, "%+v\n", r)
+		}
+		for _, l := range w.lives {
+			fmt.Fprintf(&all, "%s:\n%s\n", l.agent(), strings.Join(l.trace, "\n"))
+		}
+	})
+	return all.String()
 }

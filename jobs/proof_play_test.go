@@ -44,7 +44,8 @@ func (p *plot) play(w *world) []ledger.State {
 		w.sim.AddStrangers(p.strangers...)
 	}
 	var actors sync.WaitGroup
-	for _, run := range p.runs {
+	for i, run := range p.runs {
+		run.begin += time.Duration(i) * time.Millisecond // what several would do at one moment has an order
 		actors.Go(func() { p.act(w, run) })
 	}
 	actors.Wait()

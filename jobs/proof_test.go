@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,10 +21,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
 	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -142,21 +146,30 @@ func (w *world) born(dies death) *life {
 	l.dead, l.kill = context.WithCancel(context.Background())
 	l.ctx, l.stop = context.WithCancelCause(context.Background())
 	base := &mortal{l, w.sim.Transport()}
+	policy := retry.Policy{Jitter: l.jitter()}
 	now := func() time.Time { l.mu.Lock(); defer l.mu.Unlock(); return time.Now().Add(l.jump) }
 	l.source = auth.NewSource(auth.SourceOptions{Login: auth.Basic{User: sample.Email, Password: secret.FromString(sample.Password)},
-		Client: &http.Client{Transport: base}, Base: "https://auth.anaplan.com", Now: now})
+		Client: &http.Client{Transport: base}, Base: "https://auth.anaplan.com", Now: now, Retry: policy})
 	hc := anaplan.NewHTTPClient(anaplan.HTTPOptions{Base: base, Limiter: anaplan.NewLimiter(0),
-		Authorize: func(rt http.RoundTripper) http.RoundTripper {
+		Policy: policy, Authorize: func(rt http.RoundTripper) http.RoundTripper {
 			return &auth.Transport{Source: l.source, Base: rt, Hosts: []string{host}}
 		}})
-	tenant := &Tenant{Client: anaplan.New(hc, api), Host: host, Exclusive: w.exclusive}
-	l.runner = &Runner{Ledger: &mortalLedger{w.ledger, l}, Dir: filepath.Join(w.dir, "runs"), Version: "test", Now: now,
+	tenant := &Tenant{Client: anaplan.New(hc, api), Host: host, Exclusive: w.exclusive, Retry: policy}
+	l.runner = &Runner{Ledger: &mortalLedger{w.ledger, l}, Stores: &data.Stores{Schemes: map[string]data.Store{"": slowFiles{l: l}}}, Dir: filepath.Join(w.dir, "runs"), Version: "test", Now: now,
 		Connect: func(context.Context, string) (*Tenant, error) { return tenant, nil }}
 	w.lives = append(w.lives, l)
 	if w.mutate != nil {
 		w.mutate(l)
 	}
 	return l
+}
+
+// jitter gives the numbers for the waits of the process before it tries again: others for
+// each process, the same in each play of a night.
+func (l *life) jitter() func() float64 {
+	var mu sync.Mutex
+	r := rand.New(rand.NewPCG(uint64(l.pid), 0xa6a1))
+	return func() float64 { mu.Lock(); defer mu.Unlock(); return r.Float64() }
 }
 
 // identity is the process in the ledger.
@@ -180,6 +193,26 @@ func (w *world) by(task simulator.TaskRecord, requests []simulator.Request) ledg
 		}
 	}
 	return ledger.ID{}
+}
+
+// turn puts off a request or write by less than 0.1 ms, which follow from what it is. What
+// would happen at one moment of virtual time happens in an order, and in the same one in
+// each play of a night, whatever the scheduler does.
+func (l *life) turn(what string) {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, l.agent()+" "+what)
+	time.Sleep(time.Duration(h.Sum32() % 100_000))
+}
+
+// slowFiles are the local files as a process sees them: finding one has its turn, too.
+type slowFiles struct {
+	data.Local
+	l *life
+}
+
+func (f slowFiles) List(ctx context.Context, name string) ([]data.Entry, error) {
+	f.l.turn("list " + filepath.Base(name))
+	return f.Local.List(ctx, name)
 }
 
 // fate of a request or write.
@@ -228,6 +261,7 @@ type mortal struct {
 }
 
 func (m *mortal) RoundTrip(r *http.Request) (*http.Response, error) {
+	m.l.turn(r.Method + " " + r.URL.Path)
 	fate := m.l.next(r.Method + " " + r.URL.Path)
 	if fate == diesBefore {
 		if r.Body != nil {
@@ -302,6 +336,7 @@ var errMoment = errors.New("the disk is full for a moment")
 
 // write does what changes the ledger, unless the process dies of it, or it fails once.
 func (m *mortalLedger) write(what string, f func() error) error {
+	m.l.turn(what)
 	fate := m.l.next(what)
 	if fate == diesBefore {
 		return m.l.die()
@@ -327,7 +362,7 @@ func (m *mortalLedger) write(what string, f func() error) error {
 func (m *mortalLedger) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (seq int64, err error) {
 	what, intends, ended := "append", false, false
 	for _, e := range events {
-		what += " " + e.Body.Kind()
+		what = strings.TrimRight(what+" "+e.Step, " ") + " " + e.Body.Kind()
 		_, intent := e.Body.(ledger.Intent)
 		_, end := e.Body.(ledger.TaskEnded)
 		intends, ended = intends || intent, ended || end

@@ -40,12 +40,14 @@ type run struct {
 	closed   bool           // the ledger takes nothing more: another runner writes, or it was closed
 	trouble  error          // the first failure of the ledger: nothing more is started
 
-	records chan recordRequest
-	ends    chan stepEnd
-	moved   chan moved
+	told    chan message // of the other goroutines, to the one that owns the state
 	intents atomic.Int64
 	watch   sync.Mutex
 }
+
+// message is a recordRequest, a stepEnd, an aheadEnd or moved. All of them come by one
+// channel, so that they are taken in the order in which they were sent.
+type message any
 
 type recordRequest struct {
 	step   string
@@ -71,7 +73,7 @@ type Crash struct {
 func (c *Crash) Error() string { return fmt.Sprintf("a step's goroutine panicked (%T)", c.Value) }
 
 func newRun(r *Runner, req Request) *run {
-	return &run{Runner: r, req: req, records: make(chan recordRequest), ends: make(chan stepEnd), moved: make(chan moved)}
+	return &run{Runner: r, req: req, told: make(chan message)}
 }
 
 // created is the first event of a run.
@@ -184,25 +186,19 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 			break
 		}
 		select {
-		case q := <-r.records:
-			q.reply <- r.asked(ctx, q)
-		case e := <-r.ahead.ends:
-			r.ahead.ended(e)
-		case e := <-r.ends:
-			running--
-			if e.crash != nil {
-				panic(e.crash)
+		case m := <-r.told:
+			switch m := m.(type) {
+			case recordRequest:
+				m.reply <- r.asked(ctx, m)
+			case aheadEnd:
+				r.ahead.ended(m)
+			case stepEnd:
+				running--
+				st[m.step] = r.stepEnded(ctx, m)
+			case moved:
+				running--
+				r.recordMoved(ctx, m)
 			}
-			if e.end.stopped {
-				// It is not recorded as ended: it can be continued.
-				st[e.step] = standing{end: &ledger.StepEnded{Verdict: ledger.Blocked}}
-				continue
-			}
-			st[e.step] = standing{end: &e.end.StepEnded, runs: e.end.Runs}
-			r.end(ctx, e.step, &e.end.StepEnded)
-		case m := <-r.moved:
-			running--
-			r.recordMoved(ctx, m)
 		case <-stop:
 			stop = nil // recorded at the top
 		case <-look.C:
@@ -239,12 +235,25 @@ func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGrou
 				if v := recover(); v != nil {
 					end.crash = &Crash{v, debug.Stack()}
 				}
-				r.ends <- end
+				r.told <- end
 			}()
 			end.end = s.do(ctx)
 		})
 	}
 	return again
+}
+
+// stepEnded takes in the end of a step.
+func (r *run) stepEnded(ctx context.Context, e stepEnd) standing {
+	if e.crash != nil {
+		panic(e.crash)
+	}
+	if e.end.stopped {
+		// It is not recorded as ended: it can be continued.
+		return standing{end: &ledger.StepEnded{Verdict: ledger.Blocked}}
+	}
+	r.end(ctx, e.step, &e.end.StepEnded)
+	return standing{end: &e.end.StepEnded, runs: e.end.Runs}
 }
 
 // asked records what a step wants recorded.

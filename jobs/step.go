@@ -282,7 +282,7 @@ func (s *step) record(bodies ...ledger.Body) error {
 		return nil
 	}
 	reply := make(chan error, 1)
-	s.run.records <- recordRequest{s.plan.Name, bodies, s.ahead, reply}
+	s.run.told <- recordRequest{s.plan.Name, bodies, s.ahead, reply}
 	return <-reply
 }
 

@@ -61,18 +61,18 @@ type Writer interface {
 // Stores are the places that names lead to, by their scheme. The local file system is
 // always there, and the zero value is that alone. Safe for concurrent use.
 type Stores struct {
-	Schemes map[string]Store // "s3", "https" …
+	Schemes map[string]Store // "s3", "https" …; "": something else than Local for paths
 	Stdin   io.Reader        // what "-" reads, once; nil: there is none
 }
 
 // of finds the store of a name. Its error is an *InputError.
 func (s *Stores) of(name string) (Store, error) {
 	scheme := schemeOf(name)
-	if scheme == "" {
-		return Local{}, nil
-	}
 	if store, ok := s.Schemes[scheme]; ok {
 		return store, nil
+	}
+	if scheme == "" {
+		return Local{}, nil
 	}
 	next := "give the path of a local file"
 	if known := slices.Sorted(maps.Keys(s.Schemes)); len(known) > 0 {
