@@ -52,6 +52,16 @@ func TestExplain(t *testing.T) {
 		{configs.Problems{{What: "wrong"}}, ledger.CauseConfig, 78, false},
 		{&data.GuardError{Guard: "min_rows", What: "few", Next: "look"}, ledger.CauseGuard, 65, false},
 		{&data.InputError{Path: "a.csv", What: "gone", Next: "look"}, ledger.CauseInput, 65, false},
+		{data.ErrAway, ledger.CauseNetwork, 75, true},
+		{data.ErrDenied, ledger.CausePermission, 77, false},
+		{&data.StoreError{Doing: "read", Name: "s3://b/k", Kind: data.ErrAway}, ledger.CauseNetwork, 75, true},
+		{&data.StoreError{Doing: "write", Name: "gs://b/k", Why: "the store answers 403", Kind: data.ErrDenied}, ledger.CausePermission, 77, false},
+		// The kind decides, whatever the library's error is.
+		{&data.StoreError{Doing: "read", Name: "s3://b/k", Kind: data.ErrAway, Err: fs.ErrPermission}, ledger.CauseNetwork, 75, true},
+		{&data.StoreError{Doing: "list", Name: "azblob://b/*", Kind: data.ErrDenied, Err: &net.OpError{Op: "dial", Err: errors.New("refused")}}, ledger.CausePermission, 77, false},
+		{&data.StoreError{Doing: "read", Name: "s3://b/k", Kind: data.ErrChanged}, ledger.CauseInput, 65, false},
+		{&data.StoreError{Doing: "read", Name: "s3://b/k", Kind: fs.ErrNotExist, Err: context.DeadlineExceeded}, ledger.CauseInput, 65, false},
+		{&data.StoreError{Doing: "write", Name: "s3://b/k", Why: "the store answers 400"}, ledger.CauseInput, 65, false},
 		{transfer.ErrEmpty, ledger.CauseInput, 65, false},
 		{transfer.ErrChanged, ledger.CauseInput, 65, false},
 		{transfer.ErrTooLarge, ledger.CauseInput, 65, false},
@@ -94,6 +104,19 @@ func TestExplain(t *testing.T) {
 			if code := ledger.Code(end.Verdict, end.Cause); code != tc.code {
 				t.Errorf("%v: code %d, want %d", err, code, tc.code)
 			}
+		}
+	}
+}
+
+// TestExplainStoreSaysWhatToDo: a store knows its own settings; else there is the usual
+// advice.
+func TestExplainStoreSaysWhatToDo(t *testing.T) {
+	for _, kind := range []error{data.ErrAway, data.ErrDenied, data.ErrChanged, fs.ErrNotExist, nil} {
+		err := &data.StoreError{Doing: "read", Name: "s3://b/k", Kind: kind}
+		usual := Explain(err).Next
+		err.Next = "set AWS_PROFILE"
+		if got := Explain(fmt.Errorf("load: %w", err)).Next; got != err.Next || usual == "" || usual == got {
+			t.Errorf("%v: %q, and usually %q", kind, got, usual)
 		}
 	}
 }
