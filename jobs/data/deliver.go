@@ -158,7 +158,7 @@ func (d *Delivery) Commit(ctx context.Context) (placed []string, err error) {
 	}
 	for _, name := range markers {
 		if err := d.stores.remove(ctx, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("remove the old marker %s: %w", Display(name), cause(err))
+			return nil, about("remove the old marker", name, err)
 		}
 	}
 	for _, o := range d.outlets {
@@ -169,10 +169,21 @@ func (d *Delivery) Commit(ctx context.Context) (placed []string, err error) {
 	}
 	for _, name := range markers {
 		if err := d.stores.mark(ctx, name, placed, d.facts); err != nil {
-			return placed, fmt.Errorf("write the marker %s: %w", Display(name), cause(err))
+			return placed, about("write the marker", name, err)
 		}
 	}
 	return placed, nil
+}
+
+// about is an error as one of what was being done to a file. That of a file system stays
+// one: a bare error number would be taken for the network's.
+func about(doing, name string, err error) error {
+	if _, remote := errors.AsType[*StoreError](err); !remote {
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			return &fs.PathError{Op: doing, Path: Display(name), Err: e.Err}
+		}
+	}
+	return fmt.Errorf("%s %s: %w", doing, Display(name), err)
 }
 
 func are(names []string) string {
@@ -192,7 +203,7 @@ func (o *outlet) place(ctx context.Context) error {
 		return o.w.Commit(ctx)
 	}
 	if err := keep(ctx, o.store, o.Name, o.Keep); err != nil {
-		return fmt.Errorf("keep the previous %s: %w", Display(o.Name), cause(err))
+		return about("keep the previous", o.Name, err)
 	}
 	if err := o.w.Commit(ctx); err != nil {
 		return err

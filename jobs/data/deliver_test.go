@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -353,5 +355,19 @@ func TestKeepBehindALink(t *testing.T) {
 	}
 	if to, err := os.Readlink(link); err != nil || to != "real.csv" {
 		t.Errorf("the link leads to %q, %v", to, err)
+	}
+}
+
+// TestErrorsOfFilesStayErrorsOfFiles: a bare error number would be taken for the network's.
+func TestErrorsOfFilesStayErrorsOfFiles(t *testing.T) {
+	full := &fs.PathError{Op: "write", Path: "/disk/.tmp", Err: syscall.ENOSPC}
+	err := about("write the marker", "/disk/a.done", fmt.Errorf("x: %w", full))
+	e, ok := errors.AsType[*fs.PathError](err)
+	if want := "write the marker /disk/a.done: " + syscall.ENOSPC.Error(); !ok || e.Path != "/disk/a.done" || err.Error() != want || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	store := &StoreError{Doing: "write", Name: "s3://b/k", Kind: ErrDenied, Err: full}
+	if err := about("write the marker", "s3://b/k", store); !errors.Is(err, ErrDenied) {
+		t.Error(err)
 	}
 }
