@@ -82,6 +82,10 @@ func explain(doing, path string, patience time.Duration, err error) error {
 		e.Why = fmt.Sprintf("something else has kept it locked for %s", patience)
 		e.Next = "find out what has it open (a backup, an SQLite shell), end that, and try again"
 	case code.SQLITE_IOERR:
+		if extended(err) == code.SQLITE_IOERR_SHMSIZE { // the file beside it that processes share cannot grow
+			e.Why, e.Next = "the disk is full", "free space in "+dir
+			break
+		}
 		e.Why, e.Next = fmt.Sprintf("the disk failed (%v)", err), "look for messages about this disk in the system's log"
 	case code.SQLITE_CONSTRAINT:
 		e.Why, e.Next = fmt.Sprintf("it refuses what this program wants to record (%v)", err), "this is a mistake in the program; please report it"
@@ -111,8 +115,13 @@ func system(e *Error, dir string, err error) {
 
 // primary is SQLite's code without its details, 0 for other errors.
 func primary(err error) int {
+	return extended(err) & 0xff
+}
+
+// extended is SQLite's code with its details, 0 for other errors.
+func extended(err error) int {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
-		return e.Code() & 0xff
+		return e.Code()
 	}
 	return 0
 }
