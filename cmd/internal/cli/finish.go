@@ -23,6 +23,9 @@ func outputFlags() []cli.Flag {
 	}
 }
 
+// elsewhere is what can be done about a file of the result that cannot be written.
+const elsewhere = "name a file in a folder that can be written, on a disk with room; the work itself was done"
+
 // finish writes the result: to the result file, and to stdout as text or JSON. It is the
 // last thing that a command writes, and returns the error with which the command ends. A
 // result that cannot be written changes only the code of what was well.
@@ -35,7 +38,7 @@ func (p *Program) finish(c *cli.Context, code int, result any, text func(w io.Wr
 	worse := ledger.CodeOK
 	if path := c.String("result-file"); path != "" {
 		if err := writeResultFile(path, result); err != nil {
-			worse = lost(ledger.CodeInput, ledger.CauseInput, "name a file in a folder that can be written; the work itself was done",
+			worse = lost(ledger.CodeInput, ledger.CauseInput, elsewhere,
 				"--result-file %s: %v", path, err)
 		}
 	}

@@ -248,7 +248,7 @@ func (p *Program) conclude(ctx context.Context, c *cli.Context, t *tonight, book
 	if lost != nil {
 		r = withLostLedger(r, lost, about(book, "resume", state.Created.ID), about(book, "status", state.Created.ID))
 	}
-	p.writeReports(book, r, page)
+	noPage := p.writeReports(book, r, page)
 	code := *r.Code
 	if r.Verdict == ledger.Skipped {
 		code = c.Int("skip-code")
@@ -269,6 +269,12 @@ func (p *Program) conclude(ctx context.Context, c *cli.Context, t *tonight, book
 	}
 	if t.exit != nil {
 		code = t.exit(state)
+	}
+	if noPage != nil {
+		p.say(&failure{code: ledger.CodeInput, cause: ledger.CauseInput, what: fmt.Sprintf("--report %s: %v", page, noPage), next: elsewhere}, c.String("log-format") == "json")
+		if code == ledger.CodeOK {
+			code = ledger.CodeInput
+		}
 	}
 	return p.tell(c, code, r)
 }
@@ -313,27 +319,29 @@ func withLostLedger(r report.Report, lost error, resume, status string) report.R
 	return r
 }
 
-// writeReports writes the HTML page beside the ledger, and to page if that is not empty.
-// That it cannot be written changes no verdict.
-func (p *Program) writeReports(book *book, r report.Report, page string) {
+// writeReports writes the HTML page beside the ledger, and to page if that is not empty. Its
+// error is of the latter. That they cannot be written changes no verdict.
+func (p *Program) writeReports(book *book, r report.Report, page string) error {
 	dir := book.dirOf(r)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = p.writeReport(filepath.Join(dir, "report.html"), r)
+	}
+	if err != nil {
 		p.log.Errorf("write the report: %v", err)
-	} else {
-		p.writeReport(filepath.Join(dir, "report.html"), r)
 	}
-	if page != "" {
-		p.writeReport(page, r)
+	if page == "" {
+		return nil
 	}
+	return p.writeReport(page, r)
 }
 
-func (p *Program) writeReport(path string, r report.Report) {
+func (p *Program) writeReport(path string, r report.Report) error {
 	err := data.Place(path, 0o600, func(f *os.File) error { return report.HTML(f, r) })
-	if err != nil {
-		p.log.Errorf("write the report %s: %v", path, err)
-		return
+	if err == nil {
+		p.log.Infof("report: %s", path)
 	}
-	p.log.Infof("report: %s", path)
+	return err
 }
 
 // recorded looks for the run of this id in the ledger; of the closed ones of an id with
