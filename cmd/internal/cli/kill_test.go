@@ -158,7 +158,12 @@ func (k *killable) goOn(again bool, decisions ...string) (code int, killed bool)
 // recorded is what the ledger holds of the run; ok says whether it is there.
 func (k *killable) recorded() (s ledger.State, ok bool) {
 	k.t.Helper()
-	l, err := sqlite.OpenExisting(k.t.Context(), filepath.Join(k.dir, "ledger.db"))
+	return k.recordedIn(filepath.Join(k.dir, "ledger.db"))
+}
+
+func (k *killable) recordedIn(path string) (s ledger.State, ok bool) {
+	k.t.Helper()
+	l, err := sqlite.OpenExisting(k.t.Context(), path)
 	if errors.Is(err, sqlite.ErrMissing) {
 		return s, false
 	}
