@@ -153,14 +153,17 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 	r.ahead.look(ctx, &workers)
 	running := 0
 	stop := ctx.Done()
-	look := time.NewTicker(r.scaled(lookEvery))
+	// Each time round everything is looked at, whatever woke it.
+	look, due := time.NewTimer(0), time.Now()
 	defer look.Stop()
-	due := true
 	for {
-		if ctx.Err() == nil && due {
-			due = false
-			if h := r.wished(ctx); h != nil {
-				halting(h)
+		if now := time.Now(); !now.Before(due) {
+			due = now.Add(r.scaled(lookEvery))
+			look.Reset(r.scaled(lookEvery))
+			if ctx.Err() == nil {
+				if h := r.wished(ctx); h != nil {
+					halting(h)
+				}
 			}
 		}
 		if ctx.Err() != nil {
@@ -200,9 +203,8 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 				r.recordMoved(ctx, m)
 			}
 		case <-stop:
-			stop = nil // recorded at the top
+			stop = nil
 		case <-look.C:
-			due = true
 		}
 	}
 	workers.Wait()
