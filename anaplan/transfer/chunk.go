@@ -48,6 +48,8 @@ type chunk struct {
 	sent  int64    // bytes that are sent: size, or fewer of a gzip stream
 	zip   bool     // it is one
 
+	away atomic.Int64 // of the plain bytes, how many a body was read for
+
 	users atomic.Int32 // who looks at the slabs: the upload, and bodies that are not closed
 }
 
@@ -182,11 +184,30 @@ func (c *chunk) free() {
 	c.mem.release(int64(len(c.slabs)))
 }
 
-// body is what is sent.
-func (c *chunk) body(ctx context.Context, line *Line, wire *atomic.Int64) anaplan.Body {
+// goes takes in that the first so many bytes of what is sent are on their way, and returns
+// for how many plain bytes that is the first time: a chunk that is repeated moves nothing
+// until it is farther than before.
+func (c *chunk) goes(sent int64) int64 {
+	plain := c.size
+	if sent < c.sent {
+		plain = int64(float64(c.size) * float64(sent) / float64(c.sent))
+	}
+	for {
+		was := c.away.Load()
+		if plain <= was {
+			return 0
+		}
+		if c.away.CompareAndSwap(was, plain) {
+			return plain - was
+		}
+	}
+}
+
+// body is what is sent. tell may be nil.
+func (c *chunk) body(ctx context.Context, line *Line, wire *atomic.Int64, tell *teller) anaplan.Body {
 	return anaplan.Body{Size: c.sent, Gzip: c.zip, Open: func() (io.ReadCloser, error) {
 		c.users.Add(1)
-		return &body{ctx: ctx, of: c, line: line, wire: wire}, nil
+		return &body{ctx: ctx, of: c, line: line, wire: wire, tell: tell}, nil
 	}}
 }
 
@@ -196,6 +217,7 @@ type body struct {
 	of   *chunk
 	line *Line
 	wire *atomic.Int64
+	tell *teller
 	at   int64
 
 	mu     sync.Mutex // a transport may close a body while it reads it
@@ -203,31 +225,33 @@ type body struct {
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	n, err := b.copy(p)
+	n, fresh, err := b.copy(p)
 	if err != nil {
 		return n, err
 	}
 	b.wire.Add(int64(n))
+	b.tell.moved(fresh)
 	return n, b.line.wait(b.ctx, n)
 }
 
-// copy fills p as far as the line gives bytes at a time.
-func (b *body) copy(p []byte) (int, error) {
+// copy fills p as far as the line gives bytes at a time, and says how many plain bytes that
+// is on the way for the first time.
+func (b *body) copy(p []byte) (n int, fresh int64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.of
 	switch {
 	case b.closed:
-		return 0, http.ErrBodyReadAfterClose
+		return 0, 0, http.ErrBodyReadAfterClose
 	case b.at == c.sent:
-		return 0, io.EOF
+		return 0, 0, io.EOF
 	}
 	at := b.at + int64(c.lead)*slabSize
 	from := c.slabs[at/slabSize][at%slabSize:]
 	from = from[:min(int64(len(from)), c.sent-b.at)]
-	n := copy(p[:b.line.piece(len(p))], from)
+	n = copy(p[:b.line.piece(len(p))], from)
 	b.at += int64(n)
-	return n, nil
+	return n, c.goes(b.at), nil
 }
 
 func (b *body) Close() error {

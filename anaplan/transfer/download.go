@@ -26,7 +26,7 @@ type Download struct {
 	Memory   *Budget      // default: one of DefaultMemory for this download alone
 	Line     *Line        // optional: the bandwidth it shares
 	Patient  Patient      // optional: what runs each request
-	Progress func(Moved)  // optional: what was written so far; one call at a time
+	Progress func(Moved)  // optional: what was written so far, when it is more and now and then; from several goroutines, one at a time
 }
 
 // Downloaded is a finished download.
@@ -70,7 +70,8 @@ func Receive(ctx context.Context, c *anaplan.Client, d Download) (Downloaded, er
 	group.SetLimit(d.Parallel)
 	to := newSequence(gctx, io.MultiWriter(d.Writer, digest), memory{d.Memory, d.window()})
 	defer to.stop(nil)
-	to.line, to.progress = d.Line, d.Progress
+	to.line, to.tell = d.Line, newTeller(d.Progress, -1, &to.wire)
+	defer to.tell.end()
 	for _, chunk := range chunks {
 		if gctx.Err() != nil {
 			break

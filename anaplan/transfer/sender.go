@@ -33,6 +33,7 @@ type sender struct {
 	ahead []byte            // what was read of Source before its turn
 	mem   memory
 	wire  atomic.Int64
+	tell  *teller
 
 	ready   chan struct{} // a place for each chunk that is compressed or on its way
 	zippers chan *zipper  // one for each core
@@ -43,7 +44,6 @@ type sender struct {
 	up     Uploaded
 
 	mu     sync.Mutex
-	sent   int64
 	queued int       // chunks that wait for a connection
 	seen   measures  // for auto
 	since  time.Time // since when moved is counted
@@ -194,7 +194,6 @@ func (s *sender) arrived(c *chunk, p piece, err error) error {
 
 // move compresses a chunk and sends it.
 func (s *sender) move(ctx context.Context, c *chunk) error {
-	plain := c.size
 	if s.level != 0 {
 		if err := enter(ctx, s.ready); err != nil {
 			return err
@@ -217,17 +216,12 @@ func (s *sender) move(ctx context.Context, c *chunk) error {
 			s.since = began
 		}
 	})
-	body := c.body(ctx, s.Line, &s.wire)
+	body := c.body(ctx, s.Line, &s.wire, s.tell)
 	if err := s.request(ctx, func() error { return s.c.PutChunk(ctx, s.Model, s.File, c.n, body) }); err != nil {
 		return fmt.Errorf("chunk %d: %w", c.n, err)
 	}
-	s.count(func() {
-		s.arrivedThere(c.sent, time.Since(began))
-		s.sent += plain
-		if s.Progress != nil {
-			s.Progress(Moved{Bytes: s.sent, Wire: s.wire.Load()})
-		}
-	})
+	s.count(func() { s.arrivedThere(c.sent, time.Since(began)) })
+	s.tell.moved(c.goes(c.sent))
 	return nil
 }
 

@@ -12,13 +12,13 @@ import (
 // writes through and needs no memory; the others keep their bytes in what they were
 // given, and wait for more of it, or for their turn. So it always goes on.
 type sequence struct {
-	ctx      context.Context // ends with the first error
-	stop     context.CancelCauseFunc
-	w        io.Writer
-	mem      memory
-	line     *Line
-	progress func(Moved)
-	wire     atomic.Int64
+	ctx  context.Context // ends with the first error
+	stop context.CancelCauseFunc
+	w    io.Writer
+	mem  memory
+	line *Line
+	tell *teller
+	wire atomic.Int64
 
 	// Of the part whose turn it is.
 	bytes   int64
@@ -190,9 +190,7 @@ func (p *part) out(data []byte) error {
 		p.s.stop(err)
 		return err
 	}
-	if p.s.progress != nil {
-		p.s.progress(Moved{Bytes: p.s.bytes, Wire: p.s.wire.Load()})
-	}
+	p.s.tell.moved(int64(n))
 	return nil
 }
 

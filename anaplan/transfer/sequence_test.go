@@ -133,7 +133,8 @@ func (s *stingy) Write(p []byte) (int, error) {
 func TestNothingIsWrittenAfterAFailure(t *testing.T) {
 	w := &stingy{}
 	seq := newTestSequence(t, w, NewBudget(0))
-	seq.progress = func(Moved) { t.Error("progress without a byte") }
+	seq.tell = newTeller(func(Moved) { t.Error("progress without a byte") }, -1, &seq.wire)
+	defer seq.tell.end()
 	p, q := seq.part(), seq.part()
 	if err := p.end(p.fill(strings.NewReader("more"))); err == nil || w.writes != 1 {
 		t.Errorf("%d writes, %v", w.writes, err)

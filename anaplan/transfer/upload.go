@@ -27,7 +27,7 @@ type Upload struct {
 	Digest    string       // optional: the digest that the source must have, as in Uploaded
 	Before    func() error // optional: called before each request; an error ends the upload. From several goroutines
 	Patient   Patient      // optional: what runs each request
-	Progress  func(Moved)  // optional: what Anaplan has; from several goroutines, one at a time
+	Progress  func(Moved)  // optional: how far it is, when more was sent and now and then; from several goroutines, one at a time
 }
 
 // Patient runs a request of a transfer, and may wait and run it again when its error tells
@@ -40,12 +40,6 @@ func (p Patient) run(ctx context.Context, f func() error) error {
 		return f()
 	}
 	return p(ctx, f)
-}
-
-// Moved is how far a transfer is.
-type Moved struct {
-	Bytes int64 // of the file
-	Wire  int64 // that went over the line for them: compressed, repeats included, without headers
 }
 
 // Uploaded is a finished upload.
@@ -73,9 +67,12 @@ func Send(ctx context.Context, c *anaplan.Client, u Upload) (up Uploaded, err er
 	if err != nil {
 		return Uploaded{}, err
 	}
-	switch {
-	case u.Size == 0:
+	if u.Size == 0 {
 		return Uploaded{}, ErrEmpty
+	}
+	s.tell = newTeller(u.Progress, u.Size, &s.wire)
+	defer s.tell.end()
+	switch {
 	case u.Size > 0:
 		err = s.known(ctx, nil)
 	default:
@@ -162,6 +159,7 @@ func (s *sender) unknown(ctx context.Context) error {
 		err = fmt.Errorf("read the source: %w", err)
 	case more == 0:
 		s.Size, s.ChunkSize = first.size, first.size
+		s.tell.total(s.Size)
 		return s.known(ctx, first)
 	default:
 		err = s.request(ctx, func() error { return s.c.SetChunkCount(ctx, s.Model, s.File, anaplan.UnknownLength) })
