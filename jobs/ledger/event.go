@@ -108,13 +108,18 @@ type (
 	// that reads or fills the file, and may stand before the step's first try, if the file was
 	// filled ahead of need: whether it still holds them then, its lease tells.
 	SourceUploaded struct {
-		File     ObjectRef `json:"file"`
-		Path     string    `json:"path"`            // as data.Display has it
-		Files    []string  `json:"files,omitempty"` // of which the bytes were made, if not of Path alone
-		Bytes    int64     `json:"bytes"`
-		Rows     *int64    `json:"rows,omitempty"` // data rows, when counted
-		Chunks   int       `json:"chunks"`
-		Digest   string    `json:"digest"` // XXH3-128 of the bytes
+		File   ObjectRef `json:"file"`
+		Path   string    `json:"path"`            // as data.Display has it
+		Files  []string  `json:"files,omitempty"` // of which the bytes were made, if not of Path alone
+		Bytes  int64     `json:"bytes"`
+		Rows   *int64    `json:"rows,omitempty"` // data rows, when counted
+		Chunks int       `json:"chunks"`
+		Digest string    `json:"digest"` // XXH3-128 of the bytes
+
+		// Of the transfer; zero in events of older programs, which did not tell.
+		Wire int64         `json:"wire_bytes,omitempty"` // that went over the line: compressed, repeats included
+		Took time.Duration `json:"took,omitempty"`       // nanoseconds
+
 		Modified time.Time `json:"modified,omitzero"`
 		User     string    `json:"user"`            // uploads are private to this login
 		Epoch    int64     `json:"epoch,omitempty"` // of the lease of the server file
@@ -202,6 +207,11 @@ type (
 		Rows   *int64    `json:"rows,omitempty"`
 		Chunks int       `json:"chunks"`
 		Digest string    `json:"digest"`
+
+		// Of the download; zero in events of older programs, which did not tell, and for a
+		// further target of the same download.
+		Wire int64         `json:"wire_bytes,omitempty"` // that came over the line: repeats included
+		Took time.Duration `json:"took,omitempty"`       // nanoseconds
 	}
 
 	// SourceMoved says that a file of a source was moved after every step that reads it

@@ -140,3 +140,21 @@ func BenchmarkFoldOf10000(b *testing.B) {
 		}
 	}
 }
+
+// TestTransfersOfOlderPrograms: ledgers hold events that do not say how long a transfer took.
+func TestTransfersOfOlderPrograms(t *testing.T) {
+	for line, want := range map[string]ledger.Body{
+		`{"v":1,"seq":7,"kind":"source_uploaded","at":"2026-11-24T01:00:06Z","step":"load","body":{"file":{"id":"113"},"path":"a.csv","bytes":9,"rows":5,"chunks":1,"digest":"d","user":"U1"}}`: ledger.SourceUploaded{
+			File: ledger.ObjectRef{ID: "113"}, Path: "a.csv", Bytes: 9, Rows: new(int64(5)), Chunks: 1, Digest: "d", User: "U1"},
+		`{"v":1,"seq":8,"kind":"target_written","at":"2026-11-24T01:00:17Z","step":"load","body":{"file":{"id":"116"},"path":"o.csv","bytes":4,"chunks":1,"digest":"e"}}`: ledger.TargetWritten{
+			File: ledger.ObjectRef{ID: "116"}, Path: "o.csv", Bytes: 4, Chunks: 1, Digest: "e"},
+	} {
+		e, err := ledger.Decode([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, e.Body); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
