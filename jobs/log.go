@@ -53,7 +53,8 @@ func Words(b ledger.Body) (logrus.Level, string) {
 	case ledger.Waiting:
 		return logrus.WarnLevel, fmt.Sprintf("waits: %s: %s", b.Reason, b.Text)
 	case ledger.SourceUploaded:
-		return logrus.InfoLevel, fmt.Sprintf("uploaded %s to %q: %d bytes, %s", b.Path, b.File.Name, b.Bytes, plural(int64(b.Chunks), "chunk"))
+		return logrus.InfoLevel, fmt.Sprintf("uploaded %s to %q: %d bytes, %s", b.Path, b.File.Name, b.Bytes, plural(int64(b.Chunks), "chunk")) +
+			pace(b.Bytes, b.Took)
 	case ledger.Intent:
 		return logrus.DebugLevel, fmt.Sprintf("intent %d: starts its task; %d tasks before", b.Number, b.Before.Count)
 	case ledger.TaskStarted:
@@ -85,7 +86,7 @@ func Words(b ledger.Body) (logrus.Level, string) {
 		}
 		return logrus.WarnLevel, fmt.Sprintf("%q: %d rows rejected, %d with warnings, kept in %s", b.Of.Name, b.Dump.Rejected, b.Dump.Warned, b.Path)
 	case ledger.TargetWritten:
-		return logrus.InfoLevel, fmt.Sprintf("wrote %s: %d bytes", b.Path, b.Bytes)
+		return logrus.InfoLevel, fmt.Sprintf("wrote %s: %d bytes", b.Path, b.Bytes) + pace(b.Bytes, b.Took)
 	case ledger.SourceMoved:
 		if b.Error != "" {
 			return logrus.WarnLevel, fmt.Sprintf("%s stays where it is, it could not be moved to %s: %s", b.From, b.To, b.Error)

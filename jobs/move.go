@@ -40,9 +40,13 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 		names = append(names, data.Display(target.Name))
 	}
 	got, err := s.deliver(ctx, out)
-	for _, name := range got.placed {
-		s.note(ledger.TargetWritten{File: out.Export, Path: data.Display(name), Bytes: got.Bytes, Rows: rowsOfFacts(got.facts),
-			Chunks: got.Chunks, Digest: got.Digest})
+	for i, name := range got.placed {
+		w := ledger.TargetWritten{File: out.Export, Path: data.Display(name), Bytes: got.Bytes, Rows: rowsOfFacts(got.facts),
+			Chunks: got.Chunks, Digest: got.Digest}
+		if i == 0 {
+			w.Wire, w.Took = got.Wire, got.Took
+		}
+		s.note(w)
 	}
 	if gone, ok := errors.AsType[*overwritten](err); ok {
 		return s.replaced(gone)
@@ -90,12 +94,11 @@ func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err 
 	if got.Downloaded, err = transfer.Receive(ctx, s.tenant.Client, transfer.Download{
 		Model: s.model(), File: out.Export.ID, Writer: w, Parallel: s.plan.Transfer.Connections,
 		Memory: s.run.Memory, Line: s.tenant.Line, Retry: s.tenant.Retry, Patient: s.patientTogether(),
-		Progress: func(m transfer.Moved) {
-			s.progress(Progress{Phase: PhaseDownload, Text: out.Export.Name, Bytes: m.Bytes, Total: -1, Done: -1})
-		},
+		Progress: s.moving(PhaseDownload, out.Export.Name),
 	}); err != nil {
 		return got, err
 	}
+	s.progress(Progress{Phase: PhaseCheck, Text: out.Export.Name, Done: -1})
 	if err := s.patient(ctx, func() error { return s.untouched(ctx, out.Export) }); err != nil {
 		return got, err
 	}

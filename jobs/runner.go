@@ -64,10 +64,9 @@ type Runner struct {
 type Progress struct {
 	Step  string
 	Phase Phase
-	Text  string  // Anaplan's currentStep, or what is waited for
-	Done  float64 // 0..1; negative: unknown
-	Bytes int64   // of a transfer
-	Total int64   // of a transfer; negative: unknown
+	Text  string         // Anaplan's currentStep, or what is waited for
+	Done  float64        // 0..1; negative: unknown
+	Moved transfer.Moved // of a transfer: told again about once a second, also while nothing moves
 	End   *ledger.StepEnded
 	Ahead bool // a server file is filled before the step's turn; PhaseEnd then ends that alone, without an End
 }
@@ -75,7 +74,7 @@ type Progress struct {
 // Phase is a part of a step's life.
 type Phase string
 
-// The phases, in order. Not every step has all of them.
+// The phases, in order. Not every step has all of them; what was downloaded is checked too.
 const (
 	PhaseWait     Phase = "waiting"
 	PhaseCheck    Phase = "checking"

@@ -183,7 +183,7 @@ func (s *step) upload(ctx context.Context, src *source, lease ledger.Lease) *end
 }
 
 // send sends a source to its server file, once; patient runs its requests. moved is told
-// whenever some of it has arrived.
+// whenever more of it was sent.
 func (s *step) send(ctx context.Context, src *source, lease ledger.Lease, patient transfer.Patient, moved func()) (ledger.SourceUploaded, error) {
 	if !src.file.Unchanged(ctx) {
 		return ledger.SourceUploaded{}, fmt.Errorf("%w since it was checked", transfer.ErrChanged)
@@ -192,11 +192,14 @@ func (s *step) send(ctx context.Context, src *source, lease ledger.Lease, patien
 		Model: s.model(), File: src.File.ID, Size: src.facts.Bytes, Digest: src.facts.Digest, Before: s.check,
 		ChunkSize: s.plan.Transfer.ChunkSize, Parallel: s.plan.Transfer.Connections, Gzip: gzipOf(s.plan.Transfer),
 		Memory: s.run.Memory, Line: s.tenant.Line, Patient: patient,
-		Progress: func(m transfer.Moved) {
+	}
+	tell, told := s.moving(PhaseUpload, src.File.Name), int64(0)
+	u.Progress = func(m transfer.Moved) {
+		if m.Bytes > told {
+			told = m.Bytes
 			moved()
-			s.progress(Progress{Phase: PhaseUpload, Text: src.File.Name, Bytes: m.Bytes, Total: src.facts.Bytes,
-				Done: float64(m.Bytes) / float64(max(1, src.facts.Bytes))})
-		},
+		}
+		tell(m)
 	}
 	if path, plain := src.file.Plain(); plain {
 		f, err := os.Open(path)
@@ -216,7 +219,7 @@ func (s *step) send(ctx context.Context, src *source, lease ledger.Lease, patien
 	s.run.files.forget(lease.Key())
 	up, err := transfer.Send(ctx, s.tenant.Client, u)
 	return ledger.SourceUploaded{File: src.File, Path: src.Shown(), Files: src.files(), Bytes: up.Bytes, Rows: rowsOfFacts(src.facts),
-		Chunks: up.Chunks, Digest: up.Digest, Modified: src.facts.Modified, User: s.user(), Epoch: lease.Epoch()}, err
+		Chunks: up.Chunks, Wire: up.Wire, Took: up.Took, Digest: up.Digest, Modified: src.facts.Modified, User: s.user(), Epoch: lease.Epoch()}, err
 }
 
 // sent records that a server file holds what was sent to it.

@@ -30,7 +30,7 @@ func HTML(w io.Writer, r Report) error {
 	}
 	t, err := template.New("page.html").Funcs(template.FuncMap{
 		"clock": r.clock, "moment": func(t Time) string { return r.moment(t.Time) }, "rfc": rfc, "lasted": r.lasted,
-		"number": number, "count": count, "size": size, "plural": plural[int64], "tidy": tidy, "line": oneLine, "name": name,
+		"number": number, "count": count, "plural": plural[int64], "tidy": tidy, "line": oneLine, "name": name,
 		"short": short, "tone": tone, "share": share, "sub": func(a, b int) int { return a - b },
 		"continued": func(c Continuation) string { return c.words(r) }, "repaired": func(f Repair) string { return f.words(r) },
 		"settled": func(s Settled) string { return s.words(r) }, "reopened": func(o Reopened) string { return o.words(r) },

@@ -29,6 +29,7 @@ func New(s ledger.State, o Options) Report {
 		JobFile: c.JobFile, Warnings: list(s.Warnings), Steps: []Step{},
 	}
 	r.Continued, r.Repaired = continuations(s)
+	r.Transfers = transfers(s)
 	r.Resumed = len(s.Continued) > 0
 	if s.Resolved != nil {
 		r.User = s.Resolved.User.Email
@@ -96,10 +97,10 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 		s.Queued = &queued
 	}
 	for _, u := range t.Uploads {
-		s.Uploads = append(s.Uploads, File{Path: u.Path, Bytes: u.Bytes, Rows: u.Rows, File: u.File})
+		s.Uploads = append(s.Uploads, newUpload(u))
 	}
 	for _, w := range t.Targets {
-		s.Outputs = append(s.Outputs, File{Path: w.Path, Bytes: w.Bytes, Rows: w.Rows, File: w.File})
+		s.Outputs = append(s.Outputs, newOutput(w))
 	}
 	if len(s.Outputs) > 0 {
 		s.Output = &s.Outputs[0]

@@ -52,7 +52,8 @@ func anyState(t *rapid.T) ledger.State {
 		case 2:
 			apply(step, ledger.Waiting{Reason: text, Text: text})
 		case 3:
-			apply(step, ledger.SourceUploaded{File: object(), Path: text, Bytes: rapid.Int64().Draw(t, "bytes"), Rows: count.Draw(t, "rows")})
+			apply(step, ledger.SourceUploaded{File: object(), Path: text, Bytes: rapid.Int64().Draw(t, "bytes"), Rows: count.Draw(t, "rows"),
+				Wire: rapid.Int64().Draw(t, "wire"), Took: time.Duration(rapid.Int64().Draw(t, "took"))})
 		case 4:
 			number++
 			apply(step, ledger.Intent{Number: number})
@@ -66,7 +67,8 @@ func anyState(t *rapid.T) ledger.State {
 			apply(step, ledger.DumpSaved{Of: object(), Path: text, Error: word.Draw(t, "error"), Dump: ledger.DumpStats{
 				Rejected: rapid.Int64().Draw(t, "rejected"), Reasons: []ledger.Reason{{Text: text, Count: rapid.Int64().Draw(t, "count")}}}})
 		case 9:
-			apply(step, ledger.TargetWritten{File: object(), Path: text})
+			apply(step, ledger.TargetWritten{File: object(), Path: text, Bytes: rapid.Int64().Draw(t, "bytes"), Wire: rapid.Int64Range(0, 1<<40).Draw(t, "wire"),
+				Took: time.Duration(rapid.Int64().Draw(t, "took"))})
 		case 10:
 			apply(step, ledger.TryFailed{Try: 1, Cause: cause.Draw(t, "cause"), Text: text})
 		case 11:

@@ -39,6 +39,7 @@ type Report struct {
 
 	Continued []Continuation `json:"continued"` // the times that a runner went on with it
 	Repaired  []Repair       `json:"repaired"`  // the times that it was given another job file
+	Transfers Transfers      `json:"transfers"` // uploads and outputs of all steps together
 
 	JobFile string         `json:"-"`
 	Signal  string         `json:"-"`
@@ -151,6 +152,12 @@ type File struct {
 	Bytes int64            `json:"bytes"`
 	Rows  *int64           `json:"rows"`
 	File  ledger.ObjectRef `json:"file"` // the server file
+
+	// Of its transfer; null where an older program recorded it, and for a further target of
+	// the same download.
+	Wire    *int64   `json:"wire_bytes"`  // that went over the line: compressed, repeats included
+	Seconds *float64 `json:"duration_s"`  // of the transfer
+	Rate    *int64   `json:"bytes_per_s"` // Bytes in these seconds, as an average
 }
 
 // Wait is a time in which a step waited for the model, or for Anaplan.

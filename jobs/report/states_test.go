@@ -111,7 +111,7 @@ func loadSales(s *tale, end ledger.StepEnded) *tale {
 	const step = "load sales"
 	s.at(1.2).add(step, ledger.StepStarted{Try: 1})
 	s.at(9).add(step, ledger.SourceUploaded{File: ledger.ObjectRef{ID: "113000000001", Name: "sales.csv"}, Path: "/data/sales_2026-11-24.csv",
-		Bytes: 48_210_334, Rows: n(5000), Chunks: 5})
+		Bytes: 48_210_334, Rows: n(5000), Chunks: 5, Wire: 6_120_884, Took: 6900 * time.Millisecond})
 	s.at(9.4).add(step, ledger.Waiting{Reason: "the model is busy", Text: "another user imports: Load HR (step 2 of 5)"})
 	s.task(step, 40, 52, 118)
 	s.at(121).add(step, salesDump())
@@ -153,7 +153,8 @@ func accepted(t *testing.T) ledger.State {
 	}
 	s.at(520.1).add("publish", ledger.StepStarted{Try: 1})
 	s.task("publish", 520.4, 521, 560)
-	s.at(575).add("publish", ledger.TargetWritten{File: ledger.ObjectRef{ID: "116000000001", Name: "Forecast Output"}, Path: "/out/forecast_2026-11-24.csv", Bytes: 1_234_567, Rows: n(23110)})
+	s.at(575).add("publish", ledger.TargetWritten{File: ledger.ObjectRef{ID: "116000000001", Name: "Forecast Output"}, Path: "/out/forecast_2026-11-24.csv", Bytes: 1_234_567, Rows: n(23110),
+		Wire: 1_234_567, Took: 2400 * time.Millisecond})
 	s.add("publish", ledger.StepEnded{Verdict: ledger.OK})
 	s.at(575.2).add("purge", ledger.StepStarted{Try: 1})
 	s.task("purge", 576, 577, 580)

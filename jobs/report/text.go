@@ -15,8 +15,8 @@ type TextOptions struct {
 	Colour bool
 }
 
-// Text writes the report for a terminal or a log: a table of the steps, what is to be
-// said of those that are not plainly ok, and in the last line the result. Lines are broken
+// Text writes the report for a terminal or a log: a table of the steps, what was
+// moved, what is to be said of those that are not plainly ok, and in the last line the result. Lines are broken
 // between words to fit the width: a path stays whole, so that it can be copied, and so
 // does the last line, which callers read as one. Rejected rows are never in it.
 func Text(w io.Writer, r Report, o TextOptions) error {
@@ -26,6 +26,7 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	}
 	t.header(r)
 	t.table(r)
+	t.transfers(r)
 	for _, s := range r.Steps {
 		if s.notable() && s.Verdict != ledger.Blocked {
 			t.step(r, s)

@@ -17,6 +17,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+	"github.com/anaplan-runner/anaplan-runner/jobs/report"
 )
 
 func (p *Program) uploadCommand() *cli.Command {
@@ -67,14 +68,26 @@ type moved struct {
 	Chunks  int              `json:"chunks"`
 	Digest  string           `json:"digest"` // XXH3 128, hex: to notice change
 	Seconds float64          `json:"seconds"`
+	Rate    *int64           `json:"bytes_per_s"` // of the file, as an average
+}
+
+// moved takes in what was moved.
+func (m *moved) moved(bytes, wire int64, chunks int, digest string, took time.Duration) {
+	m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = bytes, wire, chunks, digest, took.Seconds()
+	m.Rate = report.Rate(bytes, took)
 }
 
 func (m moved) text(w io.Writer) error {
-	said := "uploaded %s to server file %q (%s): %d bytes, %s\n"
+	said := "uploaded %s to server file %q (%s): %d bytes, %s%s\n"
 	if m.Verb == configs.Download {
-		said = "downloaded to %s from server file %q (%s): %d bytes, %s\n"
+		said = "downloaded to %s from server file %q (%s): %d bytes, %s%s\n"
 	}
-	_, err := fmt.Fprintf(w, said, m.Path, printable(m.File.Name), m.File.ID, m.Bytes, plural(m.Chunks, "chunk"))
+	rate := ""
+	if m.Rate != nil {
+		took := time.Duration(m.Seconds * float64(time.Second)).Round(time.Millisecond)
+		rate = fmt.Sprintf(", in %s, %s/s", took, transfer.Size(*m.Rate))
+	}
+	_, err := fmt.Fprintf(w, said, m.Path, printable(m.File.Name), m.File.ID, m.Bytes, plural(m.Chunks, "chunk"), rate)
 	return err
 }
 
@@ -121,9 +134,9 @@ func (p *Program) upload(c *cli.Context) error {
 		if f, ok := source.(io.ReaderAt); ok && size >= 0 {
 			u.At = f
 		}
-		u.Line, u.Patient, u.Progress = t.Line, transfer.WhileBusy(t.Client, u.Model, patience), p.progress(c, m.Verb, m.File.Name, size)
+		u.Line, u.Patient, u.Progress = t.Line, transfer.WhileBusy(t.Client, u.Model, patience), p.progress(c, m.Verb, m.File.Name)
 		up, err := transfer.Send(ctx, t.Client, u)
-		m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = up.Bytes, up.Wire, up.Chunks, up.Digest, up.Took.Seconds()
+		m.moved(up.Bytes, up.Wire, up.Chunks, up.Digest, up.Took)
 		return err
 	})
 }
@@ -189,12 +202,12 @@ func (p *Program) download(c *cli.Context) error {
 		return err
 	}
 	return p.move(c, configs.Download, args[0], data.Display(path), func(ctx context.Context, t *jobs.Tenant, m *moved) error {
-		d.Model, d.File, d.Line, d.Retry, d.Progress = modelOf(m.Model), m.File.ID, t.Line, t.Retry, p.progress(c, m.Verb, m.File.Name, -1)
+		d.Model, d.File, d.Line, d.Retry, d.Progress = modelOf(m.Model), m.File.ID, t.Line, t.Retry, p.progress(c, m.Verb, m.File.Name)
 		d.Patient = transfer.WhileBusy(t.Client, d.Model, patience)
 		receive := func(w io.Writer) error {
 			d.Writer = w
 			down, err := transfer.Receive(ctx, t.Client, d)
-			m.Bytes, m.Wire, m.Chunks, m.Digest, m.Seconds = down.Bytes, down.Wire, down.Chunks, down.Digest, down.Took.Seconds()
+			m.moved(down.Bytes, down.Wire, down.Chunks, down.Digest, down.Took)
 			return err
 		}
 		if path == "-" {
@@ -261,35 +274,14 @@ func modelOf(m ledger.ModelRef) anaplan.ModelRef {
 	return anaplan.ModelRef{Workspace: m.Workspace, Model: m.ID}
 }
 
-// progressEvery is how often a line tells of a transfer where there is no bar.
-const progressEvery = 10 * time.Second
-
 // progress tells how far a transfer is: as a bar on a terminal, else in a line now and then.
-func (p *Program) progress(c *cli.Context, verb configs.Verb, file string, total int64) func(transfer.Moved) {
+func (p *Program) progress(c *cli.Context, verb configs.Verb, file string) func(transfer.Moved) {
 	phase := jobs.PhaseUpload
 	if verb == configs.Download {
 		phase = jobs.PhaseDownload
 	}
-	show := p.watch(c)
-	last := p.Now()
-	return func(m transfer.Moved) {
-		n := m.Bytes
-		if show != nil {
-			share := -1.0
-			if total > 0 {
-				share = float64(n) / float64(total)
-			}
-			show(jobs.Progress{Step: file, Phase: phase, Done: share, Bytes: n, Total: total})
-			return
-		}
-		if p.Now().Sub(last) < progressEvery {
-			return
-		}
-		last = p.Now()
-		of := ""
-		if total > 0 {
-			of = fmt.Sprintf(" of %d", total)
-		}
-		p.log.Infof("%s %q: %d%s bytes", phase, file, n, of)
+	if show := p.watch(c); show != nil {
+		return func(m transfer.Moved) { show(jobs.Moving(file, phase, file, m)) }
 	}
+	return jobs.MovingLines(p.log, phase, file)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 	"github.com/anaplan-runner/anaplan-runner/jobs/report"
@@ -287,10 +288,10 @@ func (r pruned) text(w io.Writer) error {
 		verb = "would be removed"
 	}
 	for _, one := range r.Removed {
-		fmt.Fprintf(&b, "%s: run %s of job %s, ended %s, %s\n", verb, printable(one.Run), printable(one.Job), moment(one.Ended), size(one.Bytes))
+		fmt.Fprintf(&b, "%s: run %s of job %s, ended %s, %s\n", verb, printable(one.Run), printable(one.Job), moment(one.Ended), transfer.Size(one.Bytes))
 	}
 	for _, one := range r.Folders {
-		fmt.Fprintf(&b, "%s: folder %s, whose run is not in the ledger, %s\n", verb, printable(one.Path), size(one.Bytes))
+		fmt.Fprintf(&b, "%s: folder %s, whose run is not in the ledger, %s\n", verb, printable(one.Path), transfer.Size(one.Bytes))
 	}
 	for _, one := range r.Kept {
 		fmt.Fprintf(&b, "kept: run %s of job %s: %s\n", printable(one.Run), printable(one.Job), printable(one.Why))
@@ -299,7 +300,7 @@ func (r pruned) text(w io.Writer) error {
 	if len(r.Removed) == 1 {
 		what = "run"
 	}
-	fmt.Fprintf(&b, "%d %s %s, %s; ledger: %s\n", len(r.Removed), what, verb, size(r.Bytes), printable(r.Ledger))
+	fmt.Fprintf(&b, "%d %s %s, %s; ledger: %s\n", len(r.Removed), what, verb, transfer.Size(r.Bytes), printable(r.Ledger))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -142,7 +142,7 @@ func scriptGolden(ts *testscript.TestScript, neg bool, args []string) {
 
 // volatile are keys whose values differ each time.
 var volatile = map[string]string{"serial": "SERIAL", "fingerprint_sha256": "FINGERPRINT", "freed_bytes": "BYTES", "task": "TASK", "clock_difference_s": "SECONDS", "life_s": "SECONDS", "version": "VERSION", "seconds": "SECONDS", "go": "GO", "system": "SYSTEM", "days_left": "DAYS", "token": "TOKEN",
-	"queued_s": "SECONDS", "wire_bytes": "BYTES"}
+	"queued_s": "SECONDS", "wire_bytes": "BYTES", "bytes_per_s": "RATE", "duration_s": "SECONDS"}
 
 var (
 	timestamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`)
