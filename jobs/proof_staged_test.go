@@ -34,6 +34,16 @@ func stagedNights() map[string]*plot {
 			all[fmt.Sprintf("%s of another run after death %d", verb, at)] = p
 		}
 	}
+	// The runner dies beside a start that takes effect two minutes later. Somebody else, whose
+	// clock is two hours ahead, fills the server file that the late task reads.
+	for at := 42; at <= 47; at++ {
+		p := staged([]plotStep{stagedItems("s0"), stagedItems("s1")}, []plotStep{stagedItems("t0")})
+		p.options.Faults = []simulator.Fault{start(2, simulator.Fault{Drop: "after", After: 2 * time.Minute})}
+		p.runs[0].lives = []plotLife{{dies: death{at, true}, pause: time.Hour}}
+		p.runs[1].begin = time.Minute
+		p.runs[1].lives = []plotLife{{jump: 2 * time.Hour}}
+		all[fmt.Sprintf("a clock is ahead after death %d", at)] = p
+	}
 	// The upload of an earlier step grows too old, or its source is changed.
 	for at := 8; at <= 14; at++ {
 		p := staged([]plotStep{stagedUpload("s0"), stagedReading("s1", "s0")})
