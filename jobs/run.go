@@ -157,6 +157,9 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 	look, due := time.NewTimer(0), time.Now()
 	defer look.Stop()
 	for {
+		if outer.Err() != nil {
+			<-ctx.Done() // it follows in a moment: nothing more is begun in between
+		}
 		if now := time.Now(); !now.Before(due) {
 			due = now.Add(r.scaled(lookEvery))
 			look.Reset(r.scaled(lookEvery))
