@@ -17,6 +17,12 @@ type Suite struct {
 	// Second gives another handle on a ledger, as another process has one, and closes it at
 	// the end of the test. Nil: there is none, and the ledger itself is used.
 	Second func(t testing.TB, l ledger.Ledger) ledger.Ledger
+	// Database goes around a ledger. Nil: it keeps no tables, and what is to be said of them
+	// is not tested.
+	Database func(t testing.TB, l ledger.Ledger) Database
+	// Illegal are statements that this database must refuse, beside those that every one
+	// must.
+	Illegal []Illegal
 }
 
 func (s Suite) second(t testing.TB, l ledger.Ledger) ledger.Ledger {
@@ -26,12 +32,14 @@ func (s Suite) second(t testing.TB, l ledger.Ledger) ledger.Ledger {
 	return s.Second(t, l)
 }
 
+type test struct {
+	name string
+	run  func(*testing.T, Suite)
+}
+
 // Run tests an implementation.
 func Run(t *testing.T, s Suite) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, Suite)
-	}{
+	tests := []test{
 		{"AppendGivesNumbers", appendGivesNumbers},
 		{"KeepsEveryKind", keepsEveryKind},
 		{"EventsAfter", eventsAfter},
@@ -71,7 +79,17 @@ func Run(t *testing.T, s Suite) {
 		{"ClosingGivesLeasesBack", closingGivesLeasesBack},
 		{"IntentsNeedTheLastLease", intentsNeedTheLastLease},
 		{"EpochsOfARun", epochsOfARun},
-	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
+	}
+	if s.Database != nil {
+		tests = append(tests, []test{
+			{"TablesFollowTheEvents", tablesFollowTheEvents},
+			{"TablesHoldOddTexts", tablesHoldOddTexts},
+			{"TablesFollowRandomHistories", tablesFollowRandomHistories},
+			{"TablesRefuseIllegalMoves", tablesRefuseIllegalMoves},
+			{"ARunThatIsGoneIsNotRemembered", aRunThatIsGoneIsNotRemembered},
+		}...)
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,7 +21,11 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) (found []ledger.Summa
 		}
 		defer rows.Close()
 		for rows.Next() {
-			s, err := summary(rows)
+			var r ledger.RunRow
+			if err := rows.Scan(&r.Job, &r.Run, &r.Started, &r.Updated, &r.Ended, &r.Verdict, &r.Cause, &r.Code, &r.Steps, &r.Done, &r.Closed); err != nil {
+				return err
+			}
+			s, err := r.Summary()
 			if err != nil {
 				return err
 			}
@@ -34,25 +37,6 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) (found []ledger.Summa
 		return nil, err
 	}
 	return found, nil
-}
-
-func summary(rows pgx.Rows) (s ledger.Summary, err error) {
-	var started, updated, ended string
-	if err := rows.Scan(&s.ID.Job, &s.ID.Run, &started, &updated, &ended, &s.Verdict, &s.Cause, &s.Code, &s.Steps, &s.Done, &s.Closed); err != nil {
-		return s, err
-	}
-	for _, f := range []struct {
-		to   *time.Time
-		text string
-	}{{&s.Started, started}, {&s.Updated, updated}, {&s.Ended, ended}} {
-		if f.text == "" {
-			continue
-		}
-		if *f.to, err = time.Parse(stamp, f.text); err != nil {
-			return s, fmt.Errorf("time of run %q: %w", s.ID.Run, err)
-		}
-	}
-	return s, nil
 }
 
 func conditions(q ledger.Query) (string, []any) {
@@ -69,7 +53,7 @@ func conditions(q ledger.Query) (string, []any) {
 		add("run =", sendable(q.Run))
 	}
 	if !q.Since.IsZero() {
-		add("started >=", stamped(q.Since))
+		add("started >=", ledger.Stamp(q.Since))
 	}
 	if q.Open {
 		add("closed =", false)

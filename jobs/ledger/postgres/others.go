@@ -47,7 +47,7 @@ func (l *Ledger) Tasks(ctx context.Context, host, model, object string, after ti
 	err = l.transact(ctx, toRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT task FROM task
 			WHERE task <> '' AND intended > $1 AND host = $2 AND model = $3 AND object = $4 ORDER BY task COLLATE "C"`,
-			stamped(after), text(host), text(model), text(object))
+			ledger.Stamp(after), text(host), text(model), text(object))
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (l *Ledger) Ask(ctx context.Context, id ledger.ID, w ledger.Wish) error {
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO wish (run, what, "by", at, seq) SELECT id, $2, $3, $4, seq FROM run WHERE id = $1
 			ON CONFLICT (run) DO UPDATE SET what = excluded.what, "by" = excluded."by", at = excluded.at, seq = excluded.seq`,
-			row, w.What, text(w.By), stamped(w.At))
+			row, w.What, text(w.By), ledger.Stamp(w.At))
 		return err
 	})
 }
@@ -93,7 +93,7 @@ func (l *Ledger) Asked(ctx context.Context, id ledger.ID) (w *ledger.Wish, err e
 		if err != nil {
 			return err
 		}
-		if found.At, err = time.Parse(stamp, at); err != nil {
+		if found.At, err = ledger.Unstamp(at); err != nil {
 			return fmt.Errorf("time of the wish for run %q: %w", id.Run, err)
 		}
 		w = &found

@@ -92,7 +92,7 @@ func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, e
 		if err := s.Extend(id, events, lastEpoch, func(e ledger.Stored) error { return m.keep(ctx, e) }); err != nil {
 			return err
 		}
-		m.moveRun(epoch)
+		m.moveRun(s.RunRow(), epoch)
 		if err := m.send(ctx); err != nil {
 			return err
 		}

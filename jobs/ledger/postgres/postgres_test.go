@@ -95,5 +95,10 @@ func TestSuite(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		Second: func(t testing.TB, l ledger.Ledger) ledger.Ledger {
+			return mustOpen(t, l.(*Ledger).pool.Config().ConnString())
+		},
+		Database: func(_ testing.TB, l ledger.Ledger) ledgertest.Database { return database(l.(*Ledger)) },
+		Illegal:  illegal,
 	})
 }

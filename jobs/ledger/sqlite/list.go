@@ -2,9 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -26,21 +24,13 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, er
 	defer rows.Close()
 	var found []ledger.Summary
 	for rows.Next() {
-		var s ledger.Summary
-		var started, updated, ended string
-		if err := rows.Scan(&s.ID.Job, &s.ID.Run, &started, &updated, &ended, &s.Verdict, &s.Cause, &s.Code, &s.Steps, &s.Done, &s.Closed); err != nil {
+		var r ledger.RunRow
+		if err := rows.Scan(&r.Job, &r.Run, &r.Started, &r.Updated, &r.Ended, &r.Verdict, &r.Cause, &r.Code, &r.Steps, &r.Done, &r.Closed); err != nil {
 			return nil, l.failed(toRead, err)
 		}
-		for _, f := range []struct {
-			to   *time.Time
-			text string
-		}{{&s.Started, started}, {&s.Updated, updated}, {&s.Ended, ended}} {
-			if f.text == "" {
-				continue
-			}
-			if *f.to, err = time.Parse(stamp, f.text); err != nil {
-				return nil, l.failed(toRead, fmt.Errorf("time of run %q: %w", s.ID.Run, err))
-			}
+		s, err := r.Summary()
+		if err != nil {
+			return nil, l.failed(toRead, err)
 		}
 		found = append(found, s)
 	}
@@ -64,7 +54,7 @@ func conditions(q ledger.Query) (string, []any) {
 		add("run = ?", q.Run)
 	}
 	if !q.Since.IsZero() {
-		add("started >= ?", stamped(q.Since))
+		add("started >= ?", ledger.Stamp(q.Since))
 	}
 	if q.Open {
 		add("closed = ?", 0)

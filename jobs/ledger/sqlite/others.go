@@ -56,7 +56,7 @@ func (l *Ledger) Tasks(ctx context.Context, host, model, object string, after ti
 		return nil, err
 	}
 	rows, err := l.db.QueryContext(ctx, `SELECT task FROM task
-		WHERE task <> '' AND intended > ? AND host = ? AND model = ? AND object = ? ORDER BY task`, stamped(after), host, model, object)
+		WHERE task <> '' AND intended > ? AND host = ? AND model = ? AND object = ? ORDER BY task`, ledger.Stamp(after), host, model, object)
 	if err != nil {
 		return nil, l.failed(toRead, err)
 	}
@@ -95,7 +95,7 @@ func (l *Ledger) Ask(ctx context.Context, id ledger.ID, w ledger.Wish) error {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO wish (run, what, by, at, seq) SELECT id, ?, ?, ?, seq FROM run WHERE id = ?`,
-			w.What, w.By, stamped(w.At), row)
+			w.What, w.By, ledger.Stamp(w.At), row)
 		return err
 	})
 }
@@ -121,7 +121,7 @@ func (l *Ledger) Asked(ctx context.Context, id ledger.ID) (*ledger.Wish, error) 
 		return nil, nil
 	}
 	w := &ledger.Wish{What: what.String, By: by.String, Seq: seq.Int64}
-	if w.At, err = time.Parse(stamp, at.String); err != nil {
+	if w.At, err = ledger.Unstamp(at.String); err != nil {
 		return nil, l.failed(toRead, fmt.Errorf("time of the wish for run %q: %w", id.Run, err))
 	}
 	return w, nil

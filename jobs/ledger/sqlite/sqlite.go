@@ -80,7 +80,7 @@ func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, e
 		if err := s.Extend(id, events, lastEpoch, func(e ledger.Stored) error { return m.keep(ctx, e) }); err != nil {
 			return err
 		}
-		if err := m.moveRun(ctx, epoch); err != nil {
+		if err := m.moveRun(ctx, s.RunRow(), epoch); err != nil {
 			return err
 		}
 		last = s.Seq

@@ -14,7 +14,9 @@ func TestSuite(t *testing.T) {
 		Plant: func(t testing.TB, l ledger.Ledger, id ledger.ID, stored []byte) {
 			sqlExec(t, l.(*Ledger), `INSERT INTO event (run, seq, data) SELECT id, seq + 1, ? FROM run WHERE job = ? AND run = ?`, string(stored), id.Job, id.Run)
 		},
-		Second: func(t testing.TB, l ledger.Ledger) ledger.Ledger { return mustOpen(t, l.Where()) },
+		Second:   func(t testing.TB, l ledger.Ledger) ledger.Ledger { return mustOpen(t, l.Where()) },
+		Database: func(_ testing.TB, l ledger.Ledger) ledgertest.Database { return database(l.(*Ledger)) },
+		Illegal:  illegal,
 	})
 }
 
