@@ -70,6 +70,7 @@ func (j *Job) Expand(v Values) (*Job, error) {
 			out.Steps = append(out.Steps, s)
 		}
 	}
+	e.settleAfter(out.Steps)
 	if err := e.err(); err != nil {
 		return nil, err
 	}
