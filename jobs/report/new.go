@@ -140,18 +140,6 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 	return s
 }
 
-func newCommand(c ledger.CommandState) Command {
-	command := Command{Program: c.Program, Started: Time{c.At}, Ended: Time{c.Ended}, Last: []string{}}
-	if c.End != nil {
-		command.Last, command.Error = list(c.End.Tail), c.End.Error
-		if c.End.Error == "" && c.End.Code >= 0 {
-			code := c.End.Code
-			command.Code = &code
-		}
-	}
-	return command
-}
-
 func newAction(a ledger.ActionVerdict) Action {
 	action := Action{Object: a.Object, Verdict: a.Verdict, Cause: a.Cause, Message: a.Message, Rows: a.Rows,
 		Texts: list(a.Texts), Started: Time{a.Started}}

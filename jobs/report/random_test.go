@@ -44,7 +44,7 @@ func anyState(t *rapid.T) ledger.State {
 		}
 		text := word.Draw(t, "text")
 		task := fmt.Sprint("T", number)
-		switch rapid.IntRange(0, 19).Draw(t, "kind") {
+		switch rapid.IntRange(0, 22).Draw(t, "kind") {
 		case 0:
 			apply(step, ledger.StepStarted{Try: 1})
 		case 1:
@@ -94,6 +94,13 @@ func anyState(t *rapid.T) ledger.State {
 				settled.Task = task
 			}
 			apply(step, settled)
+		case 20:
+			apply(step, ledger.CommandStarted{Program: text})
+		case 21:
+			apply(step, ledger.CommandEnded{Code: rapid.IntRange(-1, 255).Draw(t, "code"), Took: time.Duration(rapid.Int64().Draw(t, "took")),
+				Why: rapid.SampledFrom([]ledger.Cause{"", ledger.CauseTime, ledger.CauseSignal}).Draw(t, "why"), Tail: []string{text, word.Draw(t, "line")}, Error: word.Draw(t, "error")})
+		case 22:
+			apply("", ledger.SourceMoved{From: text, To: word.Draw(t, "to"), Error: word.Draw(t, "error")})
 		case 15:
 			if rapid.IntRange(0, 5).Draw(t, "end") == 0 {
 				apply("", ledger.RunEnded{Verdict: verdict.Draw(t, "verdict"), Cause: cause.Draw(t, "cause"), Code: rapid.IntRange(0, 255).Draw(t, "code"), Message: text})

@@ -113,6 +113,9 @@ type Command struct {
 	Code    *int     `json:"exit_code"` // null where it has none
 	Last    []string `json:"last"`      // its last lines, unless it exited with 0
 	Error   string   `json:"error"`     // it could not be started
+
+	Why  ledger.Cause  `json:"-"` // the runner ended it: see [ledger.CommandEnded]
+	Took time.Duration `json:"-"`
 }
 
 // Dump is a failure dump that was announced.

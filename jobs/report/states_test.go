@@ -40,11 +40,15 @@ func (s *tale) at(seconds float64) *tale {
 	return s
 }
 
-// resolved gives every step an object and the model of that name.
+// resolved gives every step that has a model an object and the model of that name.
 func (s *tale) resolved() *tale {
 	var r ledger.RunResolved
 	r.User = ledger.User{ID: "8A", Email: "svc.planning@example.com"}
 	for i, p := range s.events[0].Body.(ledger.RunCreated).Steps {
+		if p.Model == "" { // a command has no object
+			r.Steps = append(r.Steps, ledger.StepObject{Step: p.Name})
+			continue
+		}
 		r.Steps = append(r.Steps, ledger.StepObject{Step: p.Name,
 			Object: ledger.ObjectRef{ID: fmt.Sprintf("112%09d", i+1), Name: p.Label},
 			Model:  ledger.ModelRef{ID: "M" + p.Model, Name: p.Model, Host: "api.anaplan.com"}})
@@ -97,6 +101,7 @@ var stories = []story{
 	{"accepted", accepted}, {"partial", partial}, {"failed", failed}, {"unsure", unsure},
 	{"interrupted", interrupted}, {"died", died}, {"config", badConfig}, {"created", created},
 	{"skipped", skipped}, {"many", many}, {"huge", huge}, {"hostile", hostile}, {"continued", continued}, {"lost", lost},
+	{"programs", programs},
 }
 
 const dumpPath = "/var/lib/anaplan-runner/runs/nightly-sales_2026-11-24_8d1f/01_load-sales_rejected_5E633168.csv"
@@ -330,9 +335,12 @@ func hostile(t *testing.T) ledger.State {
 	s.task(evil, 4, 5, 9).at(10).add(evil, ledger.DumpSaved{Of: ledger.ObjectRef{ID: evil, Name: evil}, Path: evil,
 		Dump: ledger.DumpStats{Rejected: 1, Reasons: []ledger.Reason{{Text: evil, Count: 1}}}},
 		ledger.TargetWritten{File: ledger.ObjectRef{ID: evil, Name: evil}, Path: evil, Rows: n(-1)})
+	s.add(evil, ledger.CommandStarted{Program: evil}, ledger.CommandEnded{Code: -1, Error: evil},
+		ledger.CommandStarted{Program: evil}, ledger.CommandEnded{Code: 1, Tail: []string{evil, ""}})
 	s.at(11).add(evil, ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseAction, Message: evil, Next: evil,
 		Rows: rows(1, 1, 1, 1), Actions: []ledger.ActionVerdict{{Object: ledger.ObjectRef{ID: evil, Name: evil}, Verdict: ledger.Failed,
 			Message: evil, Texts: []string{evil}, DumpPath: evil, Started: t0.Add(5 * time.Second), Duration: -time.Hour}}})
+	s.add("", ledger.SourceMoved{Source: evil, From: evil, To: evil}, ledger.SourceMoved{Source: evil, From: evil, To: evil, Error: evil})
 	state := s.add("", ledger.StopAsked{Cause: ledger.CauseSignal, Signal: evil, Text: evil}).
 		add("", ledger.RunEnded{Verdict: ledger.Failed, Cause: ledger.CauseAction, Code: 1, Message: evil, Next: evil}).state()
 	// Verdicts of a newer program do not fold; should one come all the same, it is text too.
@@ -373,4 +381,42 @@ func continued(t *testing.T) ledger.State {
 	s.task("purge", 90_312, 90_313, 90_314)
 	s.add("purge", ledger.StepEnded{Verdict: ledger.OK})
 	return s.end()
+}
+
+// programs has steps whose programs ended in every way, and sources that were moved, or
+// could not be.
+func programs(t *testing.T) ledger.State {
+	command := func(name, program string) ledger.StepPlan {
+		p := plan("command", name, program, "")
+		p.OnFailure = "continue"
+		return p
+	}
+	s := begin(t, plan("import", "load sales", "Load Sales", "Sales Hub"), command("extract", "bin/extract.sh"), command("check", "./check.py"),
+		command("send", "/usr/local/bin/send"), command("archive", "archive"), command("notify", "notify")).resolved()
+	loadSales(s, ledger.StepEnded{Verdict: ledger.OK, Message: `import "Load Sales" (112000000001): 4980 loaded`})
+	ran := func(step, program string, from float64, e ledger.CommandEnded) {
+		s.at(from).add(step, ledger.CommandStarted{Program: program})
+		s.at(from+e.Took.Seconds()).add(step, e)
+	}
+	s.at(130).add("extract", ledger.StepStarted{Try: 1})
+	ran("extract", "extract.sh", 130, ledger.CommandEnded{Code: -1, Error: "it was not started: the lease was lost"})
+	ran("extract", "extract.sh", 140, ledger.CommandEnded{Took: 72 * time.Second})
+	s.add("extract", ledger.StepEnded{Verdict: ledger.OK, Message: `command "bin/extract.sh": exit code 0 after 1m12s`})
+	s.at(220).add("check", ledger.StepStarted{Try: 1})
+	ran("check", "check.py", 220, ledger.CommandEnded{Code: 2, Took: 3100 * time.Millisecond, Tail: []string{"reading /data/out/forecast.csv", "    total is 0, expected 120 <at least>"}})
+	s.add("check", ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseAction, Next: "see why it failed: its lines are in the log with --debug",
+		Message: `command "./check.py": exit code 2 after 3.1s; it printed last: reading /data/out/forecast.csv |     total is 0, expected 120 <at least>`})
+	s.at(230).add("send", ledger.StepStarted{Try: 1})
+	ran("send", "send", 230, ledger.CommandEnded{Code: -1, Took: 12 * time.Second, Why: ledger.CauseSignal, Tail: []string{"sent 3 of 9"}})
+	s.add("send", ledger.StepReopened{Rerun: true, Why: "its program was ended because the run was stopped, and the job says that it may be run again"})
+	ran("send", "send", 243, ledger.CommandEnded{Code: -1, Took: time.Hour, Why: ledger.CauseTime, Tail: []string{"sent 4 of 9", "waiting for the server"}})
+	s.add("send", ledger.StepEnded{Verdict: ledger.TimedOut, Cause: ledger.CauseTime, Next: "find out why it took so long, or raise the step's timeout",
+		Message: `command "/usr/local/bin/send": it was ended after 1h0m0s, its limit is 1h0m0s; it printed last: sent 4 of 9 | waiting for the server`})
+	s.at(3850).add("archive", ledger.StepStarted{Try: 1})
+	ran("archive", "archive", 3850, ledger.CommandEnded{Code: -1, Took: 400 * time.Millisecond})
+	s.add("archive", ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseAction, Message: `command "archive": ended by a signal after 400ms; it printed nothing`})
+	s.at(3851).add("", ledger.SourceMoved{Source: "/data/sales_*.csv", From: "/data/sales_2026-11-24.csv", To: "/data/done/2026-11-24/sales_2026-11-24.csv"},
+		ledger.SourceMoved{Source: "s3://landing/rates.csv", From: "s3://landing/rates.csv", To: "s3://landing/done/rates.csv", Error: "the store refused it: AccessDenied"})
+	s.add("notify", ledger.StepStarted{Try: 1}, ledger.CommandStarted{Program: "notify"})
+	return s.state()
 }

@@ -16,9 +16,10 @@ type TextOptions struct {
 }
 
 // Text writes the report for a terminal or a log: a table of the steps, what was
-// moved, what is to be said of those that are not plainly ok, and in the last line the result. Lines are broken
-// between words to fit the width: a path stays whole, so that it can be copied, and so
-// does the last line, which callers read as one. Rejected rows are never in it.
+// transferred, which programs ran, what is to be said of steps that are not plainly ok,
+// where sources went, and in the last line the result. Lines are broken between words to
+// fit the width: a path stays whole, so that it can be copied, and so does the last line,
+// which callers read as one. Rejected rows are never in it.
 func Text(w io.Writer, r Report, o TextOptions) error {
 	t := &text{width: max(60, o.Width), colour: o.Colour}
 	if o.Width == 0 {
@@ -27,6 +28,7 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	t.header(r)
 	t.table(r)
 	t.transfers(r)
+	t.commands(r)
 	for _, s := range r.Steps {
 		if s.notable() && s.Verdict != ledger.Blocked {
 			t.step(r, s)
@@ -156,7 +158,7 @@ func words(s Step) string {
 	if text == "" {
 		text = short(s.Verdict, true) // of a newer program
 	}
-	if c := causeWords[s.Cause]; c != "" && s.Cause != ledger.CauseRows {
+	if c := s.why(); c != "" && s.Cause != ledger.CauseRows {
 		text += ": " + c
 	}
 	return text
@@ -240,12 +242,13 @@ func (t *text) run(r Report) {
 		t.entry("what", r.Message)
 		t.entry("next", r.Next)
 	}
-	for i, m := range r.Moved {
-		if i == 0 {
-			t.line("")
-		}
-		if m.Error == "" {
-			t.entry("moved", m.From+" to "+m.To)
+	if slices.ContainsFunc(r.Moved, func(m Moved) bool { return m.Error == "" }) {
+		t.line("")
+	}
+	for _, m := range r.Moved {
+		if m.Error == "" { // of the others a warning tells
+			t.path("moved", m.From)
+			t.path("to", m.To)
 		}
 	}
 	if len(r.Warnings) > 0 {

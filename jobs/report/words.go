@@ -36,6 +36,24 @@ var causeWords = map[ledger.Cause]string{
 	ledger.CauseInternal:     "a fault of this program or its disk",
 }
 
+// why is the cause in words. A command runs here, not in Anaplan.
+func (s Step) why() string {
+	if s.Verb == "command" && s.Cause == ledger.CauseAction {
+		return "its program failed"
+	}
+	return causeWords[s.Cause]
+}
+
+// why is the cause in words: that of the first step that failed for it.
+func (r Report) why() string {
+	for _, s := range r.Steps {
+		if s.Verdict == ledger.Failed && s.Cause == r.Cause {
+			return strings.Replace(s.why(), "its program", "a program", 1)
+		}
+	}
+	return causeWords[r.Cause]
+}
+
 // short is a verdict as it stands in a table. A step without a verdict has not ended.
 func short(v ledger.Verdict, started bool) string {
 	switch {
@@ -87,7 +105,7 @@ func (r Report) Headline() string {
 		head = "The run passed a time limit"
 	default:
 		head = "The run failed"
-		if words := causeWords[r.Cause]; words != "" {
+		if words := r.why(); words != "" {
 			head += ": " + words
 		}
 	}
