@@ -18,7 +18,8 @@ import (
 
 // What becomes of sources when every step that reads them has ended: the job's `after`.
 // Files are moved first and recorded then. A runner that dies in between leaves them at
-// their new place, where the next one finds them by their digest.
+// their new place, where the next one finds them by their digest. A file that was written
+// since it was read stays: nobody has read what is in it.
 
 // origins are the files of a run's sources, by the names that the job gives the sources.
 // Steps tell it what they find, and ask it for what was moved.
@@ -31,8 +32,9 @@ type origins struct {
 
 // taken are the files that a source was, and the digest of their bytes as they are sent.
 type taken struct {
-	names  []string
-	digest string
+	names   []string
+	entries []data.Entry // of the names, as this runner has found them
+	digest  string
 }
 
 func newOrigins(b *Bound, s ledger.State) *origins {
@@ -83,7 +85,7 @@ func withQuery(shown string, in FileInput) string {
 func (o *origins) found(source string, f data.Found) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	t := taken{}
+	t := taken{entries: f.Entries}
 	for _, e := range f.Entries {
 		t.names = append(t.names, e.Name)
 	}
@@ -236,6 +238,17 @@ func (r *run) taken(in FileInput) (taken, bool) {
 	return now, own
 }
 
+// catchUp makes the movements that a runner before has left, before any step that has ended
+// is opened again: one that reads a source finds it where that runner has moved it, too.
+func (r *run) catchUp(ctx context.Context, b *Bound) {
+	r.bound, r.sources = b, newOrigins(b, r.state)
+	ctx, cancel := graceful(ctx, stopGrace)
+	defer cancel()
+	for _, m := range r.due() {
+		r.recordMoved(ctx, moved{m, r.relocate(ctx, m)})
+	}
+}
+
 // moves starts the movements whose time has come, each in a goroutine that tells of it.
 func (r *run) moves(workers *sync.WaitGroup, running *int) {
 	for _, m := range r.due() {
@@ -267,9 +280,11 @@ func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
 			m.names = append(m.names, e.Name)
 		}
 	}
-	there := map[string]string{}
-	if !m.own {
-		there = r.movedBefore(ctx, m)
+	there, stays := map[string]string{}, r.rewritten(ctx, m)
+	if !m.own && m.digest != "" {
+		if there, stays = r.movedBefore(ctx, m); there == nil && stays {
+			r.undoLinks(m)
+		}
 	}
 	var events []ledger.SourceMoved
 	for _, name := range m.names {
@@ -281,6 +296,8 @@ func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
 			continue
 		case there[name] != "":
 			to = there[name]
+		case stays:
+			err = errRewritten
 		default:
 			to, err = r.relocateFile(ctx, name, to)
 		}
@@ -351,43 +368,86 @@ func numbered(name string, n int) string {
 	return fmt.Sprintf("%s%s-%d%s%s", name[:cut], strings.TrimSuffix(base, ext), n, ext, query)
 }
 
-// movedBefore finds the files that an earlier runner had moved and not recorded: they are
-// gone from where they were, and at their new place lie the bytes that were sent.
-func (r *run) movedBefore(ctx context.Context, m movement) map[string]string {
-	at, gone := slices.Clone(m.names), map[string]string{}
-	for i, name := range m.names {
-		if r.isThere(ctx, name) {
-			continue
+// errRewritten keeps a file from being moved.
+var errRewritten = errors.New("it was written since it was read")
+
+// rewritten says whether one of the files that this runner has found is another one now.
+func (r *run) rewritten(ctx context.Context, m movement) bool {
+	return slices.ContainsFunc(m.entries, func(was data.Entry) bool {
+		found, err := r.stores().Find(ctx, data.Source{Name: was.Name})
+		if err != nil || len(found.Entries) != 1 {
+			return false // to move it says why
 		}
+		now := found.Entries[0]
+		return now.Version != was.Version || now.Size != was.Size || !now.Modified.Equal(was.Modified)
+	})
+}
+
+// movedBefore finds the files that an earlier runner had moved and not recorded: at their
+// new place lie the bytes that were sent. rewritten says that others lie at the old one, and
+// those nowhere.
+func (r *run) movedBefore(ctx context.Context, m movement) (there map[string]string, rewritten bool) {
+	left := slices.Clone(m.names) // those that are gone are looked for at their new place
+	all := slices.Clone(m.names)  // all that are there are
+	for i, name := range m.names {
 		to := configs.Moved(m.folder, name)
 		for n := 1; n <= mostSameNames && r.isThere(ctx, numbered(to, n)); n++ {
-			at[i] = numbered(to, n)
+			all[i] = numbered(to, n)
 		}
-		if at[i] == name {
-			return nil
+		if !r.isThere(ctx, name) {
+			left[i] = all[i]
 		}
-		gone[name] = at[i]
 	}
-	if len(gone) == 0 || m.digest == "" {
-		return nil
+	for _, at := range [][]string{left, all} {
+		digest, err := r.digestOf(ctx, m.in, at)
+		if err != nil || digest != m.digest {
+			rewritten = rewritten || err == nil && slices.Equal(at, m.names)
+			continue
+		}
+		there = map[string]string{}
+		for i, name := range m.names {
+			if at[i] != name {
+				there[name] = at[i]
+			}
+		}
+		return there, false
 	}
-	all := data.Found{Source: data.Source{Name: at[0], Pick: m.in.Source.Pick, Member: m.in.Source.Member, Encoding: m.in.Source.Encoding}}
+	return nil, rewritten
+}
+
+// undoLinks takes back moves that were cut off when a file had both names, where it has been
+// written since.
+func (r *run) undoLinks(m movement) {
+	for _, name := range m.names {
+		to := configs.Moved(m.folder, name)
+		for n := 1; n <= mostSameNames && to != name; n++ {
+			if _, err := os.Lstat(numbered(to, n)); err != nil {
+				break
+			}
+			if sameFile(name, numbered(to, n)) {
+				_ = os.Remove(numbered(to, n)) // what is there is there under its own name
+			}
+		}
+	}
+}
+
+// digestOf is the digest of a source whose files have these names now.
+func (r *run) digestOf(ctx context.Context, in FileInput, at []string) (digest string, err error) {
+	all := data.Found{Source: data.Source{Name: at[0], Pick: in.Source.Pick, Member: in.Source.Member, Encoding: in.Source.Encoding}}
 	for _, name := range at {
 		found, err := r.stores().Find(ctx, data.Source{Name: name})
 		if err != nil {
-			return nil
+			return "", err
 		}
 		all.Entries = append(all.Entries, found.Entries...)
 	}
-	file, err := r.stores().Fetch(ctx, all, r.spool(), m.in.Format)
+	file, err := r.stores().Fetch(ctx, all, r.spool(), in.Format)
 	if err != nil {
-		return nil
+		return "", err
 	}
-	defer file.Close()
-	if facts, err := file.Inspect(ctx, data.Checks{}); err != nil || facts.Digest != m.digest {
-		return nil
-	}
-	return gone
+	defer func() { err = errors.Join(err, file.Close()) }()
+	facts, err := file.Inspect(ctx, data.Checks{})
+	return facts.Digest, err
 }
 
 func (r *run) isThere(ctx context.Context, name string) bool {

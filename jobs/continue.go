@@ -85,6 +85,7 @@ func (r *Runner) Continue(ctx context.Context, c Continuation) (ledger.State, er
 	if err != nil {
 		return run.refuse(ctx, err)
 	}
+	run.catchUp(ctx, bound)
 	run.decide(ctx, c, adopted)
 	return run.steps(ctx, bound)
 }

@@ -141,7 +141,9 @@ func (r *run) finish(ctx context.Context, end ledger.RunEnded) (ledger.State, er
 
 // steps runs the steps of a bound plan to the end.
 func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
-	r.bound, r.outer, r.sources = b, outer, newOrigins(b, r.state)
+	if r.bound, r.outer = b, outer; r.sources == nil {
+		r.sources = newOrigins(b, r.state)
+	}
 	ctx, halting := context.WithCancelCause(outer)
 	defer halting(nil)
 	if r.only {

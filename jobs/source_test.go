@@ -380,6 +380,25 @@ func TestAfterContinued(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a source whose move is not recorded is read again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n := newLeanNight(t, simulator.Options{})
+			defer n.close()
+			n.runner.Now = realNow(t, n)
+			n.put("in/sales.csv", n.read("sales.csv"))
+			step := salesFrom(n, "in/sales.csv", after(n))
+			step.Accept.MinLoaded = new(int64(1000))
+			s := n.run(t.Context(), step)
+			if s.End.Code != ledger.CodeRows {
+				t.Fatal(messages(s))
+			}
+			n.forget(s.Created.ID, before("source_moved"))
+			s = n.resume(s.Created.ID, Continuation{})
+			if s.End.Code != ledger.CodeRows || len(n.sim.Tasks()) != 2 || len(s.Moves) != 1 {
+				t.Errorf("%d tasks, %+v\n%s", len(n.sim.Tasks()), s.Moves, messages(s))
+			}
+		})
+	})
 	for _, kind := range []string{"source_moved", "run_ended", "step_ended"} {
 		t.Run("killed before "+kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -402,6 +421,82 @@ func TestAfterContinued(t *testing.T) {
 				}
 				if diff := cmp.Diff([]string{"done/sales.csv"}, n.files("in", "done", "bad")); diff != "" {
 					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// take removes a file.
+func (n *night) take(name string) {
+	n.t.Helper()
+	if err := os.Remove(filepath.Join(n.dir, name)); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// TestAfterWhenAnotherFileComes: what nobody has read is not moved.
+func TestAfterWhenAnotherFileComes(t *testing.T) {
+	t.Run("while its step runs", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n := newLeanNight(t, simulator.Options{})
+			defer n.close()
+			n.runner.Now = realNow(t, n)
+			n.put("in/sales.csv", n.read("sales.csv"))
+			up := configs.Step{Name: "up", Verb: configs.Upload, Object: configs.Ref{Name: "sales.csv"}, Source: n.file("in/sales.csv")}
+			after(n)(&up)
+			load := loadSales(n, 1000)
+			load.Source = nil
+			n.runner.Exec = func(context.Context, Program) (Exit, error) {
+				n.put("in/sales.csv", "of the next night")
+				return Exit{}, nil
+			}
+			s := n.run(t.Context(), up, commandStep(), load)
+			if diff := cmp.Diff([]string{"in/sales.csv"}, n.files("in", "done", "bad")); diff != "" || s.End.Code != 0 {
+				t.Fatal(diff, messages(s))
+			}
+			if len(s.Moves) != 1 || s.Moves[0].Error != errRewritten.Error() {
+				t.Errorf("%+v", s.Moves)
+			}
+		})
+	})
+	for _, tc := range []struct {
+		name  string
+		comes func(*night)
+		want  []string
+		fails bool // and why is not that the file was written since
+		stays bool
+	}{
+		{"at its old place, after the move", func(n *night) { n.put("in/sales.csv", "of the next night") }, []string{"done/sales.csv", "in/sales.csv"}, false, false},
+		{"in its place, before the move", func(n *night) {
+			n.take("done/sales.csv")
+			n.put("in/sales.csv", "of the next night")
+		}, []string{"in/sales.csv"}, false, true},
+		{"in its place, in the middle of the move", func(n *night) {
+			n.take("done/sales.csv")
+			n.put("in/sales.csv", "of the next night")
+			if err := os.Link(filepath.Join(n.dir, "in/sales.csv"), filepath.Join(n.dir, "done/sales.csv")); err != nil {
+				n.t.Fatal(err)
+			}
+		}, []string{"in/sales.csv"}, false, true},
+		{"at its new place, and it is gone", func(n *night) { n.put("done/sales.csv", "of the night before") }, []string{"done/sales.csv"}, true, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newLeanNight(t, simulator.Options{})
+				defer n.close()
+				n.runner.Now = realNow(t, n)
+				n.put("in/sales.csv", n.read("sales.csv"))
+				s := n.run(t.Context(), salesFrom(n, "in/sales.csv", after(n)))
+				id := s.Created.ID
+				n.forget(id, before("source_moved"))
+				tc.comes(n)
+				s = n.resume(id, Continuation{})
+				if diff := cmp.Diff(tc.want, n.files("in", "done", "bad")); diff != "" || s.End.Code != 0 {
+					t.Error(diff, messages(s))
+				}
+				if len(s.Moves) != 1 || (s.Moves[0].Error != "") != (tc.fails || tc.stays) || (s.Moves[0].Error == errRewritten.Error()) != tc.stays {
+					t.Errorf("%+v", s.Moves)
 				}
 			})
 		})
