@@ -65,6 +65,9 @@ func (e *RepairError) Error() string { return "the job file differs in what the 
 // Otherwise it is as Run: steps that are done are left, what was under way goes on where it
 // was, and what did not happen begins.
 //
+// Of a run that is done but for its end the sources are moved. As long as Anaplan cannot be
+// asked for what that needs, the run stays as it is: an error, and an empty state.
+//
 // Ids of the run's record that are gone from the model, or that bear another name by now,
 // end it as a mistake of configuration.
 func (r *Runner) Continue(ctx context.Context, c Continuation) (ledger.State, error) {
@@ -91,14 +94,25 @@ func (r *Runner) Continue(ctx context.Context, c Continuation) (ledger.State, er
 }
 
 // conclude ends a run whose steps are all done: it moves their sources, as far as that is
-// not recorded, and records its end.
+// not recorded, and records its end. Whoever comes after that moves nothing any more: while
+// it cannot be said what is to be moved, but may be later, the run stays without an end, and
+// the error says why; the state is empty then.
 func (r *run) conclude(ctx context.Context) (ledger.State, error) {
 	plan, err := RecordedPlan(r.state)
 	if err == nil && slices.ContainsFunc(plan.Steps, movesSources) {
 		r.req.Plan, r.was = plan, plan
-		if bound, err := r.rebind(ctx); err == nil {
+		r.begun, r.only = r.state.Seq+1, false // wishes of before do not count, and there is nothing to cancel
+		bound, err := r.rebind(ctx)
+		if err == nil {
 			return r.steps(ctx, bound)
 		}
+		if h, ok := errors.AsType[*halt](err); ok {
+			return ledger.State{}, &Stopped{Signal: h.asked.Signal}
+		}
+		if explain(err).Cause != ledger.CauseConfig {
+			return ledger.State{}, fmt.Errorf("move the sources of run %q: %w", r.req.ID.Run, err)
+		}
+		_ = r.record(ctx, "", ledger.Warned{Text: fmt.Sprintf("its sources were not moved: %v", err)}) // kept as trouble
 	}
 	return r.finish(ctx, ledger.Outcome(r.state))
 }

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -421,6 +422,49 @@ func TestAfterContinued(t *testing.T) {
 				}
 				if diff := cmp.Diff([]string{"done/sales.csv"}, n.files("in", "done", "bad")); diff != "" {
 					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// TestAfterWithoutAnEnd: of a run that is done but for its end the sources are moved, though
+// Anaplan does not answer for a while, and whatever was wished of the runner before.
+func TestAfterWithoutAnEnd(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		decide Continuation
+		down   bool
+	}{{"as it is", Continuation{}, false}, {"to be cancelled", Continuation{Cancel: true}, false}, {"Anaplan does not answer", Continuation{}, true}} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newLeanNight(t, simulator.Options{})
+				defer n.close()
+				n.runner.Now = realNow(t, n)
+				text := n.read("sales.csv")
+				n.put("in/sales.csv", text)
+				s := n.run(t.Context(), salesFrom(n, "in/sales.csv", after(n)))
+				id := s.Created.ID
+				n.forget(id, before("source_moved"))
+				n.take("done/sales.csv")
+				n.put("in/sales.csv", text)
+				if err := n.ledger.Ask(t.Context(), id, ledger.Wish{What: ledger.WishCancel, By: "ops@there", At: time.Now()}); err != nil {
+					t.Fatal(err)
+				}
+				connect := n.runner.Connect
+				if tc.down {
+					down := &net.OpError{Op: "dial", Err: errors.New("refused")}
+					n.runner.Connect = func(context.Context, string) (*Tenant, error) { return nil, down }
+					c := tc.decide
+					c.ID, c.Runner = id, ledger.Runner{Host: "here", PID: 77}
+					if s, err := n.runner.Continue(t.Context(), c); !errors.Is(err, down) || s.End != nil {
+						t.Fatalf("%v, %+v", err, s.End)
+					}
+					n.runner.Connect = connect
+				}
+				s = n.resume(id, tc.decide)
+				if diff := cmp.Diff([]string{"done/sales.csv"}, n.files("in", "done", "bad")); diff != "" || s.End == nil || s.End.Code != 0 {
+					t.Error(diff, messages(s))
 				}
 			})
 		})
