@@ -257,6 +257,15 @@ func beProgram(mode string) {
 		os.Exit(0)
 	case "fail":
 		os.Exit(3)
+	case "night": // see programOf
+		if err := appendLine(os.Args[1], os.Getenv("ANAPLAN_RUNNER_RUN")+" "+os.Getenv("ANAPLAN_RUNNER_STEP")); err != nil {
+			os.Exit(4)
+		}
+		if os.Args[2] == fails {
+			_, _ = os.Stdout.WriteString("it fails\n")
+			os.Exit(3)
+		}
+		os.Exit(0)
 	case "hang":
 		child := exec.Command(os.Args[0])
 		child.Env = []string{"TEST_PROGRAM=child"}

@@ -112,7 +112,7 @@ func newWorld(t *testing.T, name string, c *simulator.Company, files map[string]
 			t.Fatal(err)
 		}
 	}
-	return &world{night: n, name: name, over: make(chan struct{}), exclusive: true, changes: map[changed]time.Time{}}
+	return &world{night: n, name: name, over: make(chan struct{}), exclusive: true, changes: map[changed]time.Time{}, anew: map[string]bool{}}
 }
 
 // proofRequest is the run of a proof job.
@@ -150,6 +150,7 @@ func eachVerb(n *night) []configs.Step {
 }
 
 var (
+	moving  = proofJob{name: "a program and moves", plan: func(w *world) *configs.Job { return proofOf(programAndMoves(w)) }}
 	night10 = proofJob{name: "sample night", plan: func(w *world) *configs.Job { return proofOf(leanNight(w.night)) }}
 	verbs   = proofJob{name: "each verb", plan: func(w *world) *configs.Job { return proofOf(eachVerb(w.night)) }}
 )
@@ -227,7 +228,7 @@ func proofJobs(t *testing.T) []proofJob {
 	if err != nil || len(names) < 7 {
 		t.Fatalf("%v, %v", names, err)
 	}
-	jobs := []proofJob{night10, verbs}
+	jobs := []proofJob{night10, verbs, moving}
 	for _, n := range names {
 		if n != "connections.toml" && n != "landing-zone.toml" { // whose files lie in buckets
 			jobs = append(jobs, exampleJob(n))

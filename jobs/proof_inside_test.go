@@ -40,6 +40,38 @@ var inside = []mutant{
 	{"let retry run a failed process again", func(l *life) { l.runner.mutant = "let retry run a failed process again" }, func() []*plot {
 		return []*plot{staged([]plotStep{stagedStep("s0", configs.Process, "Breaks")})}
 	}},
+	{"move before the end is recorded", func(l *life) { l.runner.mutant = "move before the end is recorded" }, func() []*plot {
+		return []*plot{staged([]plotStep{stagedMoved(stagedItems("s0"))})}
+	}},
+	{"move again what is recorded as moved", func(l *life) { l.runner.mutant = "move again what is recorded as moved" }, func() []*plot {
+		return deathsAt(func() *plot { return staged([]plotStep{stagedMoved(stagedItems("s0")), stagedMark("s1")}) })
+	}},
+	{"forget a move that is not recorded", func(l *life) { l.runner.mutant = "forget a move that is not recorded" }, func() []*plot {
+		return deathsAt(stagedMoves()["rows are rejected"])
+	}},
+	{"move what nobody has read", func(l *life) { l.runner.mutant = "move what nobody has read" }, func() []*plot {
+		return deathsAt(stagedMoves()["another file comes"])
+	}},
+	{"run an unsure program again", func(l *life) { l.runner.mutant = "run an unsure program again" }, func() []*plot {
+		return deathsAt(func() *plot { return staged([]plotStep{stagedProgram("s0")}) })
+	}},
+	{"take a program for ended that is not recorded so", func(l *life) { l.runner.mutant = "take a program for ended that is not recorded so" }, func() []*plot {
+		return []*plot{staged([]plotStep{stagedProgram("s0")})}
+	}},
+}
+
+// deathsAt are the plot with its first run's process killed at each of what has to do with a
+// program or a move.
+func deathsAt(make func() *plot) []*plot {
+	var all []*plot
+	for aim := 1; aim <= 3; aim++ {
+		for _, after := range []bool{false, true} {
+			p := make()
+			p.runs[0].lives = []plotLife{{aim: aim, dies: death{after: after}, pause: time.Minute}}
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func TestInside(t *testing.T) { findAll(t, inside) }

@@ -212,6 +212,12 @@ var changes = []struct{ file, text, instead string }{
 	{"settle.go", "case len(fresh) == 0 && time.Since(none) >= ", "case len(fresh) == 0 && s.run.mutant == \"believe one empty list\", len(fresh) == 0 && time.Since(none) >= "},
 	{"settle.go", "t anaplan.Task) (why string, wait bool, err error) {\n", "t anaplan.Task) (why string, wait bool, err error) {\nif s.run.mutant == \"adopt any new task\" { return \"it is new\", false, nil }\n"},
 	{"fill.go", "intact && was.digest == src.facts.Digest", "intact && (was.digest == src.facts.Digest || s.run.mutant == \"compare no digest\")"},
+	{"run.go", "\tr.end(ctx, e.step, &e.end.StepEnded)\n", "\tif r.mutant == \"move before the end is recorded\" { t := &r.state.Steps[e.step]; t.End = &e.end.StepEnded; due := r.due(); t.End = nil; for _, m := range due { r.recordMoved(ctx, moved{m, r.relocate(ctx, m)}) } }\n\tr.end(ctx, e.step, &e.end.StepEnded)\n"},
+	{"after.go", "if len(places) > 0 && !own {", "if len(places) > 0 && !own && r.mutant != \"move again what is recorded as moved\" {"},
+	{"after.go", "case there[name] != \"\":", "case there[name] != \"\" && r.mutant != \"forget a move that is not recorded\":"},
+	{"after.go", "\t\tcase stays:\n", "\t\tcase stays && r.mutant != \"move what nobody has read\":\n"},
+	{"command.go", "\tcase rerunSafe(s.plan):\n", "\tcase rerunSafe(s.plan), s.run.mutant == \"run an unsure program again\":\n"},
+	{"command.go", "\ts.note(ended)\n", "\tif s.run.mutant != \"take a program for ended that is not recorded so\" { s.note(ended) }\n"},
 	{"step.go", "\t\tend := f(ctx)\n", "\t\tend := f(ctx)\nif s.run.mutant == \"let retry run a failed process again\" && end.Verdict == ledger.Failed { s.note(ledger.StepReopened{Rerun: true, Why: \"again\"}); end.Again = true }\n"},
 }
 
@@ -256,7 +262,7 @@ func TestMutantsInside(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("go", "test", "-count=1", "-overlay", list, "-tags", "mutants", "-run", "^TestInside$", "-v", ".").CombinedOutput()
-	if n := strings.Count(string(out), "found by "); err != nil || n != 5 {
+	if n := strings.Count(string(out), "found by "); err != nil || n != 11 {
 		t.Errorf("%d mutants were found: %v\n%s", n, err, out)
 	}
 	t.Logf("%s", out)

@@ -25,6 +25,7 @@ func (p *plot) play(w *world) []ledger.State {
 	w.mayNotFire, w.exclusive = true, p.exclusive
 	w.dropped = slices.ContainsFunc(p.options.Faults, func(f simulator.Fault) bool { return f.Drop != "" })
 	w.taken = p.taken(w)
+	w.moving = p.moving(w)
 	w.rerun = func(id ledger.ID, t ledger.StepState, usual bool) bool {
 		for _, run := range p.runs {
 			for _, s := range run.steps {
@@ -98,7 +99,7 @@ func (p *plot) act(w *world, run plotRun) {
 	}
 	for n, pl := range run.lives {
 		l := w.born(pl.dies)
-		l.sick, l.made = pl.sick, pl.made
+		l.sick, l.made, l.cut, l.aim = pl.sick, pl.made, pl.cut, pl.aim
 		l.freezes, l.frozen = pl.freezes, pl.frozen
 		var stopped time.Time
 		var timers []*time.Timer
@@ -139,6 +140,9 @@ func (p *plot) change(w *world, run plotRun) {
 	for i := range run.steps {
 		s := &run.steps[i]
 		for name, data := range s.changed {
+			if _, err := os.Stat(filepath.Join(w.dir, name)); err != nil {
+				w.anew[name] = true
+			}
 			if err := os.WriteFile(filepath.Join(w.dir, name), data, 0o600); err != nil {
 				w.wrong("%v", err)
 			}
@@ -194,7 +198,9 @@ func (p *plot) conclude(w *world, run plotRun, req Request) {
 				again = len(d.Again) == 0
 			}
 			c = d
-			watched := !slices.ContainsFunc(s.Steps, func(t ledger.StepState) bool { return mayRun(&t) })
+			watched := !slices.ContainsFunc(s.Steps, func(t ledger.StepState) bool {
+				return mayRun(&t) && (t.Command() == nil || t.End == nil || t.End.Verdict == ledger.Unsure)
+			})
 			if seen[now] && tried && watched && !unsure && len(d.Again) == 0 {
 				if s.End.Next == "" {
 					w.wrong("run %v stays %s, and says not what to do: %s", run.id, s.End.Verdict, messages(s))
@@ -341,6 +347,8 @@ func (p *plot) night(t *testing.T, mutate func(*life), compare bool) (told []str
 		states := p.play(w)
 		w.truth(states...)
 		p.bytes(w, states)
+		p.sources(w, states)
+		p.programs(w, states)
 		w.close()
 		if compare = compare && p.comparable(w, states); compare {
 			models = p.held(w)

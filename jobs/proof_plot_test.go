@@ -3,6 +3,7 @@ package jobs
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -43,6 +44,9 @@ type plotStep struct {
 	reads map[string][]byte // by server file
 	// changed are sources that somebody changes when the first process has died.
 	changed map[string][]byte
+	reader  string        // of an upload: the step that imports it
+	program string        // of a command: what its program does, [appends] or [fails]
+	takes   time.Duration // of a command
 }
 
 // plotLife is what happens to one process.
@@ -61,6 +65,8 @@ type plotLife struct {
 	jumps   time.Duration // … so long after its birth
 	sick    []int
 	made    bool
+	cut     bool // it dies in the middle of a move, if it dies after one
+	aim     int  // it dies at this one of what has to do with a program or a move; 0: as dies says
 }
 
 const strangersAddress = "ana.ortiz@example.com"
@@ -139,6 +145,8 @@ func dataOf(r *rand.Rand, who string) []byte {
 	return []byte(b.String())
 }
 
+// newPlot makes the night of a seed. From seed [movesFrom] on nights have sources that are
+// moved, and programs; those before it stay the nights that they were.
 func newPlot(seed uint64) *plot {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	p := &plot{seed: seed, company: plotCompany(r), again: r.IntN(2) == 0}
@@ -173,6 +181,9 @@ func newPlot(seed uint64) *plot {
 		p.visit(r)
 	}
 	p.exclusive = len(p.strangers) == 0 && r.IntN(2) == 0
+	if seed >= movesFrom {
+		p.furnish(rand.New(rand.NewPCG(seed, 0xaf7e)))
+	}
 	return p
 }
 
@@ -373,11 +384,14 @@ func (p *plot) request(w *world, run plotRun) Request {
 		s := ps.step
 		s.Index, s.Enabled, s.Base = i, true, s.Name
 		if s.Source != nil {
-			s.Source = &configs.Source{Path: filepath.Join(w.dir, s.Source.Path)}
+			s.Source = new(sourceIn(w.dir, *s.Source))
 		}
 		s.Files = slices.Clone(s.Files)
 		for j := range s.Files {
-			s.Files[j].Source.Path = filepath.Join(w.dir, s.Files[j].Source.Path)
+			s.Files[j].Source = sourceIn(w.dir, s.Files[j].Source)
+		}
+		if ps.program != "" {
+			s.Argv = programOf(filepath.Join(w.dir, run.ran(ps)), ps.program, ps.takes)
 		}
 		s.Targets = slices.Clone(s.Targets)
 		for j := range s.Targets {
@@ -415,9 +429,15 @@ func (p *plot) String() string {
 			if s.changed != nil {
 				b.WriteString("    its source changes\n")
 			}
+			if src := s.moved(); src != nil {
+				fmt.Fprintf(&b, "    after: %+v, beside %q\n", src.After, slices.Sorted(maps.Keys(s.write)))
+			}
+			if s.program != "" {
+				fmt.Fprintf(&b, "    its program %s after %s, beside others %t\n", s.program, s.takes, s.step.NeedsSet)
+			}
 		}
 		for _, l := range run.lives {
-			fmt.Fprintf(&b, "  process %s, %s later, signal %q after %s, jump %s after %s, sick %v %t, freezes at start %d for %s, wish %q after %s\n", l.dies, l.pause, l.signal, l.after, l.jump, l.jumps, l.sick, l.made, l.freezes, l.frozen, l.wish, l.wishs)
+			fmt.Fprintf(&b, "  process %s, %s later, signal %q after %s, jump %s after %s, sick %v %t, freezes at start %d for %s, wish %q after %s, cut %t, aim %d\n", l.dies, l.pause, l.signal, l.after, l.jump, l.jumps, l.sick, l.made, l.freezes, l.frozen, l.wish, l.wishs, l.cut, l.aim)
 		}
 	}
 	for _, f := range p.options.Faults {

@@ -52,7 +52,10 @@ type world struct {
 	quiet   bool // errors are counted, and not told
 	told    []string
 	changes map[changed]time.Time // of sources
+	anew    map[string]bool       // sources that were written when the run had moved them
 	dropped bool                  // connections are, in mid-answer
+	// moving looks at a file that a process moves.
+	moving func(l *life, from, to string)
 }
 
 // wrong tells an error of this world.
@@ -84,6 +87,8 @@ type life struct {
 	mu     sync.Mutex
 	count  int   // requests and writes so far
 	dies   death // when
+	cut    bool  // if it dies after a move, then in the middle of it
+	aim    int   // instead of at a number, it dies at this one of what has to do with a program or a move
 	sick   []int // writes of the ledger that fail once
 	writes int
 	made   bool // they were made all the same
@@ -156,7 +161,7 @@ func (w *world) born(dies death) *life {
 		}})
 	tenant := &Tenant{Client: anaplan.New(hc, api), Host: host, Exclusive: w.exclusive, Retry: policy}
 	l.runner = &Runner{Ledger: &mortalLedger{w.ledger, l}, Stores: &data.Stores{Schemes: map[string]data.Store{"": slowFiles{l: l}}}, Dir: filepath.Join(w.dir, "runs"), Version: "test", Now: now,
-		Connect: func(context.Context, string) (*Tenant, error) { return tenant, nil }}
+		Exec: l.exec, Connect: func(context.Context, string) (*Tenant, error) { return tenant, nil }}
 	w.lives = append(w.lives, l)
 	if w.mutate != nil {
 		w.mutate(l)
@@ -204,7 +209,7 @@ func (l *life) turn(what string) {
 	time.Sleep(time.Duration(h.Sum32() % 100_000))
 }
 
-// slowFiles are the local files as a process sees them: finding one has its turn, too.
+// slowFiles are the local files as a process sees them: finding or moving one has its turn, too.
 type slowFiles struct {
 	data.Local
 	l *life
@@ -233,6 +238,11 @@ func (l *life) next(what string) fate {
 	}
 	l.count++
 	l.trace = append(l.trace, what)
+	if l.aim > 0 && isAim(what) {
+		if l.aim--; l.aim == 0 {
+			l.dies.at = l.count
+		}
+	}
 	switch {
 	case l.dies.at == 0 || l.count < l.dies.at:
 		return lives
@@ -562,7 +572,8 @@ func (w *world) finish(req Request, pause time.Duration) (s ledger.State, decide
 			}
 			d, ok := w.decide(s)
 			if ok {
-				decided, c = true, d
+				c = d
+				decided = decided || slices.ContainsFunc(s.Steps, func(t ledger.StepState) bool { return unknown(&t) })
 			}
 		}
 		if round == rounds {
@@ -589,6 +600,11 @@ func (w *world) decide(s ledger.State) (c Continuation, unsure bool) {
 		}
 	}
 	for _, t := range s.Steps {
+		if t.End != nil && t.End.Verdict == ledger.Unsure && t.Command() != nil {
+			unsure = true
+			w.decideProgram(s, t, &c)
+			continue
+		}
 		if t.End == nil || t.End.Verdict != ledger.Unsure || len(t.Intents) == 0 {
 			continue
 		}
