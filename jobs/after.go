@@ -162,7 +162,8 @@ func (r *run) due() []movement {
 			}
 			seen[in.Source.Name] = true
 			folder := in.After.OK
-			switch over, ok := r.over(in.Source.Name); {
+			over, ok := r.over(in.Source.Name)
+			switch {
 			case !over:
 				continue
 			case !ok:
@@ -173,7 +174,7 @@ func (r *run) due() []movement {
 			}
 			r.sources.moving[in.Source.Name] = folder
 			m := movement{in: in, folder: folder}
-			m.taken, m.own = r.taken(in)
+			m.taken, m.own = r.taken(in, ok)
 			if len(m.names) > 0 && !slices.ContainsFunc(m.names, func(name string) bool { return configs.Moved(folder, name) != name }) {
 				continue // they are there
 			}
@@ -209,12 +210,24 @@ func (r *run) over(source string) (over, ok bool) {
 }
 
 // taken are the files that a source was in this run, as far as that is known, and whether
-// this runner has found them itself.
-func (r *run) taken(in FileInput) (taken, bool) {
+// this runner has found them itself. Those of steps that are ok are the ones that were
+// uploaded, though this runner may have found others before it knew what had happened.
+func (r *run) taken(in FileInput, ok bool) (taken, bool) {
 	r.sources.mu.Lock()
 	now, own := r.sources.files[in.Source.Name]
 	places := r.sources.places[in.Source.Name]
 	r.sources.mu.Unlock()
+	if own && ok {
+		var uploads []ledger.UploadState
+		for _, t := range r.state.Steps {
+			for _, u := range t.Uploads {
+				if u.Path == in.Shown() {
+					uploads = append(uploads, u)
+				}
+			}
+		}
+		own = len(uploads) == 0 || slices.ContainsFunc(uploads, func(u ledger.UploadState) bool { return u.Digest == now.digest })
+	}
 	for i, b := range r.bound.Steps {
 		if own || !slices.ContainsFunc(b.Reads, func(o FileInput) bool { return o.Source.Name == in.Source.Name }) {
 			continue
