@@ -148,11 +148,18 @@ type moved struct {
 }
 
 // due are the movements whose time has come: every step of the run that reads the source
-// has ended. A step that was stopped or blocked, or is unsure, is not over.
+// has ended, and that is recorded. A step that was stopped or blocked, or is unsure, is not
+// over.
 func (r *run) due() []movement {
-	if r.only || r.trouble != nil {
+	if r.only || r.closed || len(r.pending) > 0 {
 		return nil
 	}
+	return r.owed()
+}
+
+// owed is due, whether or not the ends of the steps are recorded. It gives each movement
+// once.
+func (r *run) owed() []movement {
 	var all []movement
 	seen := map[string]bool{}
 	for i := range r.bound.Steps {

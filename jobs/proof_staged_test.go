@@ -63,6 +63,18 @@ func stagedNights() map[string]*plot {
 			}
 		}
 	}
+	// The ledger fails for longer than it is waited for, when the step before a move ends.
+	for first := 14; first <= 16; first++ {
+		for count := 12; count <= 16; count += 2 {
+			p := staged([]plotStep{stagedMoved(stagedItems("s0"))})
+			l := plotLife{pause: time.Minute}
+			for i := range count {
+				l.sick = append(l.sick, first+i)
+			}
+			p.runs[0].lives = []plotLife{l}
+			all[fmt.Sprintf("the ledger fails from write %d on, %d times", first, count)] = p
+		}
+	}
 	return all
 }
 

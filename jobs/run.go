@@ -139,6 +139,23 @@ func (r *run) finish(ctx context.Context, end ledger.RunEnded) (ledger.State, er
 	return r.state, err
 }
 
+// mended says whether a ledger that has failed has recorded by now all that it was given.
+func (r *run) mended(ctx context.Context) bool {
+	_ = r.flush(ctx) // the first failure is known
+	return len(r.pending) == 0
+}
+
+// unended is the end of a run that owes the moves of its sources, because the ledger does not
+// record that its steps are done. It is not recorded: whoever continues the run makes them,
+// and a run that has an end and is done is not continued.
+func (r *run) unended() (ledger.State, error) {
+	e, err := stored(ledger.Event{Seq: r.state.Seq + 1, At: r.now().UTC(), Body: ledger.Outcome(r.state)})
+	if err == nil {
+		err = r.state.Apply(e)
+	}
+	return r.state, errors.Join(r.trouble, err)
+}
+
 // steps runs the steps of a bound plan to the end.
 func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 	if r.bound, r.outer = b, outer; r.sources == nil {
@@ -190,6 +207,9 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 		}
 		r.ahead.launch(ctx, st, &workers)
 		r.moves(&workers, &running)
+		if running == 0 && len(r.pending) > 0 && !r.closed && slices.ContainsFunc(b.Plan.Steps, movesSources) && r.mended(ctx) {
+			r.moves(&workers, &running)
+		}
 		if running == 0 && !r.ahead.busy() && !slices.ContainsFunc(st, func(s standing) bool { return s.held }) {
 			break
 		}
@@ -214,6 +234,9 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 	}
 	workers.Wait()
 	r.ahead.close()
+	if len(r.pending) > 0 && r.state.Closed() && !r.only && len(r.owed()) > 0 {
+		return r.unended()
+	}
 	return r.finish(ctx, ledger.Outcome(r.state))
 }
 
