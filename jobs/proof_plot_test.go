@@ -433,7 +433,7 @@ func (p *plot) String() string {
 				fmt.Fprintf(&b, "    after: %+v, beside %q\n", src.After, slices.Sorted(maps.Keys(s.write)))
 			}
 			if s.program != "" {
-				fmt.Fprintf(&b, "    its program %s after %s, beside others %t\n", s.program, s.takes, s.step.NeedsSet)
+				fmt.Fprintf(&b, "    its program %s after %s\n", s.program, s.takes)
 			}
 		}
 		for _, l := range run.lives {
