@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"math"
+	"os"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -32,11 +34,20 @@ func uploadFlags() []cli.Flag {
 	}
 }
 
-// memoryOf is the memory that the call allows.
+// garbage is how much of the memory in use may be garbage, in percent. Most of it are bytes
+// on their way, which are used again and cost a collection nothing: as much again of
+// garbage, as is usual, would be more than --memory says.
+const garbage = 20
+
+// memoryOf is the memory that the call allows. Garbage is collected as that asks for, unless
+// $GOGC says otherwise.
 func memoryOf(c *cli.Context) (*transfer.Budget, error) {
 	n, err := sizeOf(c, "memory", leastMemory, math.MaxInt64)
 	if err != nil {
 		return nil, err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
 	}
 	return transfer.NewBudget(n), nil
 }

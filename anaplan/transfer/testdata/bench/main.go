@@ -114,12 +114,16 @@ func run(ctx context.Context) error {
 		}
 		fmt.Printf("%s %8.3f %7.0f %9.1f %9s %10s %6s %5s %7s %6.2f %6s%s\n", r.name(), m.runner, float64(r.size)/mb/m.runner, float64(m.wire)/mb/m.runner,
 			number("%.3f", m.reference), number("%.3f", m.others), number("%.2f", ratio), number("%.2f", r.least), number("%.0f", m.peak), m.cpu, number("%.2f", m.referenceCPU), verdict)
-		key := fmt.Sprint(r.verb, r.gzip, r.parallel, r.size/mb, r.wire.Bandwidth+int64(r.wire.RoundTrip), r.keep)
-		peaks[key] = m.peak
+		if r.parallel == 8 && r.wire == (simulator.Wire{}) && r.gzip != "off" && !r.keep {
+			peaks[fmt.Sprintf("%s %d", r.verb, r.size/mb)] = m.peak
+		}
 	}
 	if *large {
-		for _, verb := range []string{"upload2", "download"} {
-			small, big := peaks[verb+"8"+"100"+"0false"], peaks[verb+"8"+"10000"+"0false"]
+		for _, verb := range []string{"upload", "download"} {
+			small, big := peaks[verb+" 100"], peaks[verb+" 10000"]
+			if small == 0 || big == 0 {
+				continue // not among the rows that were asked for
+			}
 			fmt.Printf("peak memory of %s: %.0f MB at 10 GB, %.0f MB at 100 MB: %.2f of it\n", verb, big, small, big/small)
 			if big > 1.25*small || big > 200 {
 				slow = append(slow, "the memory of "+verb)
