@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -36,8 +37,12 @@ func uploadFlags() []cli.Flag {
 
 // garbage is how much of the memory in use may be garbage, in percent. Most of it are bytes
 // on their way, which are used again and cost a collection nothing: as much again of
-// garbage, as is usual, would be more than --memory says.
-const garbage = 20
+// garbage, as is usual, would be more than --memory says. From garbageFrom on: as long as
+// memory is first taken, every fifth more of it would cost a collection.
+const (
+	garbage     = 20
+	garbageFrom = 500 * time.Millisecond
+)
 
 // memoryOf is the memory that the call allows. Garbage is collected as that asks for, unless
 // $GOGC says otherwise.
@@ -47,7 +52,7 @@ func memoryOf(c *cli.Context) (*transfer.Budget, error) {
 		return nil, err
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
+		time.AfterFunc(garbageFrom, func() { debug.SetGCPercent(garbage) })
 	}
 	return transfer.NewBudget(n), nil
 }
