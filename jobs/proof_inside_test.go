@@ -75,3 +75,8 @@ func deathsAt(make func() *plot) []*plot {
 }
 
 func TestInside(t *testing.T) { findAll(t, inside) }
+
+// stagedProgram is a command whose program ends well.
+func stagedProgram(name string) plotStep {
+	return plotStep{step: configs.Step{Name: name, Verb: configs.Command}, program: appends, takes: 10 * time.Second}
+}

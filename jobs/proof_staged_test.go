@@ -108,11 +108,6 @@ func stagedMoved(s plotStep) plotStep {
 	return s
 }
 
-// stagedProgram is a command whose program ends well.
-func stagedProgram(name string) plotStep {
-	return plotStep{step: configs.Step{Name: name, Verb: configs.Command}, program: appends, takes: 10 * time.Second}
-}
-
 func stagedDownload(name string) plotStep {
 	s := stagedStep(name, configs.Download, "Out")
 	s.step.Accept = configs.Accept{}

@@ -1,0 +1,202 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// relocate moves the files of a source.
+func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
+	if len(m.names) == 0 {
+		found, err := r.stores().Find(ctx, m.in.Source)
+		if err != nil {
+			return nil // nobody knows which files it was: there is nothing to move
+		}
+		for _, e := range found.Entries {
+			m.names = append(m.names, e.Name)
+		}
+	}
+	there, stays := map[string]string{}, r.rewritten(ctx, m)
+	if !m.own && m.digest != "" {
+		if there, stays = r.movedBefore(ctx, m); there == nil && stays {
+			r.undoLinks(m)
+		}
+	}
+	var events []ledger.SourceMoved
+	for _, name := range m.names {
+		e := ledger.SourceMoved{Source: m.in.Shown(), From: data.Display(name), Digest: m.digest}
+		to := configs.Moved(m.folder, name)
+		var err error
+		switch {
+		case to == name:
+			continue
+		case there[name] != "":
+			to = there[name]
+		case stays:
+			err = errRewritten
+		default:
+			to, err = r.relocateFile(ctx, name, to)
+		}
+		if e.To = data.Display(to); err != nil {
+			e.Error = err.Error()
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// mostSameNames is how many files of one name are tried to be told apart by a number.
+const mostSameNames = 1000
+
+// relocateFile moves a file to a name, or, where that is taken, to one with a number. What
+// is there stays as it is.
+func (r *run) relocateFile(ctx context.Context, from, to string) (string, error) {
+	for n := 1; n <= mostSameNames; n++ {
+		name := numbered(to, n)
+		err := r.stores().Move(ctx, from, name)
+		switch {
+		case err == nil:
+			return name, nil
+		case !errors.Is(err, fs.ErrExist):
+			return to, err
+		case sameFile(from, name): // a move that was cut off
+			return name, os.Remove(from)
+		}
+		if ended, err := r.stores().EndMove(ctx, from, name); ended || err != nil {
+			return name, err
+		}
+	}
+	return to, fmt.Errorf("there are %d files of this name", mostSameNames)
+}
+
+// sameFile says whether two paths are one file.
+func sameFile(a, b string) bool {
+	if data.Remote(a) || data.Remote(b) {
+		return false
+	}
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
+
+// numbered is a name with a number in it, before its ending, from the second on.
+func numbered(name string, n int) string {
+	if n <= 1 {
+		return name
+	}
+	query := configs.Parameters(name)
+	if query != "" {
+		query = "?" + query
+	}
+	name = strings.TrimSuffix(name, query)
+	cut := strings.LastIndexAny(name, `/\`) + 1
+	base := name[cut:]
+	ext := filepath.Ext(base)
+	if packed := strings.TrimSuffix(base, ext); slices.Contains([]string{".gz", ".zst", ".zip"}, strings.ToLower(ext)) {
+		ext = filepath.Ext(packed) + ext
+	}
+	if ext == base {
+		ext = "" // a hidden file
+	}
+	return fmt.Sprintf("%s%s-%d%s%s", name[:cut], strings.TrimSuffix(base, ext), n, ext, query)
+}
+
+// errRewritten keeps a file from being moved.
+var errRewritten = errors.New("it was written since it was read")
+
+// rewritten says whether one of the files that this runner has found is another one now.
+func (r *run) rewritten(ctx context.Context, m movement) bool {
+	return slices.ContainsFunc(m.entries, func(was data.Entry) bool {
+		found, err := r.stores().Find(ctx, data.Source{Name: was.Name})
+		if err != nil || len(found.Entries) != 1 {
+			return false // to move it says why
+		}
+		now := found.Entries[0]
+		return now.Version != was.Version || now.Size != was.Size || !now.Modified.Equal(was.Modified)
+	})
+}
+
+// movedBefore finds the files that an earlier runner had moved and not recorded: at their
+// new place lie the bytes that were sent. rewritten says that others lie at the old one, and
+// those nowhere.
+func (r *run) movedBefore(ctx context.Context, m movement) (there map[string]string, rewritten bool) {
+	left := slices.Clone(m.names) // those that are gone are looked for at their new place
+	all := slices.Clone(m.names)  // all that are there are
+	for i, name := range m.names {
+		to := configs.Moved(m.folder, name)
+		for n := 1; n <= mostSameNames && r.isThere(ctx, numbered(to, n)); n++ {
+			all[i] = numbered(to, n)
+		}
+		if !r.isThere(ctx, name) {
+			left[i] = all[i]
+		}
+	}
+	for _, at := range [][]string{left, all} {
+		digest, err := r.digestOf(ctx, m.in, at)
+		if err != nil || digest != m.digest {
+			rewritten = rewritten || err == nil && slices.Equal(at, m.names)
+			continue
+		}
+		there = map[string]string{}
+		for i, name := range m.names {
+			if at[i] != name {
+				there[name] = at[i]
+			}
+		}
+		return there, false
+	}
+	return nil, rewritten
+}
+
+// undoLinks takes back moves that were cut off when a file had both names, where it has been
+// written since.
+func (r *run) undoLinks(m movement) {
+	for _, name := range m.names {
+		to := configs.Moved(m.folder, name)
+		for n := 1; n <= mostSameNames && to != name; n++ {
+			if _, err := os.Lstat(numbered(to, n)); err != nil {
+				break
+			}
+			if sameFile(name, numbered(to, n)) {
+				_ = os.Remove(numbered(to, n)) // what is there is there under its own name
+			}
+		}
+	}
+}
+
+// digestOf is the digest of a source whose files have these names now.
+func (r *run) digestOf(ctx context.Context, in FileInput, at []string) (digest string, err error) {
+	all := data.Found{Source: data.Source{Name: at[0], Pick: in.Source.Pick, Member: in.Source.Member, Encoding: in.Source.Encoding}}
+	for _, name := range at {
+		found, err := r.stores().Find(ctx, data.Source{Name: name})
+		if err != nil {
+			return "", err
+		}
+		all.Entries = append(all.Entries, found.Entries...)
+	}
+	file, err := r.stores().Fetch(ctx, all, r.spool(), in.Format)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	facts, err := file.Inspect(ctx, data.Checks{})
+	return facts.Digest, err
+}
+
+func (r *run) isThere(ctx context.Context, name string) bool {
+	_, err := r.stores().Find(ctx, data.Source{Name: name})
+	return err == nil
+}
