@@ -6,11 +6,17 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+)
+
+const (
+	dropTries = 3
+	dropAgain = 200 * time.Millisecond
 )
 
 // multipart is an upload in parts: they are durable, and make an object when the upload is
@@ -22,6 +28,7 @@ type multipart struct {
 	key    *string // of the encryption
 
 	mu   sync.Mutex
+	cut  bool // a part was cut off, and may still come
 	id   *string
 	done []types.CompletedPart
 }
@@ -66,11 +73,12 @@ func (m *multipart) part(ctx context.Context, number int, body []byte) error {
 	}
 	n := aws.Int32(int32(number))
 	out, err := m.client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &m.upload.bucket, Key: &m.upload.key, UploadId: id, PartNumber: n, Body: bytes.NewReader(body)})
-	if err != nil {
-		return err
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err != nil {
+		m.cut = true
+		return err
+	}
 	m.done = append(m.done, types.CompletedPart{PartNumber: n, ETag: out.ETag, ChecksumCRC32: out.ChecksumCRC32})
 	return nil
 }
@@ -91,15 +99,26 @@ func (m *multipart) finish(ctx context.Context) error {
 	return err
 }
 
+// drop takes the upload back. A part that was cut off may come after that and stay, as S3's
+// manual says: so it is asked again, until the upload is not known any more.
 func (m *multipart) drop(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.id == nil {
 		return nil
 	}
-	_, err := m.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &m.upload.bucket, Key: &m.upload.key, UploadId: m.id})
-	if e, ok := errors.AsType[smithy.APIError](err); ok && e.ErrorCode() == "NoSuchUpload" {
-		return nil
+	for try := 1; ; try++ {
+		_, err := m.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &m.upload.bucket, Key: &m.upload.key, UploadId: m.id})
+		if e, ok := errors.AsType[smithy.APIError](err); ok && e.ErrorCode() == "NoSuchUpload" {
+			return nil
+		}
+		if err != nil || !m.cut || try == dropTries {
+			return err
+		}
+		select {
+		case <-time.After(dropAgain):
+		case <-ctx.Done():
+			return nil // it was taken back once
+		}
 	}
-	return err
 }
