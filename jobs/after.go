@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path"
 	"slices"
 	"sync"
 
@@ -272,7 +273,7 @@ func (r *run) moves(workers *sync.WaitGroup, running *int) {
 		workers.Go(func() {
 			ctx, cancel := graceful(r.outer, stopGrace)
 			defer cancel()
-			r.told <- moved{m, r.relocate(ctx, m)}
+			r.tell("moved "+path.Base(m.in.Shown()), moved{m, r.relocate(ctx, m)})
 		})
 	}
 }

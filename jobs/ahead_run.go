@@ -118,7 +118,7 @@ func (a *aheads) look(ctx context.Context, workers *sync.WaitGroup) {
 		for _, e := range a.all {
 			e.stamps = a.run.stampsOf(ctx, a.run.bound.Steps[e.step].Reads)
 		}
-		a.run.told <- aheadEnd{}
+		a.run.tell("the sources were looked at", aheadEnd{})
 	})
 }
 
@@ -302,7 +302,7 @@ func (a *aheads) begin(ctx context.Context, e *early, workers *sync.WaitGroup) {
 			if v := recover(); v != nil {
 				end.crash = &Crash{v, debug.Stack()}
 			}
-			a.run.told <- end
+			a.run.tell("end ahead "+s.plan.Name, end)
 		}()
 		end.err = s.fillAhead(ctx, e)
 	})

@@ -161,7 +161,7 @@ func (w *world) born(dies death) *life {
 		}})
 	tenant := &Tenant{Client: anaplan.New(hc, api), Host: host, Exclusive: w.exclusive, Retry: policy}
 	l.runner = &Runner{Ledger: &mortalLedger{w.ledger, l}, Stores: &data.Stores{Schemes: map[string]data.Store{"": slowFiles{l: l}}}, Dir: filepath.Join(w.dir, "runs"), Version: "test", Now: now,
-		Exec: l.exec, Connect: func(context.Context, string) (*Tenant, error) { return tenant, nil }}
+		Exec: l.exec, turn: l.turn, Connect: func(context.Context, string) (*Tenant, error) { return tenant, nil }}
 	w.lives = append(w.lives, l)
 	if w.mutate != nil {
 		w.mutate(l)

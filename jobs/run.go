@@ -72,6 +72,14 @@ type Crash struct {
 
 func (c *Crash) Error() string { return fmt.Sprintf("a step's goroutine panicked (%T)", c.Value) }
 
+// tell gives the goroutine that owns the state a message.
+func (r *run) tell(what string, m message) {
+	if r.turn != nil {
+		r.turn(what)
+	}
+	r.told <- m
+}
+
 func newRun(r *Runner, req Request) *run {
 	return &run{Runner: r, req: req, told: make(chan message)}
 }
@@ -265,7 +273,7 @@ func (r *run) advance(ctx context.Context, st []standing, workers *sync.WaitGrou
 				if v := recover(); v != nil {
 					end.crash = &Crash{v, debug.Stack()}
 				}
-				r.told <- end
+				r.tell("end "+s.plan.Name, end)
 			}()
 			end.end = s.do(ctx)
 		})

@@ -58,6 +58,10 @@ type Runner struct {
 	// Speed is how much faster than Anaplan a simulator is: polls, and the times between two
 	// looks at what is waited for or settled, are so much shorter. Optional: 1.
 	Speed float64
+
+	// turn puts in an order what is told to the owner of a run's state at one moment of
+	// virtual time. Tests alone set it.
+	turn func(what string)
 }
 
 // Progress tells what a step is doing at the moment, for progress bars and lines.

@@ -282,7 +282,7 @@ func (s *step) record(bodies ...ledger.Body) error {
 		return nil
 	}
 	reply := make(chan error, 1)
-	s.run.told <- recordRequest{s.plan.Name, bodies, s.ahead, reply}
+	s.run.tell("record "+s.plan.Name+" "+bodies[len(bodies)-1].Kind(), recordRequest{s.plan.Name, bodies, s.ahead, reply})
 	return <-reply
 }
 
