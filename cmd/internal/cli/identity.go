@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/anaplan-runner/anaplan-runner/auth"
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// loginOf reads what the connection logs in with.
+func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
+	if conn.Method == "basic" {
+		password, err := p.resolve(conn, conn.Password)
+		if err != nil {
+			return nil, connectionError(conn, "password", err)
+		}
+		return auth.Basic{User: conn.User, Password: password}, nil
+	}
+	id, err := p.identity(conn)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range id.Warnings {
+		p.log.Warn(w)
+	}
+	return auth.Certificate{Identity: id, Message: auth.Format(conn.Message), Header: auth.HeaderForm(conn.Header)}, nil
+}
+
+// identity loads the certificate and key of a connection.
+func (p *Program) identity(conn configs.Connection) (*keystore.Identity, error) {
+	return p.pair(conn, conn.Certificate, conn.PrivateKey)
+}
+
+// pair loads one certificate with its key. Both are as they stand in the connection.
+func (p *Program) pair(conn configs.Connection, certificate, privateKey string) (*keystore.Identity, error) {
+	files := keystore.PEM{CertificatePath: pathOf(conn.Dir, certificate)}
+	ref, err := secret.ParseRef(privateKey)
+	switch {
+	case privateKey == "" || errors.Is(err, secret.ErrNoScheme):
+		files.KeyPath = pathOf(conn.Dir, privateKey)
+	case err != nil:
+		return nil, connectionError(conn, "private_key", err)
+	case ref.Scheme == secret.File:
+		files.KeyPath = inDir(conn.Dir, ref.Rest)
+	default:
+		key, err := p.resolve(conn, privateKey)
+		if err != nil {
+			return nil, connectionError(conn, "private_key", err)
+		}
+		files.KeyPath, files.Key = privateKey, key.Reveal()
+	}
+	files.Passphrase = func() (secret.Value, error) { return p.passphrase(conn) }
+	return files.Load()
+}
+
+// passphrase is asked for on the terminal if the connection has none.
+func (p *Program) passphrase(conn configs.Connection) (secret.Value, error) {
+	if conn.Passphrase == "" {
+		return p.ask("Passphrase of " + conn.PrivateKey + ": ")
+	}
+	v, err := p.resolve(conn, conn.Passphrase)
+	if err != nil {
+		return v, connectionError(conn, "passphrase", err)
+	}
+	return v, nil
+}
+
+// resolve fetches a secret by its reference.
+func (p *Program) resolve(conn configs.Connection, reference string) (secret.Value, error) {
+	ref, err := secret.ParseRef(reference)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	return secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv}.Resolve(context.Background(), ref)
+}
+
+// connectionError says which key of which connection is wrong.
+func connectionError(conn configs.Connection, key string, err error) error {
+	if _, ok := errors.AsType[*failure](err); ok {
+		return err
+	}
+	where := or(conn.Name, conn.Certificate)
+	switch {
+	case conn.File != "" && conn.Name != "":
+		where = conn.File + ": [connection." + conn.Name + "]"
+	case conn.File != "":
+		where = conn.File // the login stands in the job file
+	}
+	f := &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("%s: %s: %v", where, key, err), next: "correct this key", err: err}
+	switch key {
+	case "private_key", "passphrase", "password":
+		f.code, f.cause, f.next = ledger.CodePermission, ledger.CauseLogin, "correct this key, then try `auth check`"
+	}
+	return f
+}
