@@ -4,7 +4,7 @@
 // certificate, [Basic] sends a password. A [Source] holds the token, renews it early, and lets one renewal serve all who wait. A
 // [Transport] puts it on requests, and answers a 401 with a new login and one repetition:
 //
-//	id, err := keystore.PEM{CertificatePath: "batch.pem", KeyPath: "batch.key"}.Load()
+//	id, err := keystore.Files{CertificatePath: "batch.pem", KeyPath: "batch.key"}.Load()
 //	…
 //	source := auth.NewSource(auth.SourceOptions{
 //		Login:  auth.Certificate{Identity: id},

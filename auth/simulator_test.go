@@ -210,7 +210,7 @@ func TestTheSampleIdentityIsAsTheDocumentsAsk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := keystore.PEM{Certificate: cert, Key: key}.Load()
+	id, err := keystore.Files{Certificate: cert, Key: key}.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

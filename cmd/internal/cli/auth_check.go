@@ -145,7 +145,7 @@ func (p *Program) lookAt(conn configs.Connection, warn int) checkedCertificate {
 	}
 	if id == nil {
 		var certificateErr error
-		id, certificateErr = keystore.PEM{CertificatePath: one.File}.LoadCertificate()
+		id, certificateErr = keystore.Files{CertificatePath: one.File}.LoadCertificate()
 		if err == nil {
 			err = certificateErr
 		}

@@ -38,7 +38,7 @@ func (p *Program) identity(conn configs.Connection) (*keystore.Identity, error) 
 
 // pair loads one certificate with its key. Both are as they stand in the connection.
 func (p *Program) pair(conn configs.Connection, certificate, privateKey string) (*keystore.Identity, error) {
-	files := keystore.PEM{CertificatePath: pathOf(conn.Dir, certificate)}
+	files := keystore.Files{CertificatePath: pathOf(conn.Dir, certificate)}
 	ref, err := secret.ParseRef(privateKey)
 	switch {
 	case privateKey == "" || errors.Is(err, secret.ErrNoScheme):

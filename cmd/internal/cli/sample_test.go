@@ -55,7 +55,7 @@ func TestWriteSampleKeepsWhatIsThere(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	id, err := keystore.PEM{CertificatePath: again.Certificate, KeyPath: again.Key}.Load()
+	id, err := keystore.Files{CertificatePath: again.Certificate, KeyPath: again.Key}.Load()
 	if err != nil || id.Check(time.Now()) != nil {
 		t.Errorf("the identity does not log in: %v", err)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 )
 
-// PEM names the certificate and private key of an identity.
-type PEM struct {
+// Files names the certificate and private key of an identity.
+type Files struct {
 	// CertificatePath is the file with the certificate: alone, in a chain in any order, or together with the key.
 	CertificatePath string
 	// KeyPath is the file with the private key. Empty, with Key empty too: the key is in the certificate's file.
@@ -24,13 +24,13 @@ type PEM struct {
 }
 
 // Format writes the paths, whatever the verb, and never the contents.
-func (p PEM) Format(f fmt.State, _ rune) {
+func (p Files) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "certificate file %q, private key file %q", p.CertificatePath, p.KeyPath)
 }
 
 // Load reads and parses both, and finds the certificate that belongs to the key. It does not look at the clock: see
 // [Identity.Check]. Errors are *CertificateError, or those of Passphrase, wrapped.
-func (p PEM) Load() (*Identity, error) {
+func (p Files) Load() (*Identity, error) {
 	certFile, err := p.certificateFile()
 	if err != nil {
 		return nil, err
@@ -59,9 +59,19 @@ func (p PEM) Load() (*Identity, error) {
 	return id, nil
 }
 
+// LoadAll reads every identity of the files, for inspection: of PEM, the one that Load finds. Those that can be read are
+// returned, in the file's order, also when the error is not nil: it joins what is wrong with the others.
+func (p Files) LoadAll() ([]*Identity, error) {
+	id, err := p.Load()
+	if err != nil {
+		return nil, err
+	}
+	return []*Identity{id}, nil
+}
+
 // LoadCertificate reads the certificate alone, for inspection without the key: Signer is nil, Leaf the first certificate that
 // is not an authority's, else the first.
-func (p PEM) LoadCertificate() (*Identity, error) {
+func (p Files) LoadCertificate() (*Identity, error) {
 	f, err := p.certificateFile()
 	if err != nil {
 		return nil, err
@@ -76,7 +86,7 @@ func (p PEM) LoadCertificate() (*Identity, error) {
 	return id, nil
 }
 
-func (p PEM) certificateFile() (file, error) {
+func (p Files) certificateFile() (file, error) {
 	return open(roleCertificate, p.CertificatePath, p.Certificate)
 }
 

@@ -1,0 +1,323 @@
+package keystore
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+// The files in testdata were made with OpenSSL 3.0, OpenSSH and keytool; encrypted ones have this passphrase.
+func passphrase() (secret.Value, error) { return secret.FromString("s3cret"), nil }
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestLoad(t *testing.T) {
+	cert := read(t, "certificate.pem")
+	other := read(t, "weak-certificate.pem")
+	key := read(t, "pkcs8.pem")
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	for _, tt := range []struct {
+		name     string
+		files    Files
+		chain    int
+		warnings []string // a piece of each
+	}{
+		{name: "PKCS#8", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}},
+		{name: "PKCS#1", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs1.pem"}},
+		{name: "encrypted, AES", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: passphrase}},
+		{name: "encrypted, triple DES and SHA-1", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-3des.pem", Passphrase: passphrase}},
+		{name: "encrypted, scrypt", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-scrypt.pem", Passphrase: passphrase}},
+		{name: "legacy, AES", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/legacy-aes.pem", Passphrase: passphrase},
+			warnings: []string{"openssl pkcs8 -topk8 -v2 aes-256-cbc -in testdata/legacy-aes.pem -out converted.pem"}},
+		{name: "legacy, triple DES", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/legacy-3des.pem", Passphrase: passphrase},
+			warnings: []string{"openssl pkcs8 -topk8"}},
+		{name: "both in one file, as openssl pkcs12 writes it", files: Files{CertificatePath: "testdata/from-p12.pem", Passphrase: passphrase}},
+		{name: "both named, one file", files: Files{CertificatePath: "testdata/from-p12.pem", KeyPath: "testdata/from-p12.pem", Passphrase: passphrase}},
+		{name: "the certificate's file holds another's key too", files: Files{Certificate: join(cert, read(t, "other.pem")), Key: key}},
+		{name: "a key file that holds the certificate too", files: Files{Certificate: cert, Key: join(cert, key)}},
+		{name: "a chain, leaf first", files: Files{Certificate: join(cert, other), Key: key}, chain: 1},
+		{name: "a chain, leaf last", files: Files{Certificate: join(other, other, cert), Key: key}, chain: 2},
+		{name: "with BOM", files: Files{Certificate: join([]byte("\xef\xbb\xbf"), cert), Key: join([]byte("\xef\xbb\xbf"), key)}},
+		{name: "with CRLF", files: Files{Certificate: bytes.ReplaceAll(cert, []byte("\n"), []byte("\r\n")), Key: bytes.ReplaceAll(key, []byte("\n"), []byte("\r\n"))}},
+		{name: "with text around", files: Files{Certificate: join([]byte("Bag Attributes\n  x\n"), cert, []byte("\ntail")), Key: key}},
+		{name: "content comes before paths", files: Files{CertificatePath: "nowhere", KeyPath: "nowhere", Certificate: cert, Key: key}},
+		{name: "the same certificate twice", files: Files{Certificate: join(cert, cert), Key: key}, chain: 1, warnings: []string{"holds 2 certificates for this key"}},
+		{name: "one of the chain is unreadable", files: Files{Certificate: join(cert, []byte("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")), Key: key},
+			warnings: []string{"block 2 is no readable certificate"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			id, err := tt.files.Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if id.Leaf.Subject.CommonName != "Batch User" {
+				t.Errorf("leaf is %s", id.Leaf.Subject)
+			}
+			if !id.Signer.(*rsa.PrivateKey).PublicKey.Equal(id.Leaf.PublicKey) {
+				t.Error("the key is another's")
+			}
+			// Only the leaf: neither chain, nor key, nor text around it.
+			b, rest := pem.Decode(id.LeafPEM)
+			if b == nil || len(rest) > 0 || !bytes.Equal(b.Bytes, id.Leaf.Raw) || !bytes.Equal(id.LeafPEM, cert) {
+				t.Errorf("leaf block is %q", id.LeafPEM)
+			}
+			if len(id.Chain) != tt.chain {
+				t.Errorf("chain has %d, want %d", len(id.Chain), tt.chain)
+			}
+			if len(id.Warnings) != len(tt.warnings) {
+				t.Fatalf("warnings %q, want %q", id.Warnings, tt.warnings)
+			}
+			for i, w := range tt.warnings {
+				if !strings.Contains(id.Warnings[i], w) {
+					t.Errorf("warning %q lacks %q", id.Warnings[i], w)
+				}
+			}
+		})
+	}
+}
+
+func TestThePassphraseIsAskedForOnlyWhenNeeded(t *testing.T) {
+	asked := 0
+	ask := func() (secret.Value, error) { asked++; return passphrase() }
+	for file, want := range map[string]int{"pkcs1.pem": 0, "pkcs8.pem": 0, "encrypted-aes.pem": 1, "legacy-aes.pem": 1, "encrypted-sha512.pem": 0, "certificate.pem": 0} {
+		asked = 0
+		_, _ = Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/" + file, Passphrase: ask}.Load()
+		if asked != want {
+			t.Errorf("%s: asked %d times, want %d", file, asked, want)
+		}
+	}
+	asked = 0
+	_, _ = Files{CertificatePath: "testdata/request.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: ask}.Load()
+	if asked != 0 {
+		t.Error("asked, though the certificate is none")
+	}
+	gone := errors.New("gone")
+	_, err := Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: func() (secret.Value, error) { return secret.Value{}, gone }}.Load()
+	if !errors.Is(err, gone) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What people see, for every problem there is.
+func TestProblems(t *testing.T) {
+	var utf16 []byte
+	for _, c := range read(t, "certificate.pem") {
+		utf16 = append(utf16, c, 0)
+	}
+	good, key := "testdata/certificate.pem", "testdata/pkcs8.pem"
+	block, _ := pem.Decode(read(t, "certificate.pem"))
+	bare := []byte(base64.StdEncoding.EncodeToString(block.Bytes))
+	text := func(s string) []byte { return []byte(s) }
+	secretly := func(s string) func() (secret.Value, error) {
+		return func() (secret.Value, error) { return secret.FromString(s), nil }
+	}
+	var golden strings.Builder
+	for _, tt := range []struct {
+		name  string
+		files Files
+		want  Problem
+	}{
+		{"nothing given", Files{}, Missing},
+		{"empty certificate", Files{Certificate: text(" \r\n"), CertificatePath: "c.pem", KeyPath: key}, Empty},
+		{"empty key", Files{CertificatePath: good, Key: text("\xef\xbb\xbf"), KeyPath: "k.pem"}, Empty},
+		{"some text", Files{Certificate: text("hello"), KeyPath: key}, NotPEM},
+		{"certificate in DER", Files{CertificatePath: "testdata/certificate.der", KeyPath: key}, DER},
+		{"key in DER, as certificate", Files{CertificatePath: "testdata/key.der"}, DER},
+		{"key in DER", Files{CertificatePath: good, KeyPath: "testdata/key.der"}, DER},
+		{"encrypted key in DER", Files{CertificatePath: good, KeyPath: "testdata/encrypted-key.der"}, DER},
+		{"request in DER", Files{CertificatePath: "testdata/request.der", KeyPath: key}, Request},
+		{"base64 without lines around", Files{Certificate: bare, KeyPath: key}, NotPEM},
+		{"PKCS#12", Files{CertificatePath: "testdata/both.p12"}, PKCS12},
+		{"PKCS#12 of keytool, as key", Files{CertificatePath: good, KeyPath: "testdata/keytool.p12"}, PKCS12},
+		{"Java key store", Files{CertificatePath: "testdata/store.jks"}, JKS},
+		{"PKCS#7", Files{CertificatePath: "testdata/certificate.p7b", KeyPath: key}, PKCS7},
+		{"PKCS#7 in DER", Files{CertificatePath: "testdata/certificate-der.p7b", KeyPath: key}, PKCS7},
+		{"trusted certificate", Files{CertificatePath: "testdata/trusted.pem", KeyPath: key}, Unsupported},
+		{"UTF-16 with BOM", Files{Certificate: append(text("\xff\xfe"), utf16...), CertificatePath: "with space.pem", KeyPath: key}, UTF16},
+		{"UTF-16 without BOM", Files{CertificatePath: good, Key: utf16, KeyPath: "k.pem"}, UTF16},
+		{"request as certificate", Files{CertificatePath: "testdata/request.pem", KeyPath: key}, Request},
+		{"request as key", Files{CertificatePath: good, KeyPath: "testdata/request.pem"}, Request},
+		{"public key as key", Files{CertificatePath: good, KeyPath: "testdata/public.pem"}, PublicKey},
+		{"public key as certificate", Files{CertificatePath: "testdata/public.pem", KeyPath: key}, PublicKey},
+		{"key as certificate", Files{CertificatePath: key, KeyPath: key}, NoCertificate},
+		{"certificate as key", Files{CertificatePath: good, KeyPath: good}, NoKey},
+		{"certificate without any key", Files{CertificatePath: good}, NoKey},
+		{"two keys", Files{CertificatePath: good, Key: append(read(t, "pkcs8.pem"), read(t, "other.pem")...)}, SeveralKeys},
+		{"another's key", Files{CertificatePath: good, KeyPath: "testdata/other.pem"}, Mismatch},
+		{"another's key, elliptic", Files{CertificatePath: good, KeyPath: "testdata/ec.pem"}, Mismatch},
+		{"OpenSSH's format", Files{CertificatePath: good, KeyPath: "testdata/openssh.pem"}, Unsupported},
+		{"no passphrase", Files{CertificatePath: good, KeyPath: "testdata/encrypted-aes.pem"}, PassphraseMissing},
+		{"empty passphrase", Files{CertificatePath: good, KeyPath: "testdata/legacy-aes.pem", Passphrase: secretly("")}, PassphraseMissing},
+		{"wrong passphrase", Files{CertificatePath: good, KeyPath: "testdata/encrypted-aes.pem", Passphrase: secretly("s3cret\n")}, WrongPassphrase},
+		{"wrong passphrase, scrypt", Files{CertificatePath: good, KeyPath: "testdata/encrypted-scrypt.pem", Passphrase: secretly("x")}, WrongPassphrase},
+		{"wrong passphrase, legacy", Files{CertificatePath: good, KeyPath: "testdata/legacy-aes.pem", Passphrase: secretly("S3cret")}, WrongPassphrase},
+		{"encryption with SHA-512", Files{CertificatePath: good, KeyPath: "testdata/encrypted-sha512.pem", Passphrase: passphrase}, Unsupported},
+		{"old encryption", Files{CertificatePath: good, KeyPath: "testdata/encrypted-pbe.pem", Passphrase: passphrase}, Unsupported},
+		{"cut off", Files{Certificate: read(t, "certificate.pem")[:600], CertificatePath: "c.pem", KeyPath: key}, Damaged},
+		{"second block cut off", Files{Certificate: append(read(t, "certificate.pem"), read(t, "certificate.pem")[:600]...), CertificatePath: "c.pem", KeyPath: key}, Damaged},
+		{"line ends written out", Files{Certificate: bytes.ReplaceAll(read(t, "certificate.pem"), text("\n"), text(`\n`)), KeyPath: key}, Damaged},
+		{"content is no certificate", Files{Certificate: text("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"), KeyPath: key}, Damaged},
+		{"content is no key", Files{CertificatePath: good, Key: text("-----BEGIN RSA PRIVATE KEY-----\nMAA=\n-----END RSA PRIVATE KEY-----\n")}, Damaged},
+		{"content is no encrypted key", Files{CertificatePath: good, Key: text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n"), Passphrase: passphrase}, Damaged},
+		{"something else in PEM", Files{CertificatePath: good, Key: text("-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n")}, NoKey},
+	} {
+		id, err := tt.files.Load()
+		e, ok := errors.AsType[*CertificateError](err)
+		if !ok || id != nil {
+			t.Errorf("%s: %v, %v", tt.name, id, err)
+			continue
+		}
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: is %q, want %q", tt.name, e.Problem, tt.want)
+		}
+		if e.Next == "" {
+			t.Errorf("%s: no next step", tt.name)
+		}
+		fmt.Fprintf(&golden, "%s\n  %v\n  > %s\n", tt.name, err, strings.ReplaceAll(e.Next, "\n", "\n  > "))
+	}
+	const file = "testdata/problems.golden"
+	if *update {
+		if err := os.WriteFile(file, []byte(golden.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(string(read(t, "problems.golden")), golden.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	for _, p := range []Files{{CertificatePath: "testdata/none.pem"}, {CertificatePath: "testdata"}, {CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/none.pem"}} {
+		if _, err := p.Load(); !errors.Is(err, Unreadable) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if _, err := (Files{CertificatePath: "testdata/none.pem"}).Load(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the cause is lost: %v", err)
+	}
+}
+
+func TestNoErrorShowsKeyOrPassphrase(t *testing.T) {
+	const canary = "Canary-7f3a"
+	key := read(t, "pkcs8.pem")
+	body := bytes.Split(key, []byte("\n"))[3]
+	for _, name := range []string{"encrypted-aes.pem", "legacy-aes.pem", "encrypted-scrypt.pem", "encrypted-pbe.pem"} {
+		_, err := Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/" + name, Passphrase: func() (secret.Value, error) { return secret.FromString(canary), nil }}.Load()
+		if s := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(s, canary) || err == nil {
+			t.Errorf("%s: %s", name, s)
+		}
+	}
+	// A key where the certificate belongs, one that is damaged.
+	for _, p := range []Files{{Certificate: key}, {Certificate: key[:900]}, {Certificate: read(t, "certificate.pem"), Key: append(key[:800:800], "\n-----END PRIVATE KEY-----\n"...)}} {
+		_, err := p.Load()
+		if s := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(s, string(body)) || err == nil {
+			t.Errorf("%s", s)
+		}
+	}
+}
+
+func TestOfSeveralCertificatesForAKeyTheLastToEndIsUsed(t *testing.T) {
+	first, err := Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := *first.Leaf
+	earlier.NotAfter = earlier.NotAfter.Add(-time.Hour)
+	der, err := x509.CreateCertificate(rand.Reader, &earlier, &earlier, first.Signer.Public(), first.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for _, file := range [][]byte{append(slices.Clone(block), first.LeafPEM...), append(slices.Clone(first.LeafPEM), block...)} {
+		id, err := Files{Certificate: file, KeyPath: "testdata/pkcs8.pem"}.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !id.Leaf.Equal(first.Leaf) || len(id.Warnings) != 1 {
+			t.Errorf("the one that ends %v is used, with warnings %q", id.Leaf.NotAfter, id.Warnings)
+		}
+	}
+}
+
+func TestLoadCertificate(t *testing.T) {
+	id, err := Files{CertificatePath: "testdata/certificate.pem"}.LoadCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.Signer != nil || id.Leaf.Subject.CommonName != "Batch User" {
+		t.Errorf("got %v, %v", id.Leaf.Subject, id.Signer)
+	}
+	if _, err := (Files{CertificatePath: "testdata/pkcs8.pem"}).LoadCertificate(); !errors.Is(err, NoCertificate) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLoadAllOfPEMIsTheOneThatLoadFinds(t *testing.T) {
+	files := Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}
+	all, err := files.LoadAll()
+	if err != nil || len(all) != 1 || all[0].Signer == nil || all[0].Leaf.Subject.CommonName != "Batch User" {
+		t.Errorf("got %v, %v", all, err)
+	}
+	files.KeyPath = "testdata/other.pem"
+	if all, err := files.LoadAll(); len(all) != 0 || !errors.Is(err, Mismatch) {
+		t.Errorf("got %v, %v", all, err)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	entries, err := os.ReadDir("testdata")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			f.Add(read(f, e.Name()))
+		}
+	}
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"))
+	cert := read(f, "certificate.pem")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, p := range []Files{{Certificate: data}, {Certificate: cert, Key: data}} {
+			if len(data) == 0 {
+				continue
+			}
+			p.Passphrase = passphrase
+			id, err := p.Load()
+			if (err == nil) != (id != nil) {
+				t.Fatalf("%v and %v", id, err)
+			}
+			if err != nil {
+				if e, ok := errors.AsType[*CertificateError](err); !ok || e.What == "" || e.Next == "" {
+					t.Fatalf("error without what or next: %#v", err)
+				}
+				continue
+			}
+			if b, rest := pem.Decode(id.LeafPEM); b == nil || len(rest) > 0 || id.Signer == nil {
+				t.Fatalf("identity is incomplete: %+v", id)
+			}
+		}
+	})
+}
