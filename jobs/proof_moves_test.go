@@ -89,6 +89,40 @@ func (p *plot) furnish(r *rand.Rand) {
 	}
 }
 
+// sideFrom is the first seed whose night may have steps that do not wait for all above.
+const sideFrom = 500_000
+
+// loosen lets steps wait for less than all above them. What they find must not depend on the
+// order: a step that reads another model waits for all above it, and all below wait for it; a
+// step waits for the one that it belongs to.
+func (p *plot) loosen(r *rand.Rand) {
+	for i := range p.runs {
+		steps, barrier := p.runs[i].steps, ""
+		for j := range steps {
+			s := &steps[j].step
+			if s.Object.Name == "Pull" {
+				barrier = s.Name
+				continue
+			}
+			if r.IntN(4) == 0 {
+				continue
+			}
+			s.NeedsSet = true
+			if barrier != "" {
+				s.Needs = append(s.Needs, barrier)
+			}
+			for k := range j {
+				above := &steps[k]
+				belongs := above.reader == s.Name || s.Verb == configs.Download && above.step.Verb == configs.Export ||
+					steps[j].reads != nil && s.Source == nil && s.Files == nil && above.step.Verb == configs.Upload
+				if above.step.Name != barrier && (belongs || r.IntN(6) == 0) {
+					s.Needs = append(s.Needs, above.step.Name)
+				}
+			}
+		}
+	}
+}
+
 // isAim says whether a request or write has to do with a program or a move.
 func isAim(what string) bool {
 	return strings.HasPrefix(what, "move ") || strings.HasPrefix(what, "run ") || strings.Contains(what, " command_") || strings.Contains(what, " source_moved")

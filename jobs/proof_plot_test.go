@@ -146,7 +146,8 @@ func dataOf(r *rand.Rand, who string) []byte {
 }
 
 // newPlot makes the night of a seed. From seed [movesFrom] on nights have sources that are
-// moved, and programs; those before it stay the nights that they were.
+// moved, and programs; from [sideFrom] on steps that run side by side, too; those before stay
+// the nights that they were.
 func newPlot(seed uint64) *plot {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	p := &plot{seed: seed, company: plotCompany(r), again: r.IntN(2) == 0}
@@ -183,6 +184,9 @@ func newPlot(seed uint64) *plot {
 	p.exclusive = len(p.strangers) == 0 && r.IntN(2) == 0
 	if seed >= movesFrom {
 		p.furnish(rand.New(rand.NewPCG(seed, 0xaf7e)))
+	}
+	if seed >= sideFrom {
+		p.loosen(rand.New(rand.NewPCG(seed, 0x51de)))
 	}
 	return p
 }
@@ -425,7 +429,7 @@ func (p *plot) String() string {
 	for _, run := range p.runs {
 		fmt.Fprintf(&b, "run %v, begins after %s, others at %v\n", run.id, run.begin, run.doubles)
 		for _, s := range run.steps {
-			fmt.Fprintf(&b, "  step %s %s %q in %s, rerun %q, timeout %s %s, on failure %s\n", s.step.Name, s.step.Verb, s.step.Object.Name, s.step.Model.Name, s.step.Rerun, s.step.Timeout, s.step.OnTimeout, s.step.OnFailure)
+			fmt.Fprintf(&b, "  step %s %s %q in %s, needs %t %q, rerun %q, timeout %s %s, on failure %s\n", s.step.Name, s.step.Verb, s.step.Object.Name, s.step.Model.Name, s.step.NeedsSet, s.step.Needs, s.step.Rerun, s.step.Timeout, s.step.OnTimeout, s.step.OnFailure)
 			if s.changed != nil {
 				b.WriteString("    its source changes\n")
 			}
