@@ -10,8 +10,8 @@ import (
 
 func (p *Program) authCommand() *cli.Command {
 	return &cli.Command{
-		Name: "auth", Usage: "checks certificates, tries logins, makes login payloads",
-		Subcommands: []*cli.Command{p.payloadCommand(), p.authCheckCommand(), p.tokenCommand()},
+		Name: "auth", Usage: "checks and requests certificates, tries logins, makes login payloads",
+		Subcommands: []*cli.Command{p.payloadCommand(), p.authCheckCommand(), p.requestCommand(), p.tokenCommand()},
 	}
 }
 

@@ -21,7 +21,7 @@ func TestSuggestions(t *testing.T) {
 		want                 []string
 	}{
 		{"commands", "bash", "au", nil, []string{"auth"}},
-		{"subcommands", "bash", "", []string{"auth"}, []string{"payload", "check", "token"}},
+		{"subcommands", "bash", "", []string{"auth"}, []string{"payload", "check", "request", "token"}},
 		{"options", "bash", "--ou", []string{"auth", "payload"}, []string{"--output", "--out"}},
 		{"options after arguments", "bash", "--dr", []string{"run", "job.toml"}, []string{"--dry-run"}},
 		{"values", "bash", "", []string{"auth", "payload", "--output"}, []string{"text", "json", "curl"}},

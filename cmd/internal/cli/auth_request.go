@@ -1,0 +1,308 @@
+package cli
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+const requestDescription = `Makes a private key, and the request (CSR) with which an authority issues a certificate that meets Anaplan's
+requirements: PREFIX.key.pem and PREFIX.csr.pem. Nothing is sent, and no file that exists is touched.
+
+   anaplan-runner auth request --email batch@example.com --org "Example Ltd" --country GB --out batch-2027
+   anaplan-runner auth request --renew certs/batch.pem --out batch-2027 --passphrase file:/run/secrets/passphrase
+   anaplan-runner auth request --email batch@example.com --from-key batch.key --out batch-2027
+
+The key is encrypted; without --passphrase it is asked for, twice. What to do next is printed at the end.`
+
+func (p *Program) requestCommand() *cli.Command {
+	text := func(name, usage string) cli.Flag {
+		return &cli.StringFlag{Name: name, Usage: usage, Category: "Request:"}
+	}
+	return &cli.Command{
+		Name: "request", Usage: "makes a key, and the request for a certificate that Anaplan accepts",
+		Description: requestDescription,
+		Flags: flags([]cli.Flag{
+			text("email", "`ADDRESS` of the Anaplan user that the certificate logs in as; needed without --renew"),
+			text("out", "`PREFIX` of the files: PREFIX.key.pem and PREFIX.csr.pem; needed"),
+			text("renew", "old certificate in `FILE`: take email address and subject from it"),
+			text("subject", "`SUBJECT` as \"CN=Batch,O=Example,C=GB\", in place of --cn, --org and --country"),
+			text("cn", "common `NAME`; default: the email address"),
+			text("org", "`ORGANISATION`"),
+			text("country", "`CODE` of the country, two letters"),
+			&cli.IntFlag{Name: "bits", Value: keystore.DefaultBits, Usage: "size of the new RSA key, 2048 or more", Category: "Request:"},
+			text("from-key", "request for the key in `FILE`, in place of a new one"),
+			&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME or cmd:COMMAND; " +
+				"default: it is asked for on the terminal [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Request:"},
+			&cli.BoolFlag{Name: "no-passphrase", Usage: "leave the new key unencrypted", Category: "Request:"},
+		}, outputFlags(), logFlags()),
+		Action: p.request,
+	}
+}
+
+// requested is the result of auth request.
+type requested struct {
+	Schema    int      `json:"schema"`
+	Key       string   `json:"key"`     // file with the private key
+	NewKey    bool     `json:"new_key"` // false with --from-key
+	Encrypted bool     `json:"encrypted"`
+	Request   string   `json:"request"` // file with the CSR
+	Email     string   `json:"email"`
+	Subject   string   `json:"subject"`
+	Bits      int      `json:"bits"`
+	PublicKey string   `json:"public_key_sha256"` // of its DER: the certificate that comes back has the same
+	Renews    string   `json:"renews,omitempty"`
+	Next      []string `json:"next"`
+}
+
+func (p *Program) request(c *cli.Context) error {
+	p.startLog(c)
+	if _, err := arguments(c); err != nil {
+		return err
+	}
+	if err := requestUsage(c); err != nil {
+		return err
+	}
+	options, err := requestOptions(c)
+	if err != nil {
+		return err
+	}
+	out := c.String("out")
+	r := requested{Schema: 1, Key: out + ".key.pem", NewKey: true, Request: out + ".csr.pem", Email: options.Email, Renews: c.String("renew")}
+	files := []newFile{{path: r.Key}, {path: r.Request}}
+	if from := c.String("from-key"); from != "" {
+		r.Key, r.NewKey, files = from, false, files[1:]
+	}
+	// Before anything takes time, or is asked for.
+	for _, f := range files {
+		if err := f.free(); err != nil {
+			return requestFileError(r, err)
+		}
+	}
+	key, text, err := p.requestKey(c, &r)
+	if err != nil {
+		return err
+	}
+	csr, err := keystore.NewRequest(key, options)
+	if err != nil {
+		return err
+	}
+	files[0].data = text
+	files[len(files)-1].data = csr
+	if err := placeNew(files); err != nil {
+		return requestFileError(r, err)
+	}
+	if err := r.describe(csr, key); err != nil {
+		return err
+	}
+	r.Next = r.next()
+	return p.finish(c, ledger.CodeOK, r, r.text)
+}
+
+// requestUsage refuses flags that do not go together.
+func requestUsage(c *cli.Context) error {
+	switch {
+	case c.String("out") == "":
+		return usage("give --out PREFIX, such as --out batch-2027", "no --out is given")
+	case c.String("email") == "" && c.String("renew") == "":
+		return usage("give --email with the address of the Anaplan user, or --renew with the old certificate", "no --email is given")
+	case c.IsSet("subject") && (c.IsSet("cn") || c.IsSet("org") || c.IsSet("country")):
+		return usage("give one of them", "--subject stands in place of --cn, --org and --country")
+	case c.IsSet("from-key") && c.IsSet("bits"):
+		return usage("leave out --bits", "--bits is for a new key, and --from-key names one that is there")
+	case c.IsSet("from-key") && c.Bool("no-passphrase"):
+		return usage("leave out --no-passphrase", "--no-passphrase is for a new key, and --from-key names one that is there")
+	case c.IsSet("passphrase") && c.Bool("no-passphrase"):
+		return usage("give one of them", "--passphrase and --no-passphrase contradict each other")
+	}
+	if bits := c.Int("bits"); bits < 2048 || bits > 8192 {
+		return usage("leave it out (3072), or write --bits 2048 or more", "--bits: Anaplan wants 2048 bits or more, and %d is not from 2048 to 8192", bits)
+	}
+	return nil
+}
+
+// requestOptions are whom the certificate is for: the flags, over what --renew has.
+func requestOptions(c *cli.Context) (keystore.RequestOptions, error) {
+	o := keystore.RequestOptions{Email: c.String("email")}
+	if old := c.String("renew"); old != "" {
+		id, err := keystore.Files{CertificatePath: old}.LoadCertificate()
+		if err != nil {
+			return o, err
+		}
+		if emails := id.Emails(); o.Email == "" && len(emails) > 0 {
+			o.Email = emails[0]
+		}
+		if o.Email == "" {
+			return o, usage("give it with --email", "--renew %s: the certificate has no email address", old)
+		}
+		if id.Leaf.Subject.String() != "" {
+			o.RawSubject = id.Leaf.RawSubject
+		}
+	}
+	if err := keystore.CheckEmail(o.Email); err != nil {
+		return o, usage("write the address of the Anaplan user alone, as in batch@example.com", "--email: %v", err)
+	}
+	if s := c.String("subject"); s != "" {
+		name, err := keystore.ParseSubject(s)
+		if err != nil {
+			return o, usage("write it as in --subject \"CN=Batch,O=Example,C=GB\"", "--subject: %v", err)
+		}
+		o.Subject, o.RawSubject = name, nil
+		return o, nil
+	}
+	name := pkix.Name{CommonName: or(c.String("cn"), o.Email)}
+	if v := c.String("org"); v != "" {
+		name.Organization = []string{v}
+	}
+	if v := c.String("country"); v != "" {
+		if err := keystore.CheckCountry(v); err != nil {
+			return o, usage("write it as in --country GB", "--country: %v", err)
+		}
+		name.Country = []string{v}
+	}
+	if c.IsSet("cn") || c.IsSet("org") || c.IsSet("country") {
+		o.RawSubject = nil
+	}
+	o.Subject = name
+	return o, nil
+}
+
+// requestKey is the key to request for, and as text if it is new.
+func (p *Program) requestKey(c *cli.Context, r *requested) (crypto.Signer, []byte, error) {
+	here := configs.Connection{Name: "command line", PrivateKey: r.Key}
+	if err := p.secretSetting(c, "passphrase", &here.Passphrase); err != nil {
+		return nil, nil, err
+	}
+	if !r.NewKey {
+		key, err := keystore.LoadKey(r.Key, func() (secret.Value, error) {
+			r.Encrypted = true
+			return p.passphrase(here)
+		})
+		return key, nil, err
+	}
+	pass, err := p.newPassphrase(c, here)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Encrypted = !pass.Empty()
+	key, err := keystore.NewKey(c.Int("bits"))
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := keystore.EncodeKey(key, pass)
+	return key, text, err
+}
+
+// newPassphrase is that of a key that is about to be made; empty with --no-passphrase.
+func (p *Program) newPassphrase(c *cli.Context, conn configs.Connection) (secret.Value, error) {
+	const next = "give --passphrase file:PATH or env:NAME, or say --no-passphrase"
+	switch {
+	case c.Bool("no-passphrase"):
+		return secret.Value{}, nil
+	case conn.Passphrase != "":
+		v, err := p.resolve(conn, conn.Passphrase)
+		if err != nil {
+			return v, connectionError(conn, "passphrase", err)
+		}
+		return v, nil
+	case !isTerminal(p.In):
+		return secret.Value{}, usage(next, "no passphrase for the new key is given, and there is no terminal to ask on")
+	}
+	first, err := p.ask("Passphrase for the new key: ")
+	if err != nil {
+		return first, err
+	}
+	if first.Empty() {
+		return first, usage(next, "the passphrase is empty")
+	}
+	again, err := p.ask("The same again: ")
+	if err != nil {
+		return again, err
+	}
+	if !first.Equal(again) {
+		return again, usage("call it again", "the two passphrases differ; nothing was written")
+	}
+	return first, nil
+}
+
+// requestFileError says what became of the files.
+func requestFileError(r requested, err error) error {
+	f := &failure{code: ledger.CodeInput, cause: ledger.CauseInput, what: err.Error(), err: err,
+		next: "name files in a folder that can be written, on a disk with room; nothing was left behind"}
+	if e, ok := errors.AsType[*existsError](err); ok {
+		f.code, f.cause = ledger.CodeUsage, ledger.CauseConfig
+		f.next = "give another --out: a key or a request that may be in use is never replaced"
+		if e.path == r.Key {
+			f.next += "; to request again for this key: --from-key " + r.Key
+		}
+	}
+	if e, ok := errors.AsType[*leftError](err); ok {
+		f.next = "remove " + e.path + " yourself, or use it: auth request --from-key " + e.path
+	}
+	return f
+}
+
+// describe reads what was made.
+func (r *requested) describe(csr []byte, key crypto.Signer) error {
+	made, err := parseRequest(csr)
+	if err != nil {
+		return fmt.Errorf("reading the request that was just made: %w", err)
+	}
+	r.Subject = keystore.Subject(made.Subject)
+	if pub, ok := key.Public().(*rsa.PublicKey); ok {
+		r.Bits = pub.N.BitLen()
+	}
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(der)
+	r.PublicKey = hex.EncodeToString(sum[:])
+	return nil
+}
+
+// next is the way from the request to a login (anaplan-api.md 2.3).
+func (r *requested) next() []string {
+	steps := []string{
+		fmt.Sprintf("send %s (not the key) to a public authority whose root Anaplan supports, and order an S/MIME client certificate", r.Request),
+		fmt.Sprintf("look at what comes back: anaplan-runner auth check CERTIFICATE.pem --private-key %s", r.Key),
+		"have a tenant security administrator upload the certificate in Anaplan: Administration > Security > Certificates",
+	}
+	if r.Renews == "" {
+		return append(steps, fmt.Sprintf("name it in connections.toml: certificate = \"CERTIFICATE.pem\", private_key = %q; then try anaplan-runner auth token", r.Key))
+	}
+	return append(steps,
+		fmt.Sprintf("put it beside the old one, in a list: certificate = [\"CERTIFICATE.pem\", %q], and the keys likewise; the one that ends last is used, and the other while Anaplan refuses it", r.Renews),
+		"when anaplan-runner auth check --online says that the new one is accepted, remove the old one from the connection, and in Anaplan")
+}
+
+func (r requested) text(w io.Writer) error {
+	key := "not encrypted: whoever can read the file can log in with it"
+	if r.Encrypted {
+		key = "encrypted"
+	}
+	if !r.NewKey {
+		key += ", as it was"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "key       %s (RSA, %d bits, %s)\nrequest   %s\nfor       %s\nsubject   %s\n\nNext:\n", printable(r.Key), r.Bits, key, printable(r.Request), r.Email, printable(r.Subject))
+	for i, s := range r.Next {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, printable(s))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
