@@ -12,13 +12,13 @@ type Connection struct {
 	AuthURL string
 	Method  string // "certificate" (default) | "basic"
 
-	Certificate string // path or file: reference
-	PrivateKey  string // path or reference
-	Passphrase  string // reference
-	Message     string // "v2" (default) | "v1"
-	Header      string // "pem" (default) | "der"
-	User        string // basic
-	Password    string // basic; reference
+	Certificates Files  `json:"Certificate"` // paths of files or folders, or references
+	PrivateKeys  Files  `json:"PrivateKey"`  // the same; none: the keys are where the certificates are
+	Passphrase   string // reference
+	Message      string // "v2" (default) | "v1"
+	Header       string // "pem" (default) | "der"
+	User         string // basic
+	Password     string // basic; reference
 
 	Proxy             string // URL; empty: the environment's
 	CA                string // PEM file with further certificate authorities

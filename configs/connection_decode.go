@@ -112,6 +112,12 @@ func (s scope) literal(t *table) {
 			if hasValue(v) && e.name != "passphrase" && e.name != "password" {
 				s.wrong(e.at, e.name, "${…} is replaced in job files only", "write the value as it is")
 			}
+		case []entry:
+			for _, one := range v {
+				if text, ok := one.value.(string); ok && hasValue(text) {
+					s.wrong(one.at, e.name, "${…} is replaced in job files only", "write the value as it is")
+				}
+			}
 		case *table:
 			s.in(e.name).literal(v)
 		}
@@ -183,7 +189,7 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 		wrong("urls.auth", &fault{"is missing", `write it as in auth = "https://auth.anaplan.com"`})
 	}
 	if c.Method == "basic" {
-		c.Certificate, c.PrivateKey, c.Passphrase = "", "", ""
+		c.Certificates, c.PrivateKeys, c.Passphrase = nil, nil, ""
 		if c.User == "" {
 			wrong("user", &fault{`is missing, and method is "basic"`, "write the user's e-mail address"})
 		}
@@ -193,21 +199,23 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 		check("password", c.Password, checkSecret)
 	} else {
 		switch {
-		case c.Certificate == "" && (c.User != "" || c.Password != ""):
+		case len(c.Certificates) == 0 && (c.User != "" || c.Password != ""):
 			wrong("method", &fault{"a user and a password are no certificate, which is the default", `write method = "basic"`})
-		case c.Certificate == "":
+		case len(c.Certificates) == 0:
 			wrong("certificate", &fault{"is missing", `write the path of a PEM file, or method = "basic" with user and password`})
 		}
 		c.User, c.Password = "", ""
-		check("certificate", c.Certificate, checkCertificate)
-		check("private_key", c.PrivateKey, checkKeyFile)
+		for _, v := range c.Certificates {
+			check("certificate", v, checkCertificate)
+		}
+		for _, v := range c.PrivateKeys {
+			check("private_key", v, checkKeyFile)
+		}
 		check("passphrase", c.Passphrase, checkSecret)
 	}
 	c.Region = strings.ToLower(c.Region)
 	c.APIURL, c.AuthURL = apiAddress(c.APIURL), authAddress(c.AuthURL)
-	for _, path := range []*string{&c.Certificate, &c.PrivateKey, &c.CA} {
-		*path = c.plainPath(*path)
-	}
+	c.Certificates, c.PrivateKeys, c.CA = c.plainPaths(c.Certificates), c.plainPaths(c.PrivateKeys), c.plainPath(c.CA)
 	if !scheme.MatchString(c.Ledger) {
 		c.Ledger = c.plainPath(c.Ledger)
 	}
@@ -217,6 +225,15 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 		}
 	}
 	return problems
+}
+
+// plainPaths does so for several, in a list of their own.
+func (c *Connection) plainPaths(paths Files) Files {
+	paths = slices.Clone(paths)
+	for i, p := range paths {
+		paths[i] = c.plainPath(p)
+	}
+	return paths
 }
 
 // plainPath makes a path, also one written as file:, absolute. Other references stay.

@@ -15,7 +15,7 @@ import (
 
 // TestWrongConnections compares the exact text that the writer of a wrong file sees.
 func TestWrongConnections(t *testing.T) {
-	for _, file := range wrongFiles(t, "testdata/connections", 29) {
+	for _, file := range wrongFiles(t, "testdata/connections", 30) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data, err := os.ReadFile(file)
 			if err != nil {
@@ -79,7 +79,7 @@ func TestConnections(t *testing.T) {
 		t.Error(diff)
 	}
 	base := Connection{Name: "base", File: "connections.toml", Dir: "/jobs", Region: "eu3", Method: "certificate",
-		Certificate: "/jobs/certs/c.pem", PrivateKey: "/jobs/certs/k.pem", Passphrase: "file:/jobs/pass.txt",
+		Certificates: []string{"/jobs/certs/c.pem"}, PrivateKeys: []string{"/jobs/certs/k.pem"}, Passphrase: "file:/jobs/pass.txt",
 		Message: "v2", Header: "pem", CA: "/etc/ca.pem", RequestsPerMinute: 120}
 	prod := base
 	prod.Name, prod.Message, prod.Header, prod.Ledger = "prod", "v1", "der", "/jobs/runs.sqlite"
@@ -87,9 +87,9 @@ func TestConnections(t *testing.T) {
 	sim := prod
 	sim.Name, sim.Method, sim.User, sim.Password = "sim", "basic", "a@example.com", "env:PASS"
 	sim.Region, sim.APIURL, sim.AuthURL = "", "http://127.0.0.1:8080/2/0", "http://[::1]:8080"
-	sim.Certificate, sim.PrivateKey, sim.Passphrase = "", "", ""
+	sim.Certificates, sim.PrivateKeys, sim.Passphrase = nil, nil, ""
 	back := prod
-	back.Name, back.Region, back.PrivateKey = "back again", "us1", "cmd:pass show key"
+	back.Name, back.Region, back.PrivateKeys = "back again", "us1", []string{"cmd:pass show key"}
 	for _, want := range []Connection{base, prod, sim, back} {
 		got, err := c.Get(want.Name)
 		if err != nil {
@@ -194,7 +194,7 @@ func TestLoadConnectionsLooksInOrder(t *testing.T) {
 	if err != nil || c.File != filepath.Join(dir, "connections.toml") {
 		t.Fatalf("beside the job: %+v, %v", c, err)
 	}
-	if got, err := c.Get("prod"); err != nil || got.Certificate != filepath.Join(dir, "c.pem") {
+	if got, err := c.Get("prod"); err != nil || got.Certificates.First() != filepath.Join(dir, "c.pem") {
 		t.Errorf("beside the job: %+v, %v", got, err)
 	}
 	for _, explicit := range []string{filepath.Join(dir, "none.toml"), dir} {
@@ -209,7 +209,7 @@ func TestConnectionFor(t *testing.T) {
 	if problems != nil {
 		t.Fatal(problems)
 	}
-	inline := &Connection{APIURL: "https://api.anaplan.com/2/0/", AuthURL: "https://auth.anaplan.com/", Certificate: "c.pem", PrivateKey: "env:KEY"}
+	inline := &Connection{APIURL: "https://api.anaplan.com/2/0/", AuthURL: "https://auth.anaplan.com/", Certificates: []string{"c.pem"}, PrivateKeys: []string{"env:KEY"}}
 	at := Positions{"connection": {2, 1}, "auth": {5, 1}, "anaplan": {4, 1}, "anaplan.urls.api": {7, 1}, "auth.certificate": {6, 1}}
 	step := Step{Name: "load", Base: "load", Connection: "prd", Positions: Positions{"name": {9, 1}, "connection": {10, 1}}}
 	tests := []struct {
@@ -228,7 +228,7 @@ func TestConnectionFor(t *testing.T) {
 		{"unknown", Job{Connection: "bas"}, Step{}, c, `job.toml:2: connection: c.toml has no connection "bas"; did you mean base?`},
 		{"unknown in a step", Job{Connection: "prod"}, step, c, `job.toml:10: step "load": connection: c.toml has no connection "prd"; did you mean prod?`},
 		{"no file", Job{Connection: "prod"}, Step{}, &Connections{Looked: []string{"/a", "/b"}}, `job.toml:2: connection: there is no connections.toml, so no connection "prod"; write /a or /b, or give --connections FILE`},
-		{"inline, wrong after its values are in", Job{Inline: &Connection{APIURL: "http://evil.example.com/2/0", AuthURL: "https://a.example.com", Certificate: "c.p12"}}, Step{}, nil,
+		{"inline, wrong after its values are in", Job{Inline: &Connection{APIURL: "http://evil.example.com/2/0", AuthURL: "https://a.example.com", Certificates: []string{"c.p12"}}}, Step{}, nil,
 			"job.toml:6: auth.certificate: PKCS#12 files are not available yet; convert it: openssl pkcs12 -in FILE -out key-and-certificate.pem; then write that file\n" +
 				"job.toml:7: anaplan.urls.api: is http, and would send the login in clear; write https://evil.example.com/2/0"},
 		{"inline, without a login", Job{Inline: &Connection{Region: "us1"}}, Step{}, nil, `job.toml:6: auth.certificate: is missing; write the path of a PEM file, or method = "basic" with user and password`},
@@ -236,7 +236,7 @@ func TestConnectionFor(t *testing.T) {
 	for _, tt := range tests {
 		tt.job.File, tt.job.Dir, tt.job.Positions = "job.toml", "/jobs", at
 		got, err := tt.job.ConnectionFor(tt.step, tt.c)
-		text := got.Name + " " + got.Certificate
+		text := got.Name + " " + got.Certificates.First()
 		if err != nil {
 			text = err.Error()
 		} else if got.Message != "v2" || got.RequestsPerMinute == 0 || strings.HasSuffix(got.APIURL, "/") {
@@ -248,7 +248,7 @@ func TestConnectionFor(t *testing.T) {
 			t.Errorf("%s\n%s", tt.title, diff)
 		}
 	}
-	if inline.Method != "" || inline.Certificate != "c.pem" {
+	if inline.Method != "" || inline.Certificates.First() != "c.pem" {
 		t.Errorf("the job's own connection was changed: %+v", inline)
 	}
 }

@@ -31,6 +31,7 @@ type kind string
 
 const (
 	kindText     kind = "text"
+	kindFiles    kind = "text or list of texts"
 	kindTexts    kind = "list of texts"
 	kindSecret   kind = "secret reference"
 	kindFlag     kind = "true or false"

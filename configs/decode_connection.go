@@ -76,8 +76,8 @@ func withValues[T any](k key[T], values []string) key[T] {
 var loginKeys = []key[Connection]{
 	laterValue(enumKey("method", []string{"certificate", "basic"}, func(c *Connection) *string { return &c.Method }),
 		"oauth", `use method = "certificate" or "basic"`),
-	checkedKey("certificate", kindText, checkCertificate, func(c *Connection, v string) { c.Certificate = v }),
-	checkedKey("private_key", kindText, checkKeyFile, func(c *Connection, v string) { c.PrivateKey = v }),
+	filesKey("certificate", checkCertificate, func(c *Connection) *Files { return &c.Certificates }),
+	filesKey("private_key", checkKeyFile, func(c *Connection) *Files { return &c.PrivateKeys }),
 	secretKeyOf("passphrase", func(c *Connection) *string { return &c.Passphrase }),
 	enumKey("message", []string{"v2", "v1"}, func(c *Connection) *string { return &c.Message }),
 	enumKey("header", []string{"pem", "der"}, func(c *Connection) *string { return &c.Header }),

@@ -35,6 +35,7 @@ func (j *Job) Expand(v Values) (*Job, error) {
 	out := *j
 	if j.Inline != nil {
 		c := *j.Inline
+		c.Certificates, c.PrivateKeys = slices.Clone(c.Certificates), slices.Clone(c.PrivateKeys)
 		out.Inline = &c
 	}
 	if j.OnEnd != nil {

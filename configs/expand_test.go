@@ -116,16 +116,16 @@ func TestExpandTellsIDsFromNames(t *testing.T) {
 }
 
 func TestExpandLeavesSecretReferences(t *testing.T) {
-	job := &Job{File: "job.toml", Dir: "/jobs", Inline: &Connection{Region: "us1", Certificate: "${env.DATA}/c.pem", PrivateKey: "keys/${run.date}.pem", Passphrase: "env:P"}}
+	job := &Job{File: "job.toml", Dir: "/jobs", Inline: &Connection{Region: "us1", Certificates: []string{"${env.DATA}/c.pem"}, PrivateKeys: []string{"keys/${run.date}.pem"}, Passphrase: "env:P"}}
 	got, err := job.Expand(testValues(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := got.ConnectionFor(Step{}, nil)
-	if err != nil || c.Certificate != "/data/in/c.pem" || c.PrivateKey != "/jobs/keys/2026-11-25.pem" || c.Passphrase != "env:P" {
+	if err != nil || c.Certificates.First() != "/data/in/c.pem" || c.PrivateKeys.First() != "/jobs/keys/2026-11-25.pem" || c.Passphrase != "env:P" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	job.Inline.PrivateKey = "file:${env.DATA}/k.pem"
+	job.Inline.PrivateKeys = []string{"file:${env.DATA}/k.pem"}
 	want := "job.toml: auth.private_key: a reference to a secret holds no ${…}; write it as it is, or the path of the file"
 	if p := job.checkValues(); p.Error() != want {
 		t.Errorf("%v", p)
@@ -193,7 +193,9 @@ func TestExpandSaysEverythingAtOnce(t *testing.T) {
 			`job.toml:1: anaplan.model: the letters in the id of a model have another case; write "ABCDEF0123456789ABCDEF0123456789"`},
 		{"a locale", func(j *Job) { j.Steps[0].Locale = "${params.file}" }, map[string]string{"file": "german"},
 			`job.toml:10: step "load": locale: "german" is not a locale; write a language and a country, as in "en_US"`},
-		{"a certificate's folder", func(j *Job) { j.Connection, j.Inline = "", &Connection{Certificate: "certs/${params.file}.pem"} }, map[string]string{"file": "../x"},
+		{"a certificate's folder", func(j *Job) {
+			j.Connection, j.Inline = "", &Connection{Certificates: []string{"certs/${params.file}.pem"}}
+		}, map[string]string{"file": "../x"},
 			`--param file: "../x" holds / or \ or .., and goes into a path (auth.certificate); give a plain name` + "\n" +
 				`--param file: "../x" holds / or \ or .., and goes into a path (step "load": source); give a plain name`},
 		{"both kinds", func(j *Job) { j.Steps[0].Source.Path = "${env.NO}/${params.file}" }, map[string]string{"file": "a/b"},

@@ -224,7 +224,7 @@ passphrase = 'file:C:\keys\pass.txt'
 name = "x"
 process = "P"
 `)
-	want := &Connection{File: "job.toml", Dir: ".", Region: "eu1", RequestsPerMinute: 60, Certificate: "keys/ca.pem", PrivateKey: `C:\keys\ca.key`, Passphrase: `file:C:\keys\pass.txt`}
+	want := &Connection{File: "job.toml", Dir: ".", Region: "eu1", RequestsPerMinute: 60, Certificates: []string{"keys/ca.pem"}, PrivateKeys: []string{`C:\keys\ca.key`}, Passphrase: `file:C:\keys\pass.txt`}
 	if d := cmp.Diff(want, j.Inline, cmpopts.IgnoreFields(Connection{}, "Positions")); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}

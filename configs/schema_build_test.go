@@ -128,6 +128,8 @@ func valueSchema(table string, k keyInfo) node {
 			return node{"type": "string"}
 		}
 		return node{"type": "string", "minLength": 1}
+	case kindFiles:
+		return node{"anyOf": []node{text, argvSchema()}}
 	case kindTexts:
 		return node{"type": "array", "items": text}
 	case kindSecret:

@@ -39,9 +39,13 @@ func jobTexts(j *Job, f func(key string, kind textKind, text *string)) {
 		f("anaplan.region", plainText, &c.Region)
 		f("anaplan.urls.api", plainText, &c.APIURL)
 		f("anaplan.urls.auth", plainText, &c.AuthURL)
-		f("auth.certificate", keyText, &c.Certificate)
-		if _, err := secret.ParseRef(c.PrivateKey); err != nil {
-			f("auth.private_key", keyText, &c.PrivateKey)
+		for i := range c.Certificates {
+			f("auth.certificate", keyText, &c.Certificates[i])
+		}
+		for i := range c.PrivateKeys {
+			if _, err := secret.ParseRef(c.PrivateKeys[i]); err != nil {
+				f("auth.private_key", keyText, &c.PrivateKeys[i])
+			}
 		}
 		f("auth.user", plainText, &c.User)
 		f("anaplan.proxy", plainText, &c.Proxy)
@@ -246,9 +250,11 @@ func (j *Job) checkValues() Problems {
 		add(j.Positions, "", key, checkDefault(p)...)
 	}
 	jobTexts(j, check(j.Positions, "", k))
-	if j.Inline != nil && hasValue(j.Inline.PrivateKey) {
-		if _, err := secret.ParseRef(j.Inline.PrivateKey); err == nil {
-			add(j.Positions, "", "auth.private_key", fault{"a reference to a secret holds no ${…}", "write it as it is, or the path of the file"})
+	if j.Inline != nil {
+		for _, text := range j.Inline.PrivateKeys {
+			if _, err := secret.ParseRef(text); err == nil && hasValue(text) {
+				add(j.Positions, "", "auth.private_key", fault{"a reference to a secret holds no ${…}", "write it as it is, or the path of the file"})
+			}
 		}
 	}
 	for i := range j.Steps {

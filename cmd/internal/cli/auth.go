@@ -23,8 +23,8 @@ func certificateFlags() []cli.Flag {
 	return []cli.Flag{
 		connectionsFlag(),
 		text("connection", "`NAME` of the connection whose certificate it is; not needed with --certificate"),
-		text("certificate", "`FILE` with the CA certificate (PEM)"),
-		text("private-key", "`FILE` with its private key (PEM), or a reference; not needed if the certificate's file holds it, too"),
+		several("certificate", "`FILE` with the CA certificate (PEM), or a folder; may be repeated"),
+		several("private-key", "`FILE` with its private key (PEM), a folder, or a reference; may be repeated; not needed if the certificate's file holds it, too"),
 		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME or cmd:COMMAND; " +
 			"default: it is asked for on the terminal [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
 		text("region", "`CODE` of the tenant's region, such as us1 or eu3"),
@@ -35,7 +35,7 @@ func certificateFlags() []cli.Flag {
 // certificateConnection is the connection of a command that needs a certificate, and no
 // login. If the certificate is given and no connection is named, no file is looked for.
 func (p *Program) certificateConnection(c *cli.Context) (conn configs.Connection, err error) {
-	if p.setting(c, "certificate") == "" || p.setting(c, "connection") != "" || c.IsSet("connections") {
+	if len(p.settings(c, "certificate")) == 0 || p.setting(c, "connection") != "" || c.IsSet("connections") {
 		conn, err = p.savedConnection(c)
 	} else {
 		conn.Name = "command line"
@@ -54,7 +54,7 @@ func (p *Program) certificateConnection(c *cli.Context) (conn configs.Connection
 	if err := p.certificateSettings(c, &conn); err != nil {
 		return conn, err
 	}
-	if conn.Certificate == "" {
+	if len(conn.Certificates) == 0 {
 		return conn, usage("give --certificate and --private-key, or --connection NAME of a connections.toml", "no certificate is given")
 	}
 	return conn, nil
@@ -64,16 +64,24 @@ func (p *Program) certificateConnection(c *cli.Context) (conn configs.Connection
 // of the variables, over those of a connection. Their paths begin here, not where the
 // connection's file lies.
 func (p *Program) certificateSettings(c *cli.Context, conn *configs.Connection) error {
-	if v := p.setting(c, "certificate"); v != "" {
-		conn.Certificate = here(v)
-		if p.setting(c, "private-key") == "" {
-			conn.PrivateKey = "" // another certificate's key is no use
-		}
+	certificates, keys := p.settings(c, "certificate"), p.settings(c, "private-key")
+	if len(certificates) > 0 {
+		conn.Certificates = hereAll(certificates)
+		conn.PrivateKeys = nil // another certificate's key is no use
 	}
-	if v := p.setting(c, "private-key"); v != "" {
-		conn.PrivateKey = here(v)
+	if len(keys) > 0 {
+		conn.PrivateKeys = hereAll(keys)
 	}
 	return p.secretSetting(c, "passphrase", &conn.Passphrase)
+}
+
+// hereAll does for several what here does for one.
+func hereAll(paths []string) []string {
+	all := make([]string, len(paths))
+	for i, path := range paths {
+		all[i] = here(path)
+	}
+	return all
 }
 
 // here makes a relative path, plain or as a file: reference, one that begins in the

@@ -96,9 +96,9 @@ func (p *Program) connectionsToCheck(c *cli.Context) ([]configs.Connection, erro
 		}
 		var all []configs.Connection
 		for _, path := range paths {
-			conn := configs.Connection{Certificate: here(path)}
+			conn := configs.Connection{Certificates: []string{here(path)}}
 			if c.IsSet("private-key") {
-				conn.PrivateKey = here(c.String("private-key"))
+				conn.PrivateKeys = []string{here(c.StringSlice("private-key")[0])}
 			}
 			if err := p.secretSetting(c, "passphrase", &conn.Passphrase); err != nil {
 				return nil, err
@@ -107,7 +107,7 @@ func (p *Program) connectionsToCheck(c *cli.Context) ([]configs.Connection, erro
 		}
 		return all, nil
 	}
-	if !c.Bool("all") && (p.setting(c, "certificate") != "" || p.setting(c, "connection") != "") {
+	if !c.Bool("all") && (len(p.settings(c, "certificate")) > 0 || p.setting(c, "connection") != "") {
 		conn, err := p.certificateConnection(c)
 		if conn.File == "" {
 			conn.Name = ""
@@ -138,9 +138,9 @@ func (p *Program) connectionsToCheck(c *cli.Context) ([]configs.Connection, erro
 
 // lookAt looks at one certificate.
 func (p *Program) lookAt(conn configs.Connection, warn int) checkedCertificate {
-	one := checkedCertificate{Connection: conn.Name, File: pathOf(conn.Dir, conn.Certificate), KeyChecked: true}
+	one := checkedCertificate{Connection: conn.Name, File: pathOf(conn.Dir, conn.Certificates.First()), KeyChecked: true}
 	id, err := p.identity(conn)
-	if err != nil && conn.Name == "" && conn.PrivateKey == "" && errors.Is(err, keystore.NoKey) {
+	if err != nil && conn.Name == "" && len(conn.PrivateKeys) == 0 && errors.Is(err, keystore.NoKey) {
 		one.KeyChecked, err = false, nil // a file alone may well be without its key
 	}
 	if id == nil {

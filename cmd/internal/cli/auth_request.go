@@ -183,7 +183,7 @@ func requestOptions(c *cli.Context) (keystore.RequestOptions, error) {
 
 // requestKey is the key to request for, and as text if it is new.
 func (p *Program) requestKey(c *cli.Context, r *requested) (crypto.Signer, []byte, error) {
-	here := configs.Connection{Name: "command line", PrivateKey: r.Key}
+	here := configs.Connection{Name: "command line", PrivateKeys: []string{r.Key}}
 	if err := p.secretSetting(c, "passphrase", &here.Passphrase); err != nil {
 		return nil, nil, err
 	}

@@ -25,8 +25,8 @@ type execPlace struct {
 // execLogin is its [auth]: secrets are references here too.
 type execLogin struct {
 	Method      string `toml:"method,omitempty"`
-	Certificate string `toml:"certificate,omitempty"`
-	PrivateKey  string `toml:"private_key,omitempty"`
+	Certificate any    `toml:"certificate,omitempty"` // a text, or a list of several
+	PrivateKey  any    `toml:"private_key,omitempty"`
 	Passphrase  string `toml:"passphrase,omitempty"`
 	Message     string `toml:"message,omitempty"`
 	Header      string `toml:"header,omitempty"`
@@ -61,7 +61,20 @@ func (job *execJob) writeLogin(conn configs.Connection) {
 		job.Auth = &execLogin{Method: conn.Method, User: conn.User, Password: at(conn.Password)}
 		return
 	}
-	job.Auth = &execLogin{Certificate: at(conn.Certificate), PrivateKey: at(conn.PrivateKey), Passphrase: at(conn.Passphrase),
+	files := func(paths configs.Files) any {
+		switch len(paths) {
+		case 0:
+			return nil
+		case 1:
+			return at(paths[0])
+		}
+		all := make([]string, len(paths))
+		for i, path := range paths {
+			all[i] = at(path)
+		}
+		return all
+	}
+	job.Auth = &execLogin{Certificate: files(conn.Certificates), PrivateKey: files(conn.PrivateKeys), Passphrase: at(conn.Passphrase),
 		Message: conn.Message, Header: conn.Header}
 }
 

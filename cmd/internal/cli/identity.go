@@ -33,7 +33,7 @@ func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
 
 // identity loads the certificate and key of a connection.
 func (p *Program) identity(conn configs.Connection) (*keystore.Identity, error) {
-	return p.pair(conn, conn.Certificate, conn.PrivateKey)
+	return p.pair(conn, conn.Certificates.First(), conn.PrivateKeys.First())
 }
 
 // pair loads one certificate with its key. Both are as they stand in the connection.
@@ -61,7 +61,7 @@ func (p *Program) pair(conn configs.Connection, certificate, privateKey string) 
 // passphrase is asked for on the terminal if the connection has none.
 func (p *Program) passphrase(conn configs.Connection) (secret.Value, error) {
 	if conn.Passphrase == "" {
-		return p.ask("Passphrase of " + conn.PrivateKey + ": ")
+		return p.ask("Passphrase of " + conn.PrivateKeys.First() + ": ")
 	}
 	v, err := p.resolve(conn, conn.Passphrase)
 	if err != nil {
@@ -84,7 +84,7 @@ func connectionError(conn configs.Connection, key string, err error) error {
 	if _, ok := errors.AsType[*failure](err); ok {
 		return err
 	}
-	where := or(conn.Name, conn.Certificate)
+	where := or(conn.Name, conn.Certificates.First())
 	switch {
 	case conn.File != "" && conn.Name != "":
 		where = conn.File + ": [connection." + conn.Name + "]"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -30,8 +31,8 @@ func loginFlags() []cli.Flag {
 		text("region", "`CODE` of the tenant's region, such as us1 or eu3"),
 		text("api-url", "`URL` of the API instead of a region's"),
 		text("auth-url", "`URL` of the login host instead of a region's"),
-		text("certificate", "`FILE` with the CA certificate (PEM)"),
-		text("private-key", "`FILE` with its private key (PEM), or a reference"),
+		several("certificate", "`FILE` with the CA certificate (PEM), or a folder; may be repeated"),
+		several("private-key", "`FILE` with its private key (PEM), a folder, or a reference; may be repeated"),
 		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME or cmd:COMMAND [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
 		text("message", "`FORMAT` of the login message: v2 or v1"),
 		text("header", "`FORM` of the login header: pem or der"),
@@ -50,6 +51,11 @@ func placeFlags() []cli.Flag {
 	}
 }
 
+// several is a flag that may be repeated; its variable holds one value.
+func several(name, usage string) cli.Flag {
+	return &cli.StringSliceFlag{Name: name, Usage: usage + " [$" + variable(name) + "]", Category: "Login:", TakesFile: true}
+}
+
 // variable is the environment variable of a flag.
 func variable(flag string) string {
 	return "ANAPLAN_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
@@ -61,6 +67,15 @@ func (p *Program) setting(c *cli.Context, flag string) string {
 		return c.String(flag)
 	}
 	return p.env(variable(flag))
+}
+
+// settings is what a flag that may be repeated says, else its variable, without what is empty.
+func (p *Program) settings(c *cli.Context, flag string) []string {
+	all := []string{p.env(variable(flag))}
+	if c.IsSet(flag) {
+		all = c.StringSlice(flag)
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(v string) bool { return v == "" })
 }
 
 // origin is where a setting comes from, for messages.
@@ -118,12 +133,12 @@ func (p *Program) login(c *cli.Context) (configs.Connection, error) {
 	}
 	over("message", &conn.Message)
 	over("header", &conn.Header)
-	certificate, user := p.setting(c, "certificate"), p.setting(c, "user")
+	certificates, user := p.settings(c, "certificate"), p.setting(c, "user")
 	if c.IsSet("certificate") && c.IsSet("user") {
 		return configs.Connection{}, usage("give one of them", "--certificate and --user are two ways to log in")
 	}
 	switch {
-	case certificate != "" && !c.IsSet("user"):
+	case len(certificates) > 0 && !c.IsSet("user"):
 		conn.Method = "certificate"
 	case user != "":
 		conn.Method = "basic"
@@ -179,7 +194,7 @@ func (p *Program) savedConnection(c *cli.Context) (configs.Connection, error) {
 		switch {
 		case len(names) == 1:
 			chosen = names[0]
-		case p.setting(c, "certificate") == "" && p.setting(c, "user") == "":
+		case len(p.settings(c, "certificate")) == 0 && p.setting(c, "user") == "":
 			return configs.Connection{}, usage("give --connection NAME, one of "+strings.Join(names, ", "), "%s holds several connections", saved.File)
 		}
 	}
@@ -204,7 +219,7 @@ func complete(conn configs.Connection) error {
 		}
 		return nil
 	}
-	if conn.Certificate == "" {
+	if len(conn.Certificates) == 0 {
 		return usage(ways, "no login is given")
 	}
 	return nil

@@ -196,7 +196,7 @@ func secretNames(t *tonight) []string {
 		if err != nil {
 			continue // told where it is used
 		}
-		for _, text := range []string{conn.PrivateKey, conn.Passphrase, conn.Password, conn.Certificate} {
+		for _, text := range slices.Concat(conn.PrivateKeys, conn.Certificates, []string{conn.Passphrase, conn.Password}) {
 			if ref, err := secret.ParseRef(text); err == nil && ref.Scheme == secret.Env && !slices.Contains(names, ref.Rest) {
 				names = append(names, ref.Rest)
 			}

@@ -25,7 +25,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 
 func start(url, dir, kind, object string) error {
 	p := &Program{In: os.Stdin, Out: io.Discard, Err: io.Discard, Now: time.Now, Getenv: func(string) (string, bool) { return "", false }, log: newLog(io.Discard)}
-	t := p.tenantsAt(configs.Connection{APIURL: url + "/2/0", AuthURL: url, Dir: dir, Certificate: "cert.pem", PrivateKey: "key.pem"})
+	t := p.tenantsAt(configs.Connection{APIURL: url + "/2/0", AuthURL: url, Dir: dir, Certificates: []string{"cert.pem"}, PrivateKeys: []string{"key.pem"}})
 	defer t.Close()
 	ctx := context.Background()
 	m, err := jobs.Locate(ctx, t.Connect, configs.Ref{Name: "Finance"}, configs.Ref{Name: "Sales Hub"})
