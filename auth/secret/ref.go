@@ -11,14 +11,14 @@ const (
 	File  = "file"  // the rest is a path as it is, also on Windows: file:C:\secrets\pass.txt
 	Env   = "env"   // the rest is the name of an environment variable
 	Cmd   = "cmd"   // the rest is a command line, split into arguments without a shell
-	Vault = "vault" // reserved; resolving it is ErrNotAvailable
+	Vault = "vault" // the rest is what ParseVault takes: PATH#FIELD
 )
 
 var (
 	// ErrNoScheme says that a string is not a reference. The error never repeats the string, which may well be the secret itself.
-	ErrNoScheme = errors.New("not a reference: write file:PATH, env:NAME or cmd:COMMAND instead of the value itself")
-	// ErrNotAvailable says that a reference is understood but cannot be resolved by this version.
-	ErrNotAvailable = errors.New("not available yet")
+	ErrNoScheme = errors.New("not a reference: write file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD instead of the value itself")
+	// ErrNotAvailable says that a reference is understood, and that the Resolver has nothing that could resolve it.
+	ErrNotAvailable = errors.New("not available here")
 )
 
 // A Ref says where a secret comes from. It is not secret itself.
@@ -28,7 +28,7 @@ type Ref struct {
 }
 
 // ParseRef splits "scheme:rest". A string without one of the known schemes, a Windows path such as C:\x among them, is
-// ErrNoScheme; a known scheme with nothing behind it is an error too.
+// ErrNoScheme; a known scheme with nothing behind it, or a vault: reference of another form than [ParseVault] takes, is an error too.
 func ParseRef(s string) (Ref, error) {
 	scheme, rest, ok := strings.Cut(s, ":")
 	if !ok {
@@ -41,6 +41,11 @@ func ParseRef(s string) (Ref, error) {
 	}
 	if strings.TrimSpace(rest) == "" {
 		return Ref{}, fmt.Errorf("reference %q names nothing after the colon", scheme+":")
+	}
+	if scheme == Vault {
+		if _, err := ParseVault(rest); err != nil {
+			return Ref{}, err
+		}
 	}
 	return Ref{Scheme: scheme, Rest: rest}, nil
 }

@@ -29,12 +29,34 @@ type Resolver struct {
 	Getenv func(string) (string, bool)
 	// Timeout limits a cmd: reference. Zero: 30 seconds.
 	Timeout time.Duration
+	// Vault reads vault: references. Nil: they are ErrNotAvailable.
+	Vault VaultReader
+	// Cache keeps what was resolved. Nil: everything is fetched each time.
+	Cache *Cache
+}
+
+// Forget makes the next Resolve of every reference fetch its value again: after a login that was refused, since a key or a
+// password may have been replaced at its place.
+func (r Resolver) Forget() {
+	if r.Cache != nil {
+		r.Cache.Forget()
+	}
+	if r.Vault != nil {
+		r.Vault.Forget()
+	}
 }
 
 // Resolve fetches the value of r: a file's content or a command's standard output, less one newline at its end, or an
-// environment variable. At most 1 MiB; an empty value is ErrEmpty; vault: is ErrNotAvailable. Errors name the place, and
-// never hold content, output or the arguments of a command.
+// environment variable, or a field in a vault, as it is. At most 1 MiB; an empty value is ErrEmpty. Errors name the place, and
+// never hold content, output or the arguments of a command. With a Cache, a value is fetched once.
 func (r Resolver) Resolve(ctx context.Context, ref Ref) (Value, error) {
+	if r.Cache == nil {
+		return r.fetch(ctx, ref)
+	}
+	return r.Cache.value(ctx, place{r.Dir, ref}, func() (Value, error) { return r.fetch(ctx, ref) })
+}
+
+func (r Resolver) fetch(ctx context.Context, ref Ref) (Value, error) {
 	switch ref.Scheme {
 	case File:
 		return r.file(ref.Rest)
@@ -43,7 +65,7 @@ func (r Resolver) Resolve(ctx context.Context, ref Ref) (Value, error) {
 	case Cmd:
 		return r.command(ctx, ref.Rest)
 	case Vault:
-		return Value{}, fmt.Errorf("a vault: reference is %w: use file:, env: or cmd: (a command that prints the secret, such as the vault program)", ErrNotAvailable)
+		return r.vault(ctx, ref.Rest)
 	}
 	return Value{}, ErrNoScheme
 }
@@ -76,6 +98,24 @@ func (r Resolver) env(name string) (Value, error) {
 	return value([]byte(s), "environment variable "+name)
 }
 
+func (r Resolver) vault(ctx context.Context, rest string) (Value, error) {
+	at, err := ParseVault(rest)
+	if err != nil {
+		return Value{}, err
+	}
+	if r.Vault == nil {
+		return Value{}, fmt.Errorf("a vault: reference is %w: use file:, env: or cmd:", ErrNotAvailable)
+	}
+	v, err := r.Vault.Read(ctx, at)
+	switch {
+	case err != nil:
+		return Value{}, err
+	case v.Empty():
+		return Value{}, fmt.Errorf("%s, which is to hold a secret, %w", at, ErrEmpty)
+	}
+	return v, nil
+}
+
 func (r Resolver) command(ctx context.Context, line string) (Value, error) {
 	argv, err := splitCommand(line)
 	if err != nil {
@@ -91,6 +131,7 @@ func (r Resolver) command(ctx context.Context, line string) (Value, error) {
 	cmd := exec.CommandContext(inner, argv[0], argv[1:]...)
 	cmd.Dir = r.Dir
 	cmd.Stdout = out
+	// Its standard input is empty, and what it writes to standard error goes nowhere: both are left nil.
 	// Something that the command left running may keep the pipe open; it must not keep us. What the command itself printed is here by then.
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()

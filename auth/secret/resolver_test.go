@@ -102,7 +102,8 @@ func TestResolve(t *testing.T) {
 		{Ref{Cmd, "no-such-program-here --token " + canary}, "", "no-such-program-here"},
 		{Ref{Cmd, `"unclosed ` + canary}, "", "without a closing"},
 		{Ref{Cmd, `""`}, "", "names no program"},
-		{Ref{Vault, "secret/x"}, "", "not available yet"},
+		{Ref{Vault, "anaplan/prod#pass"}, "", "not available here"},
+		{Ref{Vault, "anaplan/prod"}, "", "it is written vault:PATH#FIELD"},
 		{Ref{"other", "x"}, "", "not a reference"},
 		{Ref{}, "", "not a reference"},
 	} {
@@ -121,7 +122,7 @@ func TestResolve(t *testing.T) {
 
 func TestKindsOfFailure(t *testing.T) {
 	r := Resolver{Dir: t.TempDir()}
-	if _, err := r.Resolve(t.Context(), Ref{Vault, "x"}); !errors.Is(err, ErrNotAvailable) {
+	if _, err := r.Resolve(t.Context(), Ref{Vault, "x#y"}); !errors.Is(err, ErrNotAvailable) {
 		t.Error(err)
 	}
 	if _, err := r.Resolve(t.Context(), Ref{File, "x"}); !errors.Is(err, os.ErrNotExist) {

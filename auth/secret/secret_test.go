@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path"
 	"strings"
 	"testing"
 
@@ -97,7 +98,9 @@ func TestParseRef(t *testing.T) {
 		{"file:a b:c ", Ref{File, "a b:c "}, true},
 		{"env:ANAPLAN_PASS", Ref{Env, "ANAPLAN_PASS"}, true},
 		{"cmd:pass show anaplan", Ref{Cmd, "pass show anaplan"}, true},
-		{"vault:secret/data/x#key", Ref{Vault, "secret/data/x#key"}, true},
+		{"vault:anaplan/x#key", Ref{Vault, "anaplan/x#key"}, true},
+		{"vault:" + canary, Ref{}, false},
+		{"vault:#" + canary, Ref{}, false},
 		{`C:\secrets\pass.txt`, Ref{}, false},
 		{"D:/x", Ref{}, false},
 		{"FILE:x", Ref{}, false},
@@ -116,7 +119,7 @@ func TestParseRef(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), canary) {
 			t.Errorf("%q: the error repeats it: %v", tt.in, err)
 		}
-		if known := tt.in == "file:" || tt.in == "env: "; err != nil && errors.Is(err, ErrNoScheme) == known {
+		if known := tt.in == "file:" || tt.in == "env: " || strings.HasPrefix(tt.in, "vault:"); err != nil && errors.Is(err, ErrNoScheme) == known {
 			t.Errorf("%q: %v", tt.in, err)
 		}
 		if tt.ok && got.String() != tt.in {
@@ -129,13 +132,21 @@ func TestParseRef(t *testing.T) {
 }
 
 func FuzzParseRef(f *testing.F) {
-	for _, s := range []string{"file:x", "env:", `C:\x`, ":", "cmd:a:b"} {
+	for _, s := range []string{"file:x", "env:", `C:\x`, ":", "cmd:a:b", "vault:a/b#c", "vault:m/n:a/b?version=3#c", "vault:a:b:c#d#e", "vault:a?version=0#b", "vault:../a#b", "vault:a#b?version=1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		r, err := ParseRef(s)
 		if err != nil && r != (Ref{}) || err == nil && r.String() != s {
 			t.Errorf("%q: %+v, %v", s, r, err)
+		}
+		if r.Scheme != Vault {
+			return
+		}
+		// What is taken says where it leads to, and nothing else, in a URL.
+		v, err := ParseVault(r.Rest)
+		if err != nil || v.String() != s || v.Path == "" || v.Field == "" || path.Join("/", v.Mount, "data", v.Path) != strings.TrimSuffix("/"+v.Mount, "/")+"/data/"+v.Path {
+			t.Errorf("%q: %+v, %v", s, v, err)
 		}
 	})
 }
