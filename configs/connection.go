@@ -20,6 +20,8 @@ type Connection struct {
 	User         string // basic
 	Password     string // basic; reference
 
+	Vault Vault `json:",omitzero"` // how vault: references are resolved
+
 	Proxy             string // URL; empty: the environment's
 	CA                string // PEM file with further certificate authorities
 	Ledger            string

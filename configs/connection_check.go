@@ -122,21 +122,26 @@ func checkProxy(v string) *fault {
 
 // checkSecret looks at a value that must be a reference.
 func checkSecret(v string) *fault {
-	ref, err := secret.ParseRef(v)
+	_, err := secret.ParseRef(v)
 	switch {
 	case errors.Is(err, secret.ErrNoScheme):
-		return &fault{"is not a reference, and secrets do not stand in files like this one", "write file:PATH, env:NAME or cmd:COMMAND"}
+		return &fault{"is not a reference, and secrets do not stand in files like this one", "write file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD"}
 	case err != nil:
-		return &fault{err.Error(), "write file:PATH, env:NAME or cmd:COMMAND"}
-	case ref.Scheme == secret.Vault:
-		return &fault{"vault: is not available yet", "write file:PATH, env:NAME, or cmd: with a command that prints it, such as the vault program"}
+		return &fault{err.Error(), "write file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD"}
 	}
 	return nil
 }
 
 // checkKeyFile looks at a private key: a path, or a reference.
 func checkKeyFile(v string) *fault {
-	if _, err := secret.ParseRef(v); !errors.Is(err, secret.ErrNoScheme) {
+	ref, err := secret.ParseRef(v)
+	if err == nil && ref.Scheme != secret.File {
+		if hasValue(v) {
+			return &fault{"a reference to a secret holds no ${…}", "write it as it is"}
+		}
+		return nil
+	}
+	if !errors.Is(err, secret.ErrNoScheme) {
 		if f := checkSecret(v); f != nil {
 			return f
 		}
@@ -144,17 +149,8 @@ func checkKeyFile(v string) *fault {
 	return checkStore(v)
 }
 
-// checkCertificate looks at a certificate: a path, also as file:.
-func checkCertificate(v string) *fault {
-	ref, err := secret.ParseRef(v)
-	switch {
-	case err == nil && ref.Scheme != secret.File:
-		return &fault{"a certificate is read from a file, not with " + ref.Scheme + ":", "write its path"}
-	case err != nil && !errors.Is(err, secret.ErrNoScheme):
-		return &fault{err.Error(), "write the path of a PEM file"}
-	}
-	return checkStore(v)
-}
+// checkCertificate looks at a certificate: a path, or a reference.
+func checkCertificate(v string) *fault { return checkKeyFile(v) }
 
 // checkStore tells of key stores, which cannot be read yet.
 func checkStore(v string) *fault {

@@ -54,7 +54,7 @@ func parseConnections(file, dir string, data []byte) (*Connections, Problems) {
 		return nil, append(problems, Problem{File: file, Line: step.at.Line, Column: step.at.Column, Key: "step", What: "this is a job file, not a connections.toml", Instead: connectionsFile.begin})
 	}
 	c := &Connections{File: file, dir: dir}
-	d := &decoder{file: file, shapes: []shapeInfo{connectionsShape.info(), connectionShape.info(), urlKeys.info()}, problems: problems}
+	d := &decoder{file: file, shapes: []shapeInfo{connectionsShape.info(), connectionShape.info(), urlKeys.info(), vaultTable.info()}, problems: problems}
 	s := scope{decoder: d}
 	var known []entry
 	for _, e := range root.keys {
@@ -109,7 +109,7 @@ func (s scope) literal(t *table) {
 		switch v := e.value.(type) {
 		case string:
 			// A secret's own check has spoken already.
-			if hasValue(v) && e.name != "passphrase" && e.name != "password" {
+			if hasValue(v) && !slices.Contains(secretKeys, e.name) {
 				s.wrong(e.at, e.name, "${…} is replaced in job files only", "write the value as it is")
 			}
 		case []entry:
@@ -123,6 +123,9 @@ func (s scope) literal(t *table) {
 		}
 	}
 }
+
+// secretKeys are those whose value is never repeated.
+var secretKeys = []string{"passphrase", "password", "token", "secret_id"}
 
 func hasValue(s string) bool { return strings.Contains(s, "${") }
 
@@ -220,10 +223,9 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 		c.Ledger = c.plainPath(c.Ledger)
 	}
 	for _, ref := range []*string{&c.Passphrase, &c.Password} {
-		if r, err := secret.ParseRef(*ref); err == nil && r.Scheme == secret.File {
-			*ref = secret.File + ":" + c.plainPath(r.Rest)
-		}
+		*ref = c.plainReference(*ref)
 	}
+	c.finishVault(wrong)
 	return problems
 }
 

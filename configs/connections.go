@@ -200,7 +200,8 @@ func (j *Job) inline() (Connection, error) {
 	}
 	problems := over.finish(func(key string) Problem {
 		table := "anaplan."
-		if slices.ContainsFunc(loginKeys, func(k loginKey) bool { return k.name == key }) {
+		name, _, _ := strings.Cut(key, ".")
+		if slices.ContainsFunc(loginKeys, func(k loginKey) bool { return k.name == name }) {
 			table = "auth."
 		}
 		at := j.Positions.Near(table + key)

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"strings"
 	"unicode"
 
@@ -79,6 +80,7 @@ var loginKeys = []key[Connection]{
 	filesKey("certificate", checkCertificate, func(c *Connection) *Files { return &c.Certificates }),
 	filesKey("private_key", checkKeyFile, func(c *Connection) *Files { return &c.PrivateKeys }),
 	secretKeyOf("passphrase", func(c *Connection) *string { return &c.Passphrase }),
+	tableKey("vault", vaultTable, func(c *Connection) *Vault { return &c.Vault }),
 	enumKey("message", []string{"v2", "v1"}, func(c *Connection) *string { return &c.Message }),
 	enumKey("header", []string{"pem", "der"}, func(c *Connection) *string { return &c.Header }),
 	textKey("user", func(c *Connection) *string { return &c.User }),
@@ -112,21 +114,25 @@ func laterValue[T any](k key[T], word, instead string) key[T] {
 // secretKeyOf is a reference to a secret, never the secret itself, and no message
 // repeats what stands there instead.
 func secretKeyOf[T any](name string, field func(*T) *string) key[T] {
+	return secretKeyWith(name, `write where it is: "env:NAME", "file:PATH", "cmd:COMMAND" or "vault:PATH#FIELD"`, field)
+}
+
+// secretKeyWith is secretKeyOf with the hint about the forms that are meant.
+func secretKeyWith[T any](name, form string, field func(*T) *string) key[T] {
 	return key[T]{name: name, kind: kindSecret, set: func(s scope, into *T, e entry) {
-		const form = `write where it is: "env:NAME", "file:PATH" or "cmd:COMMAND"`
 		v, ok := e.value.(string)
 		if !ok {
 			s.badType(e, "a reference to a secret", form)
 			return
 		}
-		ref, err := secret.ParseRef(v)
+		_, err := secret.ParseRef(v)
 		switch {
 		case strings.HasPrefix(v, "${env.") && strings.HasSuffix(v, "}"):
 			s.wrong(e.at, e.name, "a reference to a secret holds no ${…}", `write "env:`+strings.TrimSuffix(strings.TrimPrefix(v, "${env."), "}")+`"`)
-		case err != nil:
+		case errors.Is(err, secret.ErrNoScheme):
 			s.wrong(e.at, e.name, "must be a reference to the secret, not the secret itself", form)
-		case ref.Scheme == secret.Vault:
-			s.wrong(e.at, e.name, "vault: references are not available yet", `write "cmd:COMMAND" with the vault program's command, "env:NAME" or "file:PATH"`)
+		case err != nil:
+			s.wrong(e.at, e.name, err.Error(), form)
 		case strings.Contains(v, "${"):
 			s.wrong(e.at, e.name, "a reference to a secret holds no ${…}", "write it as it is")
 		case strings.ContainsFunc(v, unicode.IsControl):

@@ -11,7 +11,7 @@ func jobShapes() []shapeInfo {
 	return []shapeInfo{jobTable.info(), anaplanTable.info(), authTable.info(), urlKeys.info(), paramTable.info(), defaultsTable.info(),
 		stepTable.info(), fileTable.info(), actionTable.info(), guardTable.info(), acceptTable.info(), retryTable.info(), waitTable.info(),
 		onEndTable.info(), sourceTable.info(), waitForTable.info(), afterTable.info(), targetTable.info(), transferTable.info(),
-		controlTable.info(), guardCommandTable.info()}
+		controlTable.info(), guardCommandTable.info(), vaultTable.info()}
 }
 
 // Parse decodes a job file, and validates it as far as that is possible without a login

@@ -24,6 +24,7 @@ func buildJobSchema() []byte {
 		{"anaplan", anaplanTable.info(), "Where the steps run; and, without `connection`, where Anaplan is."},
 		{"auth", authTable.info(), "How to log in, for a job without `connection`. Secrets are references."},
 		{"urls", urlKeys.info(), "Addresses instead of a region."},
+		{"vault", vaultTable.info(), "How vault: references are resolved, in HashiCorp Vault or OpenBao. What is not said comes from VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT or ~/.vault-token."},
 		{"param", paramTable.info(), "A value that the caller sets with --param NAME=VALUE."},
 		{"defaults", defaultsTable.info(), "What every step does unless it says otherwise."},
 		{"step", stepTable.info(), "One thing to do in Anaplan. It has exactly one of import, export, process, action, upload, download, command."},
@@ -68,6 +69,7 @@ func buildConnectionsSchema() []byte {
 	parts := []schemaPart{
 		{"connection", connectionShape.info(), "How to reach Anaplan and how to log in. What `extends` names is taken over; defaults fill the rest."},
 		{"urls", urlKeys.info(), "Addresses instead of a region."},
+		{"vault", vaultTable.info(), "How vault: references are resolved, in HashiCorp Vault or OpenBao. What is not said comes from VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT or ~/.vault-token."},
 		{"reference", refTable.info(), "An object by id and name: the id decides, and another name is a warning."},
 	}
 	root := build(schemaPart{"connections", connectionsShape.info(), "Connections that job files name."}, parts)
@@ -133,7 +135,10 @@ func valueSchema(table string, k keyInfo) node {
 	case kindTexts:
 		return node{"type": "array", "items": text}
 	case kindSecret:
-		return node{"type": "string", "pattern": `^(file|env|cmd):.*\S`}
+		if table == "vault" {
+			return node{"type": "string", "pattern": `^(file|env|cmd):.*\S`}
+		}
+		return node{"type": "string", "pattern": `^((file|env|cmd):.*\S|vault:.+#.+)`}
 	case kindFlag:
 		return node{"type": "boolean"}
 	case kindCount:

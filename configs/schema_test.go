@@ -65,9 +65,10 @@ func TestSchemaHasTheDecodersKeys(t *testing.T) {
 		"retry": retryTable.info(), "wait": waitTable.info(), "on_end": onEndTable.info(), "source_table": sourceTable.info(),
 		"target_table": targetTable.info(), "reference": refTable.info(), "wait_for": waitForTable.info(), "after": afterTable.info(),
 		"transfer": transferTable.info(), "control_table": controlTable.info(), "guard_command": guardCommandTable.info(),
+		"vault": vaultTable.info(),
 	})
 	check(ConnectionsSchema(), connectionsShape.info(), map[string]shapeInfo{
-		"connection": connectionShape.info(), "urls": urlKeys.info(), "reference": refTable.info(),
+		"connection": connectionShape.info(), "urls": urlKeys.info(), "reference": refTable.info(), "vault": vaultTable.info(),
 	})
 	for table, texts := range schemaTexts {
 		for key := range texts {
@@ -138,6 +139,7 @@ func TestSchemaTakesRightFiles(t *testing.T) {
 	}
 	right(connections, "connections.toml", exampleText(t, "connections.toml"))
 	right(connections, "the connections of the tests", bytes.Replace([]byte(rightConnections), []byte("EU3"), []byte("eu3"), 1))
+	right(connections, "the vaults of the tests", []byte(rightVaults))
 }
 
 // TestSchemaRefusesWrongFiles wants most of the wrong files to be seen in an editor. The

@@ -40,7 +40,9 @@ func jobTexts(j *Job, f func(key string, kind textKind, text *string)) {
 		f("anaplan.urls.api", plainText, &c.APIURL)
 		f("anaplan.urls.auth", plainText, &c.AuthURL)
 		for i := range c.Certificates {
-			f("auth.certificate", keyText, &c.Certificates[i])
+			if ref, err := secret.ParseRef(c.Certificates[i]); err != nil || ref.Scheme == secret.File {
+				f("auth.certificate", keyText, &c.Certificates[i])
+			}
 		}
 		for i := range c.PrivateKeys {
 			if _, err := secret.ParseRef(c.PrivateKeys[i]); err != nil {
@@ -48,6 +50,7 @@ func jobTexts(j *Job, f func(key string, kind textKind, text *string)) {
 			}
 		}
 		f("auth.user", plainText, &c.User)
+		vaultTexts("auth.vault.", &c.Vault, f)
 		f("anaplan.proxy", plainText, &c.Proxy)
 		f("anaplan.ca", keyText, &c.CA)
 		f("anaplan.ledger", keyText, &c.Ledger)
@@ -85,6 +88,18 @@ func stepTexts(s *Step, f func(key string, kind textKind, text *string)) {
 		promptTexts("actions."+QuoteKey(s.Actions[i].Action.label())+".prompts", s.Actions[i].Prompts, f)
 	}
 	f("locale", plainText, &s.Locale)
+}
+
+func vaultTexts(prefix string, v *Vault, f func(string, textKind, *string)) {
+	f(prefix+"address", plainText, &v.Address)
+	f(prefix+"namespace", plainText, &v.Namespace)
+	f(prefix+"mount", plainText, &v.Mount)
+	f(prefix+"token_file", keyText, &v.TokenFile)
+	f(prefix+"role_id", plainText, &v.RoleID)
+	f(prefix+"role", plainText, &v.Role)
+	f(prefix+"jwt_file", keyText, &v.JWTFile)
+	f(prefix+"auth_mount", plainText, &v.AuthMount)
+	f(prefix+"ca", keyText, &v.CA)
 }
 
 func refTexts(key string, r *Ref, f func(string, textKind, *string)) {

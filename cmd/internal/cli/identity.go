@@ -38,24 +38,35 @@ func (p *Program) identity(conn configs.Connection) (*keystore.Identity, error) 
 
 // pair loads one certificate with its key. Both are as they stand in the connection.
 func (p *Program) pair(conn configs.Connection, certificate, privateKey string) (*keystore.Identity, error) {
-	files := keystore.Files{CertificatePath: pathOf(conn.Dir, certificate)}
-	ref, err := secret.ParseRef(privateKey)
-	switch {
-	case privateKey == "" || errors.Is(err, secret.ErrNoScheme):
-		files.KeyPath = pathOf(conn.Dir, privateKey)
-	case err != nil:
-		return nil, connectionError(conn, "private_key", err)
-	case ref.Scheme == secret.File:
-		files.KeyPath = inDir(conn.Dir, ref.Rest)
-	default:
-		key, err := p.resolve(conn, privateKey)
-		if err != nil {
-			return nil, connectionError(conn, "private_key", err)
-		}
-		files.KeyPath, files.Key = privateKey, key.Reveal()
+	var files keystore.Files
+	var err error
+	if files.CertificatePath, files.Certificate, err = p.material(conn, "certificate", certificate); err != nil {
+		return nil, err
+	}
+	if files.KeyPath, files.Key, err = p.material(conn, "private_key", privateKey); err != nil {
+		return nil, err
 	}
 	files.Passphrase = func() (secret.Value, error) { return p.passphrase(conn) }
 	return files.Load()
+}
+
+// material is where a certificate or a key is: a file, with its path; else what a reference
+// holds, with the reference in place of the path. Base64 of a key store is unpacked.
+func (p *Program) material(conn configs.Connection, key, text string) (path string, content []byte, err error) {
+	ref, err := secret.ParseRef(text)
+	switch {
+	case text == "" || errors.Is(err, secret.ErrNoScheme):
+		return pathOf(conn.Dir, text), nil, nil
+	case err != nil:
+		return "", nil, connectionError(conn, key, err)
+	case ref.Scheme == secret.File:
+		return inDir(conn.Dir, ref.Rest), nil, nil
+	}
+	v, err := p.resolve(conn, text)
+	if err != nil {
+		return "", nil, connectionError(conn, key, err)
+	}
+	return text, v.Unpacked(), nil
 }
 
 // passphrase is asked for on the terminal if the connection has none.
@@ -93,7 +104,7 @@ func connectionError(conn configs.Connection, key string, err error) error {
 	}
 	f := &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("%s: %s: %v", where, key, err), next: "correct this key", err: err}
 	switch key {
-	case "private_key", "passphrase", "password":
+	case "certificate", "private_key", "passphrase", "password":
 		f.code, f.cause, f.next = ledger.CodePermission, ledger.CauseLogin, "correct this key, then try `auth check`"
 	}
 	return f
