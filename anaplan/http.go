@@ -1,14 +1,14 @@
 package anaplan
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
+	"github.com/anaplan-runner/anaplan-runner/anaplan/proxy"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/retry"
 )
 
@@ -66,31 +66,37 @@ func NewHTTPClient(o HTTPOptions) *http.Client {
 
 // BaseOptions are the parts of a connection to the network.
 type BaseOptions struct {
-	Proxy   string // URL; empty: the environment's
-	RootCAs *x509.CertPool
+	Proxy         string // URL; empty: the environment's
+	ProxyUser     string // DOMAIN\user for NTLM; empty: that of the environment's URL
+	ProxyPassword func() (string, error)
+	ProxyAuth     string                                                            // proxy.Basic or proxy.NTLM; empty: what the proxy asks for
+	Getenv        func(string) string                                               // nil: os.Getenv
+	Network       func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the machine's
+	RootCAs       *x509.CertPool                                                    // of Anaplan, and of a https:// proxy; nil: the system's
 }
 
-// BaseTransport is the network: TLS 1.2 or newer (anaplan-api.md 1.1), 15 s to connect. It
-// speaks HTTP/1.1, so that a connection that is lost takes one answer with it and not
-// those of every call under way, and so that nothing below us sends a start again: that
-// happens in HTTP/1.1 only when no byte of the first was written.
+// BaseTransport is the network: TLS 1.2 or newer (anaplan-api.md 1.1), 15 s to connect,
+// through a proxy where there is one: see package proxy. It speaks HTTP/1.1, so that a
+// connection that is lost takes one answer with it and not those of every call under way,
+// and so that nothing below us sends a start again: that happens in HTTP/1.1 only when no
+// byte of the first was written. Its error is a *proxy.Error.
 func BaseTransport(o BaseOptions) (*http.Transport, error) {
-	proxy := http.ProxyFromEnvironment
-	if o.Proxy != "" {
-		u, err := url.Parse(o.Proxy)
-		if err != nil || u.Host == "" {
-			return nil, errors.New("proxy: it is not an address such as http://proxy.example.com:8080")
-		}
-		proxy = http.ProxyURL(u)
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}
+	dialer, err := proxy.New(proxy.Options{Address: o.Proxy, User: o.ProxyUser, Password: o.ProxyPassword, Auth: o.ProxyAuth, Getenv: o.Getenv, TLS: config, Network: o.Network})
+	if err != nil {
+		return nil, err
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Protocols:             &protocols,
-		Proxy:                 proxy,
-		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   15 * time.Second,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
+		Protocols: &protocols,
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return dialer.Dial(ctx, "http", addr)
+		},
+		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return dialer.DialTLS(ctx, addr, config)
+		},
+		TLSClientConfig:       config,
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,

@@ -330,7 +330,7 @@ func TestStartsOverLoopback(t *testing.T) {
 
 // refusing is a transport that finds no host: the look-up must not leave this machine.
 func refusing(rt *http.Transport) *http.Transport {
-	rt.DialContext = func(_ context.Context, _, addr string) (net.Conn, error) {
+	rt.DialTLSContext = func(_ context.Context, _, addr string) (net.Conn, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: addr, IsNotFound: true}
 	}
 	return rt

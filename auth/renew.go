@@ -61,10 +61,10 @@ func (s *Source) renew(ctx context.Context) (Token, error) {
 	return old.Token, nil
 }
 
-// isFinal reports whether a login must not be sent again: it was refused, or the certificate cannot be used.
+// isFinal reports whether a login must not be sent again: it was refused, also by a proxy, or the certificate cannot be used.
 func isFinal(err error) bool {
 	_, unusable := errors.AsType[*keystore.CertificateError](err)
-	return unusable || errors.Is(err, ErrRefused)
+	return unusable || errors.Is(err, ErrRefused) || refusedOnTheWay(err)
 }
 
 // refresh prolongs the token (anaplan-api.md 2.5), trying again only while it lives.

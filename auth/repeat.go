@@ -37,7 +37,14 @@ func repeatable(err error) bool {
 		return false
 	}
 	_, network := errors.AsType[*url.Error](err)
-	return network
+	return network && !refusedOnTheWay(err)
+}
+
+// refusedOnTheWay reports whether something between us and the auth host, a proxy, wants a person to do something first. Asked
+// again and again with a wrong password it might lock the user.
+func refusedOnTheWay(err error) bool {
+	var e interface{ LoginRefused() bool }
+	return errors.As(err, &e) && e.LoginRefused()
 }
 
 // retryAfter reads a Retry-After header, a date in it against the server's own clock; 0 when it says nothing.

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 )
@@ -108,8 +109,8 @@ func checkProxy(v string) *fault {
 	case err != nil || u.Host == "":
 		return &fault{"is not an address", `write it as in "http://proxy.example.com:8080"`}
 	case u.User != nil:
-		return &fault{"holds a user or a password", "leave proxy out, and set HTTPS_PROXY where the runner is started"}
-	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
+		return &fault{"holds a user or a password", "take them out of it, and write proxy_user and proxy_password"}
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" && u.Scheme != "socks5h":
 		return &fault{fmt.Sprintf("begins with %s://", u.Scheme), "write http://, https:// or socks5://"}
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return &fault{"has more than a host and a port", fmt.Sprintf("write %s://%s", u.Scheme, u.Host)}
@@ -118,6 +119,44 @@ func checkProxy(v string) *fault {
 		return &fault{"has no port", fmt.Sprintf("write it as in %s://%s:8080", u.Scheme, u.Hostname())}
 	}
 	return nil
+}
+
+// CheckProxy says what is wrong with the address of a proxy, and what to write instead; "" twice when nothing is. It
+// repeats no user and no password.
+func CheckProxy(v string) (what, instead string) {
+	if f := checkProxy(v); f != nil {
+		return f.what, f.instead
+	}
+	return "", ""
+}
+
+func checkProxyUser(v string) *fault {
+	switch {
+	case strings.ContainsFunc(v, unicode.IsControl):
+		return &fault{`holds a control character: in "…" a backslash begins an escape such as \t`, `put the user between '…', as in 'DOMAIN\user'`}
+	case strings.ContainsAny(v, ":"):
+		return &fault{"has a colon in it", `write the user alone, as in 'DOMAIN\user'; the password is proxy_password`}
+	case strings.Count(v, `\`) > 1 || strings.HasPrefix(v, `\`) || strings.HasSuffix(v, `\`):
+		return &fault{"is not a user", `write it as in 'DOMAIN\user': between '…' one backslash is one`}
+	}
+	return nil
+}
+
+// proxyLogin says what does not fit together in the login at a proxy, and in which key.
+func (c *Connection) proxyLogin() (key string, f *fault) {
+	const where = "write where it is: file:PATH, env:NAME or cmd:COMMAND"
+	socks := strings.HasPrefix(c.Proxy, "socks5")
+	switch {
+	case c.ProxyUser == "" && c.ProxyPassword != "":
+		return "proxy_user", &fault{"is missing, and there is a proxy_password", `write the user, for NTLM as 'DOMAIN\user'`}
+	case c.ProxyUser != "" && c.ProxyPassword == "":
+		return "proxy_password", &fault{"is missing, and there is a proxy_user", where}
+	case c.ProxyUser == "" && c.ProxyAuth != "" && c.Proxy != "":
+		return "proxy_user", &fault{"is missing, and there is a proxy_auth", `write the user, for NTLM as 'DOMAIN\user', and proxy_password`}
+	case socks && c.ProxyAuth != "":
+		return "proxy_auth", &fault{"means nothing to a SOCKS proxy, which has a login of its own", "leave it out"}
+	}
+	return "", nil
 }
 
 // checkSecret looks at a value that must be a reference.

@@ -125,7 +125,7 @@ func (s scope) literal(t *table) {
 }
 
 // secretKeys are those whose value is never repeated.
-var secretKeys = []string{"passphrase", "password", "token", "secret_id"}
+var secretKeys = []string{"passphrase", "password", "proxy_password", "token", "secret_id"}
 
 func hasValue(s string) bool { return strings.Contains(s, "${") }
 
@@ -182,6 +182,8 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 	check("urls.api", c.APIURL, checkAPI)
 	check("urls.auth", c.AuthURL, checkAuth)
 	check("proxy", c.Proxy, checkProxy)
+	check("proxy_user", c.ProxyUser, checkProxyUser)
+	wrong(c.proxyLogin())
 	check("ledger", c.Ledger, checkLedger)
 	switch {
 	case c.Region == "" && c.APIURL == "" && c.AuthURL == "":
@@ -222,7 +224,7 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 	if !scheme.MatchString(c.Ledger) {
 		c.Ledger = c.plainPath(c.Ledger)
 	}
-	for _, ref := range []*string{&c.Passphrase, &c.Password} {
+	for _, ref := range []*string{&c.Passphrase, &c.Password, &c.ProxyPassword} {
 		*ref = c.plainReference(*ref)
 	}
 	c.finishVault(wrong)

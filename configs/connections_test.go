@@ -106,6 +106,39 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+// TestLoginsAtProxies: what is right alone and does not fit together, also by extends.
+func TestLoginsAtProxies(t *testing.T) {
+	const head = "[connection.base]\nregion = \"us1\"\ncertificate = \"c.pem\"\nproxy = \"http://proxy.example.com:8080\"\n[connection.x]\nextends = \"base\"\n"
+	user, password := `proxy_user = 'CORP\anna'`+"\n", "proxy_password = \"file:p\"\n"
+	for _, tt := range []struct{ keys, want string }{
+		{"", ""},
+		{user + password, ""},
+		{user + password + "proxy_auth = \"ntlm\"\n", ""},
+		{"proxy = \"socks5h://proxy.example.com:1080\"\n" + user + password, ""},
+		{password, `proxy_user: is missing, and there is a proxy_password; write the user, for NTLM as 'DOMAIN\user'`},
+		{user, `proxy_password: is missing, and there is a proxy_user; write where it is: file:PATH, env:NAME or cmd:COMMAND`},
+		{"proxy_auth = \"ntlm\"\n", `proxy_user: is missing, and there is a proxy_auth; write the user, for NTLM as 'DOMAIN\user', and proxy_password`},
+		{"proxy = \"socks5://proxy.example.com:1080\"\nproxy_auth = \"basic\"\n" + user + password,
+			`proxy_auth: means nothing to a SOCKS proxy, which has a login of its own; leave it out`},
+	} {
+		c, problems := parseConnections("c.toml", "/jobs", []byte(head+tt.keys))
+		if problems != nil {
+			t.Fatal(problems)
+		}
+		got, err := c.Get("x")
+		text := ""
+		if err != nil {
+			_, text, _ = strings.Cut(err.Error(), "connection.x: ")
+		}
+		if text != tt.want {
+			t.Errorf("%s: %q, want %q", tt.keys, text, tt.want)
+		}
+		if err == nil && tt.keys != "" && got.ProxyPassword != "file:"+filepath.Join("/jobs", "p") {
+			t.Errorf("the password is in %s", got.ProxyPassword)
+		}
+	}
+}
+
 func TestGetSaysWhatIsMissing(t *testing.T) {
 	c, problems := parseConnections("c.toml", "/jobs", []byte(`
 [connection.empty]

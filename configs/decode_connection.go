@@ -17,6 +17,9 @@ var addressKeys = []key[Connection]{
 	withValues(checkedKey("region", kindEnum, checkRegion, func(c *Connection, v string) { c.Region = v }), regions),
 	{name: "urls", kind: kindTable, set: setURLs},
 	checkedKey("proxy", kindText, checkProxy, func(c *Connection, v string) { c.Proxy = v }),
+	{name: "proxy_user", kind: kindText, set: setProxyUser},
+	secretKeyOf("proxy_password", func(c *Connection) *string { return &c.ProxyPassword }),
+	enumKey("proxy_auth", []string{"basic", "ntlm"}, func(c *Connection) *string { return &c.ProxyAuth }),
 	textKey("ca", func(c *Connection) *string { return &c.CA }),
 	checkedKey("ledger", kindText, checkLedger, func(c *Connection, v string) { c.Ledger = v }),
 	countKey("requests_per_minute", 1, 600, func(c *Connection, n int64) { c.RequestsPerMinute = int(n) }),
@@ -45,6 +48,17 @@ func setURLs(s scope, c *Connection, e entry) {
 			s.wrong(e.at, e.name, "lacks "+k.name, form)
 		}
 	}
+}
+
+// setProxyUser looks at DOMAIN\user before a text's own check speaks: between "…" its backslash
+// makes a control character.
+func setProxyUser(s scope, c *Connection, e entry) {
+	if v, ok := e.value.(string); ok && strings.ContainsFunc(v, unicode.IsControl) {
+		f := checkProxyUser(v)
+		s.wrong(e.at, e.name, f.what, f.instead)
+		return
+	}
+	checkedKey(e.name, kindText, checkProxyUser, func(c *Connection, v string) { c.ProxyUser = v }).set(s, c, e)
 }
 
 // checkedKey is a text that check has something to say about. A value with a ${…} is

@@ -52,6 +52,7 @@ func jobTexts(j *Job, f func(key string, kind textKind, text *string)) {
 		f("auth.user", plainText, &c.User)
 		vaultTexts("auth.vault.", &c.Vault, f)
 		f("anaplan.proxy", plainText, &c.Proxy)
+		f("anaplan.proxy_user", plainText, &c.ProxyUser)
 		f("anaplan.ca", keyText, &c.CA)
 		f("anaplan.ledger", keyText, &c.Ledger)
 	}

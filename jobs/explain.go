@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/proxy"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
@@ -29,11 +30,16 @@ func explain(err error) *ending {
 			Verdict: ledger.Failed, Cause: c, Message: err.Error(), Next: next}}
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return end(ledger.CauseNetwork, true, "whoever answered is not trusted: check the address; if something here inspects TLS, name its authority with ca in the connection")
+		return end(ledger.CauseNetwork, true, "whoever answered is not trusted: check the address; if a proxy here inspects TLS, name its authority: ca in the connection, or --ca-file")
 	}
 	if e := explained(nil); errors.As(err, &e) {
 		cause, next := e.Explain()
 		return end(cause, false, next)
+	}
+	if e, ok := errors.AsType[*proxy.Error](err); ok {
+		cause := map[proxy.Kind]ledger.Cause{proxy.Unreachable: ledger.CauseNetwork, proxy.Login: ledger.CauseLogin,
+			proxy.Refused: ledger.CausePermission, proxy.Misconfigured: ledger.CauseConfig}[e.Kind]
+		return end(cause, !e.Final(), e.Next())
 	}
 	if e := tokenError(nil); errors.As(err, &e) {
 		if e.Final() {

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/proxy"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
@@ -47,6 +48,10 @@ func TestExplain(t *testing.T) {
 		code  int
 		again bool
 	}{
+		{&proxy.Error{Kind: proxy.Unreachable, Text: "is bad", Advice: "look"}, ledger.CauseNetwork, 75, true},
+		{&proxy.Error{Kind: proxy.Login, Text: "is bad", Advice: "look"}, ledger.CauseLogin, 77, false},
+		{&proxy.Error{Kind: proxy.Refused, Text: "is bad", Advice: "look"}, ledger.CausePermission, 77, false},
+		{&proxy.Error{Kind: proxy.Misconfigured, Text: "is bad", Advice: "look"}, ledger.CauseConfig, 78, false},
 		{refusedLogin{true}, ledger.CauseLogin, 77, false},
 		{refusedLogin{false}, ledger.CauseNetwork, 75, true},
 		{configs.Problems{{What: "wrong"}}, ledger.CauseConfig, 78, false},

@@ -14,6 +14,9 @@ type execPlace struct {
 	Region            string            `toml:"region,omitempty"`
 	URLs              map[string]string `toml:"urls,omitempty"`
 	Proxy             string            `toml:"proxy,omitempty"`
+	ProxyUser         string            `toml:"proxy_user,omitempty"`
+	ProxyPassword     string            `toml:"proxy_password,omitempty"`
+	ProxyAuth         string            `toml:"proxy_auth,omitempty"`
 	CA                string            `toml:"ca,omitempty"`
 	Ledger            string            `toml:"ledger,omitempty"`
 	RequestsPerMinute int               `toml:"requests_per_minute,omitzero"`
@@ -48,6 +51,7 @@ func (job *execJob) writeLogin(conn configs.Connection) {
 	job.Connection = ""
 	a := &job.Anaplan
 	a.Region, a.Proxy, a.CA, a.Ledger = conn.Region, conn.Proxy, at(conn.CA), conn.Ledger
+	a.ProxyUser, a.ProxyPassword, a.ProxyAuth = conn.ProxyUser, at(conn.ProxyPassword), conn.ProxyAuth
 	a.RequestsPerMinute, a.Bandwidth = conn.RequestsPerMinute, conn.Bandwidth
 	for key, address := range map[string]string{"api": conn.APIURL, "auth": conn.AuthURL} {
 		if address != "" {

@@ -104,7 +104,7 @@ func connectionError(conn configs.Connection, key string, err error) error {
 	}
 	f := &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("%s: %s: %v", where, key, err), next: "correct this key", err: err}
 	switch key {
-	case "certificate", "private_key", "passphrase", "password":
+	case "certificate", "private_key", "passphrase", "password", "proxy_password":
 		f.code, f.cause, f.next = ledger.CodePermission, ledger.CauseLogin, "correct this key, then try `auth check`"
 	}
 	return f

@@ -38,8 +38,10 @@ func loginFlags() []cli.Flag {
 		text("header", "`FORM` of the login header: pem or der"),
 		text("user", "`EMAIL` for basic login"),
 		&cli.StringFlag{Name: "password", Usage: "`REFERENCE` to the password [the password itself in $ANAPLAN_PASSWORD]", Category: "Login:"},
-		text("proxy", "`URL` of the proxy"),
-		text("ca", "`FILE` with further certificate authorities for TLS (PEM)"),
+		text("proxy", "`URL` of the proxy: http://, https:// or socks5://; default: the environment's HTTPS_PROXY"),
+		text("proxy-user", "`USER` of the proxy, for NTLM DOMAIN\\user"),
+		&cli.StringFlag{Name: "proxy-password", Usage: "`REFERENCE` to the password of the proxy's user [the password itself in $ANAPLAN_PROXY_PASSWORD]", Category: "Login:"},
+		caFlag(),
 	}
 }
 
@@ -88,7 +90,7 @@ func origin(c *cli.Context, flag string) string {
 
 // jobVariables are those that commands with a job file do not look at.
 var jobVariables = []string{"connection", "region", "api-url", "auth-url", "certificate", "private-key", "passphrase", "message", "header",
-	"user", "password", "proxy", "ca", "workspace", "model"}
+	"user", "password", "proxy", "proxy-user", "proxy-password", "ca-file", "ca", "workspace", "model"}
 
 // ignoredVariables says which variables a command with a job file takes no notice of;
 // nothing if none is set.
@@ -127,9 +129,11 @@ func (p *Program) login(c *cli.Context) (configs.Connection, error) {
 	}
 	over("api-url", &conn.APIURL)
 	over("auth-url", &conn.AuthURL)
-	over("proxy", &conn.Proxy)
-	if v := p.setting(c, "ca"); v != "" {
+	if v := p.caSetting(c); v != "" {
 		conn.CA = here(v)
+	}
+	if err := p.proxySettings(c, &conn); err != nil {
+		return configs.Connection{}, err
 	}
 	over("message", &conn.Message)
 	over("header", &conn.Header)

@@ -33,7 +33,11 @@ import (
 func (p *Program) stores() *data.Stores {
 	all := &data.Stores{Schemes: map[string]data.Store{}, Stdin: p.In}
 	maps.Copy(all.Schemes, objectStores())
-	maps.Copy(all.Schemes, new(web.Store).Schemes())
+	servers := &web.Store{}
+	if base, err := p.network(configs.Connection{}, nil); err == nil {
+		servers.Transport = base
+	}
+	maps.Copy(all.Schemes, servers.Schemes())
 	return all
 }
 
@@ -166,9 +170,9 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 	if err != nil {
 		return nil, err
 	}
-	base, err := anaplan.BaseTransport(anaplan.BaseOptions{Proxy: conn.Proxy, RootCAs: roots})
+	base, err := p.network(conn, roots)
 	if err != nil {
-		return nil, connectionError(conn, "proxy", err)
+		return nil, err
 	}
 	login, err := p.loginOf(conn)
 	if err != nil {

@@ -62,6 +62,18 @@ func (f *file) unreached(err error) error {
 	if e, ok := errors.AsType[x509.HostnameError](err); ok {
 		return f.failure(nil, "the server's certificate is not trusted: "+e.Error(), err)
 	}
+	var proxy interface { // that did not let us through
+		error
+		Final() bool
+		Next() string
+	}
+	if errors.As(err, &proxy) {
+		kind := data.ErrAway
+		if proxy.Final() {
+			kind = data.ErrDenied
+		}
+		return &data.StoreError{Doing: "read", Name: data.Display(f.entry.Name), Why: proxy.Error(), Kind: kind, Err: err, Next: proxy.Next()}
+	}
 	if e, ok := errors.AsType[*net.DNSError](err); ok {
 		return f.failure(data.ErrAway, "no address is known for "+e.Name, err)
 	}

@@ -241,3 +241,23 @@ func TestRefuses(t *testing.T) {
 		t.Errorf("it serves %v", got)
 	}
 }
+
+// blocked is what a proxy that does not let us through is to package web.
+type blocked struct{ final bool }
+
+func (b blocked) Error() string { return "the proxy refuses it" }
+func (b blocked) Final() bool   { return b.final }
+func (b blocked) Next() string  { return "ask its administrators" }
+
+func (b blocked) RoundTrip(*http.Request) (*http.Response, error) { return nil, b }
+
+// TestProxy: what a proxy says is said, without the URL.
+func TestProxy(t *testing.T) {
+	for final, kind := range map[bool]error{true: data.ErrDenied, false: data.ErrAway} {
+		_, _, err := read(&Store{Transport: blocked{final}}, "https://u:s3cret@files.example.com/x?sig=s3cret", t)
+		e, ok := errors.AsType[*data.StoreError](err)
+		if !ok || !errors.Is(err, kind) || e.Next != "ask its administrators" || !strings.Contains(err.Error(), "the proxy refuses it") || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("final %v: %v", final, err)
+		}
+	}
+}
