@@ -32,7 +32,9 @@ type Connection struct {
 	Bandwidth         int64 `json:",omitempty"` // bytes a second, of all transfers of the process together; 0: no limit
 	ExclusiveUser     bool  // nobody and nothing but runners with this ledger starts tasks as this user
 	Protected         bool
-	Workspace         Ref // for commands without a job file
+	Owner             string `json:",omitempty"` // of the certificate: who renews it; free text
+	Note              string `json:",omitempty"` // free text, shown beside the certificate
+	Workspace         Ref    // for commands without a job file
 	Model             Ref
 
 	Positions Positions

@@ -99,6 +99,8 @@ var loginKeys = []key[Connection]{
 	enumKey("header", []string{"pem", "der"}, func(c *Connection) *string { return &c.Header }),
 	textKey("user", func(c *Connection) *string { return &c.User }),
 	secretKeyOf("password", func(c *Connection) *string { return &c.Password }),
+	textKey("owner", func(c *Connection) *string { return &c.Owner }),
+	textKey("note", func(c *Connection) *string { return &c.Note }),
 	laterKey[Connection]("keystore", kindAny, keystoreInstead),
 	laterKey[Connection]("keystore_password", kindAny, keystoreInstead),
 	laterKey[Connection]("client_id", kindAny, `use method = "certificate" or "basic"`),

@@ -201,6 +201,8 @@ var schemaTexts = map[string]map[string]string{
 		"header":              "Form of the certificate in the login's header. Default pem.",
 		"user":                "User of the basic login.",
 		"password":            "Reference to the password of the basic login: file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD. Never the password itself.",
+		"owner":               "Who renews the certificate: a team, a person. `auth check` shows it.",
+		"note":                "A remark about the certificate, which `auth check` shows.",
 		"workspace":           "Workspace of commands without a job file.",
 		"model":               "Model of commands without a job file.",
 	},

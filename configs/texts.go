@@ -51,6 +51,8 @@ func jobTexts(j *Job, f func(key string, kind textKind, text *string)) {
 		}
 		f("auth.user", plainText, &c.User)
 		vaultTexts("auth.vault.", &c.Vault, f)
+		f("auth.owner", plainText, &c.Owner)
+		f("auth.note", plainText, &c.Note)
 		f("anaplan.proxy", plainText, &c.Proxy)
 		f("anaplan.proxy_user", plainText, &c.ProxyUser)
 		f("anaplan.ca", keyText, &c.CA)
