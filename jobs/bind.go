@@ -34,10 +34,18 @@ func Bind(ctx context.Context, plan *Plan, connect Connect) (*Bound, error) {
 	}
 	if len(b.problems) > 0 {
 		slices.SortStableFunc(b.problems, func(p, q configs.Problem) int { return cmp.Compare(p.Line, q.Line) })
+		if b.archived {
+			return nil, archivedError{b.problems}
+		}
 		return nil, b.problems
 	}
 	return b.out, nil
 }
+
+// archivedError are problems of which one is that a model is archived, which may pass.
+type archivedError struct{ configs.Problems }
+
+func (e archivedError) Unwrap() []error { return []error{e.Problems, anaplan.ErrArchived} }
 
 // binder resolves the steps in file order. Its methods return errors of the API; what is
 // wrong with the job they add to the problems.
@@ -47,6 +55,7 @@ type binder struct {
 	plan     *Plan
 	out      *Bound
 	problems configs.Problems
+	archived bool // a model is
 }
 
 // wrong adds a problem of a step, at the key in its file.
@@ -149,6 +158,7 @@ func (b *binder) model(s PlanStep, bound *BoundStep) (ok bool, err error) {
 	bound.Model = ledger.ModelRef{ID: m.id, Name: m.name, Workspace: w.id, Host: host}
 	switch m.kind {
 	case "ARCHIVED":
+		b.archived = true
 		b.wrong(s, "model", "ask an administrator to unarchive it", "model %q is archived", m.name)
 		if !ownModel && s.Name != "" {
 			b.shared(known, "anaplan.model")

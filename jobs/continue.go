@@ -101,6 +101,12 @@ func (r *run) conclude(ctx context.Context) (ledger.State, error) {
 	plan, err := RecordedPlan(r.state)
 	if err == nil && slices.ContainsFunc(plan.Steps, movesSources) {
 		r.req.Plan, r.was = plan, plan
+		for i := range plan.Steps {
+			switch plan.Steps[i].Verb {
+			case configs.Export, configs.Action, configs.Download, configs.Command:
+				plan.Steps[i].Skip = true // it reads no source: nothing of it needs to be there any more
+			}
+		}
 		r.begun, r.only = r.state.Seq+1, false // wishes of before do not count, and there is nothing to cancel
 		bound, err := r.rebind(ctx)
 		if err == nil {
@@ -109,10 +115,10 @@ func (r *run) conclude(ctx context.Context) (ledger.State, error) {
 		if h, ok := errors.AsType[*halt](err); ok {
 			return ledger.State{}, &Stopped{Signal: h.asked.Signal}
 		}
-		if explain(err).Cause != ledger.CauseConfig {
+		if explain(err).Cause != ledger.CauseConfig || errors.Is(err, anaplan.ErrArchived) {
 			return ledger.State{}, fmt.Errorf("move the sources of run %q: %w", r.req.ID.Run, err)
 		}
-		_ = r.record(ctx, "", ledger.Warned{Text: fmt.Sprintf("its sources were not moved: %v", err)}) // kept as trouble
+		_ = r.record(ctx, "", ledger.Warned{Text: fmt.Sprintf("it cannot be told whether all of its sources were moved: %v", err)}) // kept as trouble
 	}
 	return r.finish(ctx, ledger.Outcome(r.state))
 }

@@ -241,8 +241,10 @@ func (p *plot) bytes(w *world, states []ledger.State) {
 				for _, read := range task.Read {
 					want := step.reads[read.File]
 					if at, was := w.changes[changed{s.Created.ID, t.Plan.Name}]; was && !requests[task.Request].At.Before(at) {
-						for _, data := range step.changed {
-							want = data
+						for name, data := range step.changed {
+							if !w.anew[name] { // else the one that was moved is read, from where it is
+								want = data
+							}
 						}
 					}
 					if read.SHA256 != digest(want) {
