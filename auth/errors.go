@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -35,9 +36,11 @@ type LoginError struct {
 }
 
 // Error says what was being done, and what was answered.
-func (e *LoginError) Error() string {
+func (e *LoginError) Error() string { return e.Doing + ": " + e.answer() }
+
+func (e *LoginError) answer() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: answer %d", e.Doing, e.Status)
+	fmt.Fprintf(&b, "answer %d", e.Status)
 	if e.Code != "" {
 		b.WriteString(" " + e.Code)
 	}
@@ -53,6 +56,11 @@ func (e *LoginError) Error() string {
 // Is reports whether target is ErrRefused or ErrUnavailable, as the answer has it.
 func (e *LoginError) Is(target error) bool {
 	return target == ErrRefused && !e.Temporary() || target == ErrUnavailable && e.Temporary()
+}
+
+// ofCredential reports whether Anaplan refused who logged in, and not how it was asked.
+func (e *LoginError) ofCredential() bool {
+	return (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden) && e.Code+e.Text != ""
 }
 
 // Temporary reports whether trying again later may help.

@@ -25,6 +25,23 @@ type Event struct {
 	Generation uint64        // of the token it made; of the one that was to be refreshed or was logged out; else 0
 	Life       time.Duration // of the token it made
 	Err        error         // of a failure, of a logout too
+
+	Certificate *CertificateInfo // that logged in or was refused; nil for what has to do with none
+	Warnings    []string         // of a login: what a person should know of its certificates
+}
+
+// loginEvent is an event of a login, with its certificate.
+func (s *Source) loginEvent(e Event) Event {
+	by, ok := s.o.Login.(certified)
+	if !ok || by.certificate() == nil {
+		return e
+	}
+	about := About(by.certificate())
+	e.Certificate = &about
+	if e.Kind == LoggedIn {
+		e.Warnings = by.outlook(s.serverNow())
+	}
+	return e
 }
 
 func (s *Source) tell(e Event) {

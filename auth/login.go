@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -35,6 +36,30 @@ type Certificate struct {
 	Identity *keystore.Identity
 	Message  Format     // zero: V2
 	Header   HeaderForm // zero: HeaderPEM
+
+	as string // what errors call it; "": as Describe does
+}
+
+// A rotating Login has several ways to log in.
+type rotating interface {
+	// another takes in the refusal of the way that was tried last, and reports whether there is another one to try. If not, it
+	// returns the error to give back.
+	another(ctx context.Context, refused error, now time.Time) (bool, error)
+}
+
+// A certified Login logs in with a certificate.
+type certified interface {
+	certificate() *keystore.Identity // the one tried last; nil before
+	outlook(now time.Time) []string  // what a person should know after a login
+}
+
+func (c Certificate) certificate() *keystore.Identity { return c.Identity }
+
+func (c Certificate) outlook(now time.Time) []string {
+	if text := Expiry(About(c.Identity), now, ""); text != "" {
+		return []string{text}
+	}
+	return nil
 }
 
 // Login implements [Login]. Each call signs a fresh message.
@@ -52,7 +77,7 @@ func (c Certificate) Login(ctx context.Context, hc *http.Client, base string, se
 	}
 	_, bare, _ := strings.Cut(p.Header, " ")
 	grant, err := authenticate(ctx, hc, base, call{
-		doing:         "logging in to " + hostOf(base) + " with " + c.Describe(),
+		doing:         "logging in to " + hostOf(base) + " with " + cmp.Or(c.as, c.Describe()),
 		authorization: p.Header,
 		body:          p.Body(),
 		secrets:       []string{p.EncodedData, p.EncodedSignedData, bare},

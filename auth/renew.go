@@ -123,11 +123,18 @@ func (s *Source) login(ctx context.Context, tries int) (Token, error) {
 				return token, nil
 			}
 		}
-		s.tell(Event{Kind: LoginFailed, Err: err})
+		s.tell(s.loginEvent(Event{Kind: LoginFailed, Err: err}))
 		if e, ok := errors.AsType[*LoginError](err); ok && !corrected && e.clockOff() && errors.Is(err, ErrRefused) {
 			corrected = true
 			try--
 			continue
+		}
+		if l, ok := s.o.Login.(rotating); ok {
+			var another bool
+			if another, err = l.another(ctx, err, s.serverNow()); another {
+				try--
+				continue
+			}
 		}
 		wait, ok := pause(s.o.Retry, try, err)
 		if !ok || try >= tries || ctx.Err() != nil {
@@ -185,6 +192,10 @@ func (s *Source) take(c call, g Grant, asked instant, from *held) (Token, error)
 	}
 	s.held = h
 	s.mu.Unlock()
-	s.tell(Event{Kind: kind, Generation: h.Generation, Life: life})
+	e := Event{Kind: kind, Generation: h.Generation, Life: life}
+	if kind == LoggedIn {
+		e = s.loginEvent(e)
+	}
+	s.tell(e)
 	return h.Token, nil
 }

@@ -122,9 +122,12 @@ func (s *Simulator) acceptable(cert *x509.Certificate) string {
 	case s.t.Before(cert.NotBefore) || s.t.After(cert.NotAfter):
 		return "The certificate is not valid at this time."
 	}
-	if len(s.options.Registered) > 0 {
-		known := false
-		for _, r := range s.options.Registered {
+	if len(s.options.Registered) > 0 || s.options.Registry != nil {
+		known, registered := false, s.options.Registered
+		if s.options.Registry != nil {
+			registered = s.options.Registry()
+		}
+		for _, r := range registered {
 			known = known || r.Equal(cert)
 		}
 		if !known {

@@ -28,6 +28,9 @@ type Options struct {
 	// contain it. Without either, any certificate with a known user's address is accepted.
 	Trust      *x509.CertPool
 	Registered []*x509.Certificate
+	// Registry, when not nil, says at each login which certificates are registered at that moment, as they are uploaded and removed
+	// under Administration > Security > Certificates. None is registered then that it does not name.
+	Registry func() []*x509.Certificate
 	// Wire is for measuring transfers.
 	Wire Wire
 }

@@ -24,6 +24,7 @@ const (
 	PassphraseMissing Problem = "is encrypted, and no passphrase is given"
 	WrongPassphrase   Problem = "cannot be decrypted with this passphrase"
 	Mismatch          Problem = "do not belong together"
+	SeveralUsers      Problem = "are of several users"
 	NotRSA            Problem = "is not RSA"
 	WeakKey           Problem = "is shorter than 2048 bits"
 	Expired           Problem = "has expired"

@@ -1,0 +1,96 @@
+package auth
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
+)
+
+// Choose returns the identities that can log in at the time now, in the order in which they should: the one that ends last first; of
+// those that end together, the one that began last; then by fingerprint. Each is there once. It is pure.
+//
+// The error is a *keystore.CertificateError, and no identity is returned with it: when none can log in, and when those that have not
+// ended yet would log in as several users.
+func Choose(ids []*keystore.Identity, now time.Time) ([]*keystore.Identity, error) {
+	all := slices.Clone(ids)
+	slices.SortFunc(all, byEnd)
+	all = slices.CompactFunc(all, func(a, b *keystore.Identity) bool { return bytes.Equal(a.Leaf.Raw, b.Leaf.Raw) })
+	if len(all) == 0 {
+		return nil, &keystore.CertificateError{Problem: keystore.Missing, What: "no certificate with its private key is given", Next: "name the files of both"}
+	}
+	if err := oneUser(all, now); err != nil {
+		return nil, err
+	}
+	var usable []*keystore.Identity
+	var why []error
+	for _, id := range all {
+		if err := id.Check(now); err != nil {
+			why = append(why, err)
+			continue
+		}
+		usable = append(usable, id)
+	}
+	if len(usable) == 0 {
+		return nil, noneUsable(why)
+	}
+	return usable, nil
+}
+
+func byEnd(a, b *keystore.Identity) int {
+	return cmp.Or(b.Leaf.NotAfter.Compare(a.Leaf.NotAfter), b.Leaf.NotBefore.Compare(a.Leaf.NotBefore), fingerprint(a).compare(fingerprint(b)))
+}
+
+// A sum is the fingerprint of a certificate.
+type sum [sha256.Size]byte
+
+func fingerprint(id *keystore.Identity) sum { return sha256.Sum256(id.Leaf.Raw) }
+
+func (s sum) compare(o sum) int { return bytes.Compare(s[:], o[:]) }
+
+// oneUser refuses certificates of several users: a run would go on as somebody else when one of them ends, without the files that it
+// uploaded, which are private to their user. What has ended logs nobody in, and what names nobody is refused by Anaplan anyway.
+func oneUser(ids []*keystore.Identity, now time.Time) error {
+	var first *keystore.Identity
+	for _, id := range ids {
+		switch {
+		case len(id.Emails()) == 0 || now.After(id.Leaf.NotAfter):
+		case first == nil:
+			first = id
+		case !strings.EqualFold(first.Emails()[0], id.Emails()[0]):
+			return &keystore.CertificateError{Problem: keystore.SeveralUsers,
+				What: fmt.Sprintf("the certificates of one connection would log in as several users: %s and %s", About(first), About(id)),
+				Next: "leave the certificates of one user here, and give the other user a connection of its own: no run may go on as somebody else when a certificate is renewed"}
+		}
+	}
+	return nil
+}
+
+const mostNamed = 5
+
+// noneUsable is the error of certificates none of which can log in: what is wrong with each, what to do about the one that ends last.
+func noneUsable(why []error) error {
+	if len(why) == 1 {
+		return why[0]
+	}
+	out := keystore.CertificateError{Problem: keystore.Missing}
+	var texts []string
+	for i, err := range why {
+		if e, ok := err.(*keystore.CertificateError); ok && i == 0 {
+			out.Problem, out.Next = e.Problem, e.Next
+		}
+		if i < mostNamed {
+			texts = append(texts, err.Error())
+		}
+	}
+	if n := len(why) - mostNamed; n > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", n))
+	}
+	out.What = fmt.Sprintf("none of %d certificates can log in: %s", len(why), strings.Join(texts, "; "))
+	return &out
+}
