@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"auth":                     {"anaplan/retry", "auth/keystore", "auth/secret"},
 	"auth/keystore":            {"auth/secret"},
 	"auth/secret":              {},
+	"auth/secret/vault":        {"auth/secret"},
 	"configs":                  {"auth/secret"},
 	"jobs":                     {"anaplan", "anaplan/proxy", "anaplan/retry", "anaplan/transfer", "configs", "jobs/data", "jobs/data/dump", "jobs/ledger"},
 	"jobs/data":                {},
@@ -46,10 +47,10 @@ var arrows = map[string][]string{
 
 // leaves hold heavy libraries; only wiring imports them, and what uses them is nothing
 // but the command.
-var leaves = []string{"jobs/ledger/sqlite", "jobs/ledger/postgres", "jobs/ledger/memory", "jobs/data/blob", "jobs/data/web"}
+var leaves = []string{"jobs/ledger/sqlite", "jobs/ledger/postgres", "jobs/ledger/memory", "jobs/data/blob", "jobs/data/web", "auth/secret/vault"}
 
 // leafUsers are the files of the command that may import a leaf.
-var leafUsers = []string{"ledger.go", "demo.go", "wire.go", "stores.go"}
+var leafUsers = []string{"ledger.go", "demo.go", "wire.go", "stores.go", "vault.go"}
 
 // homes says where a library may stand, tests apart. One that is not listed stands nowhere.
 var homes = map[string][]string{
@@ -65,6 +66,7 @@ var homes = map[string][]string{
 	"modernc.org/sqlite":                 {"jobs/ledger/sqlite"},
 	"github.com/klauspost/compress":      {"anaplan/transfer", "jobs/data"},
 	"github.com/zeebo/xxh3":              {"anaplan/transfer", "jobs/data"},
+	"github.com/hashicorp/vault/api":     {"auth/secret/vault"},
 	"github.com/youmark/pkcs8":           {"auth/keystore"},
 	"gocloud.dev":                        {"jobs/data/blob"},
 	"cloud.google.com/go/storage":        {"jobs/data/blob"},

@@ -24,6 +24,7 @@ func (p *Program) Main(args []string) (code int) {
 	p.log = newLog(p.Err)
 	app := p.app()
 	words := permute(app, args)
+	defer p.endSecrets()
 	defer func() {
 		if r := recover(); r != nil {
 			p.endScreen()

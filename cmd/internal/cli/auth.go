@@ -25,7 +25,7 @@ func certificateFlags() []cli.Flag {
 		text("connection", "`NAME` of the connection whose certificate it is; not needed with --certificate"),
 		several("certificate", "`FILE` with the CA certificate (PEM), or a folder; may be repeated"),
 		several("private-key", "`FILE` with its private key (PEM), a folder, or a reference; may be repeated; not needed if the certificate's file holds it, too"),
-		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME or cmd:COMMAND; " +
+		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD; " +
 			"default: it is asked for on the terminal [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
 		text("region", "`CODE` of the tenant's region, such as us1 or eu3"),
 		text("auth-url", "`URL` of the login host instead of a region's"),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -35,6 +36,24 @@ type execLogin struct {
 	Header      string `toml:"header,omitempty"`
 	User        string `toml:"user,omitempty"`
 	Password    string `toml:"password,omitempty"`
+
+	Vault execVault `toml:"vault,omitempty"`
+}
+
+// execVault is its vault.
+type execVault struct {
+	Address   string `toml:"address,omitempty"`
+	Namespace string `toml:"namespace,omitempty"`
+	Mount     string `toml:"mount,omitempty"`
+	Method    string `toml:"method,omitempty"`
+	Token     string `toml:"token,omitempty"`
+	TokenFile string `toml:"token_file,omitempty"`
+	RoleID    string `toml:"role_id,omitempty"`
+	SecretID  string `toml:"secret_id,omitempty"`
+	Role      string `toml:"role,omitempty"`
+	JWTFile   string `toml:"jwt_file,omitempty"`
+	AuthMount string `toml:"auth_mount,omitempty"`
+	CA        string `toml:"ca,omitempty"`
 }
 
 // ownLogin says whether a connection is not one of a connections.toml, as it stands there.
@@ -61,8 +80,12 @@ func (job *execJob) writeLogin(conn configs.Connection) {
 			a.URLs[key] = address
 		}
 	}
+	v := execVault(conn.Vault)
+	for _, path := range []*string{&v.Token, &v.TokenFile, &v.SecretID, &v.JWTFile, &v.CA} {
+		*path = at(*path)
+	}
 	if conn.Method == "basic" {
-		job.Auth = &execLogin{Method: conn.Method, User: conn.User, Password: at(conn.Password)}
+		job.Auth = &execLogin{Method: conn.Method, User: conn.User, Password: at(conn.Password), Vault: v}
 		return
 	}
 	files := func(paths configs.Files) any {
@@ -79,7 +102,7 @@ func (job *execJob) writeLogin(conn configs.Connection) {
 		return all
 	}
 	job.Auth = &execLogin{Certificate: files(conn.Certificates), PrivateKey: files(conn.PrivateKeys), Passphrase: at(conn.Passphrase),
-		Message: conn.Message, Header: conn.Header}
+		Message: conn.Message, Header: conn.Header, Vault: v}
 }
 
 // whole is a path, plain or as a file: reference, that no longer depends on a folder. Other
@@ -87,8 +110,10 @@ func (job *execJob) writeLogin(conn configs.Connection) {
 func whole(dir, path string) string {
 	ref, err := secret.ParseRef(path)
 	switch {
-	case err != nil:
+	case errors.Is(err, secret.ErrNoScheme):
 		return inDir(dir, path)
+	case err != nil:
+		return path // a reference of a wrong form, which is told when it is used
 	case ref.Scheme == secret.File:
 		return "file:" + inDir(dir, ref.Rest)
 	}

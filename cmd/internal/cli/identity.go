@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -81,15 +80,6 @@ func (p *Program) passphrase(conn configs.Connection) (secret.Value, error) {
 	return v, nil
 }
 
-// resolve fetches a secret by its reference.
-func (p *Program) resolve(conn configs.Connection, reference string) (secret.Value, error) {
-	ref, err := secret.ParseRef(reference)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	return secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv}.Resolve(context.Background(), ref)
-}
-
 // connectionError says which key of which connection is wrong.
 func connectionError(conn configs.Connection, key string, err error) error {
 	if _, ok := errors.AsType[*failure](err); ok {
@@ -106,6 +96,12 @@ func connectionError(conn configs.Connection, key string, err error) error {
 	switch key {
 	case "certificate", "private_key", "passphrase", "password", "proxy_password":
 		f.code, f.cause, f.next = ledger.CodePermission, ledger.CauseLogin, "correct this key, then try `auth check`"
+	}
+	if e, ok := errors.AsType[*secret.FetchError](err); ok {
+		f.next = e.Next
+		if e.Temporary {
+			f.code, f.cause = ledger.CodeTemporary, ledger.CauseNetwork
+		}
 	}
 	return f
 }

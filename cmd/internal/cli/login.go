@@ -33,7 +33,7 @@ func loginFlags() []cli.Flag {
 		text("auth-url", "`URL` of the login host instead of a region's"),
 		several("certificate", "`FILE` with the CA certificate (PEM), or a folder; may be repeated"),
 		several("private-key", "`FILE` with its private key (PEM), a folder, or a reference; may be repeated"),
-		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME or cmd:COMMAND [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
+		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
 		text("message", "`FORMAT` of the login message: v2 or v1"),
 		text("header", "`FORM` of the login header: pem or der"),
 		text("user", "`EMAIL` for basic login"),

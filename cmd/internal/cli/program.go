@@ -19,8 +19,9 @@ type Program struct {
 	Getenv func(string) (string, bool)
 	Now    func() time.Time
 
-	log    *logrus.Logger
-	screen *screen // progress bars; nil where there are none
+	log     *logrus.Logger
+	screen  *screen // progress bars; nil where there are none
+	secrets secrets
 }
 
 // Process is the Program of this process.

@@ -77,7 +77,9 @@ func (p *Program) stoppable(parent context.Context) (ctx context.Context, done f
 			}
 		}
 	}()
+	fetch := p.secretsEndWith(ctx)
 	return ctx, func() {
+		fetch()
 		signal.Stop(signals)
 		close(over)
 		stop(nil)

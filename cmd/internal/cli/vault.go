@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan"
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/auth/secret/vault"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+)
+
+// secrets are what one call of the program has resolved: for each connection what its
+// references hold, and its login to a vault. Nothing is fetched before it is needed.
+type secrets struct {
+	mu   sync.Mutex
+	of   map[secretsKey]secretsOf
+	live context.Context // ended by a signal; nil: by nothing
+}
+
+// secretsKey is all that the value of a reference depends on.
+type secretsKey struct {
+	file, name, dir string
+	vault           configs.Vault
+}
+
+type secretsOf struct {
+	resolver secret.Resolver
+	client   *vault.Client // nil if it cannot be made
+}
+
+// resolve fetches a secret by its reference, with the connection's vault if it is a vault:
+// reference. It asks for each once in a call of the program, until forgetSecrets: whoever
+// looks at many references of one connection may just call it for each.
+func (p *Program) resolve(conn configs.Connection, reference string) (secret.Value, error) {
+	ref, err := secret.ParseRef(reference)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	p.secrets.mu.Lock()
+	ctx := p.secrets.live
+	p.secrets.mu.Unlock()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return p.secretsOf(conn).resolver.Resolve(ctx, ref)
+}
+
+// forgetSecrets makes the next use of every reference of a connection fetch it again. It
+// is for a login that was refused: the key, the certificate or the password may have been
+// replaced where it lies since the run began.
+func (p *Program) forgetSecrets(conn configs.Connection) { p.secretsOf(conn).resolver.Forget() }
+
+func (p *Program) secretsOf(conn configs.Connection) secretsOf {
+	s := &p.secrets
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := secretsKey{conn.File, conn.Name, conn.Dir, conn.Vault}
+	one, ok := s.of[key]
+	if !ok {
+		one.resolver = secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv, Cache: &secret.Cache{}}
+		var err error
+		if one.client, err = p.vaultOf(conn); err == nil {
+			one.resolver.Vault = one.client
+		} else {
+			one.resolver.Vault = noVault{err}
+		}
+		if s.of == nil {
+			s.of = map[secretsKey]secretsOf{}
+		}
+		s.of[key] = one
+	}
+	return one
+}
+
+// secretsEndWith makes ctx end what is being fetched, until the function it returns is
+// called.
+func (p *Program) secretsEndWith(ctx context.Context) (done func()) {
+	set := func(ctx context.Context) {
+		p.secrets.mu.Lock()
+		defer p.secrets.mu.Unlock()
+		p.secrets.live = ctx
+	}
+	set(ctx)
+	return func() { set(nil) }
+}
+
+// endSecrets forgets all, and revokes the tokens of our logins to vaults.
+func (p *Program) endSecrets() {
+	p.secrets.mu.Lock()
+	defer p.secrets.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), logoutPatience)
+	defer cancel()
+	for _, one := range p.secrets.of {
+		if one.client != nil {
+			one.client.Close(ctx)
+		}
+	}
+	p.secrets.of = nil
+}
+
+// noVault is a vault that cannot be asked.
+type noVault struct{ err error }
+
+func (n noVault) Read(context.Context, secret.VaultRef) (secret.Value, error) {
+	return secret.Value{}, n.err
+}
+
+func (noVault) Forget() {}
+
+// vaultVariable is a variable of the vault program; OpenBao's has its own, and takes
+// these too.
+func (p *Program) vaultVariable(name string) string {
+	return or(p.env("VAULT_"+name), p.env("BAO_"+name))
+}
+
+// vaultOf is the vault of a connection: what its table lacks comes from the variables.
+func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
+	v := conn.Vault
+	address, key := v.Address, "vault.address"
+	if address == "" {
+		address, key = p.vaultVariable("ADDR"), "VAULT_ADDR"
+	}
+	trust := conn
+	trust.CA = v.CA
+	if v := p.vaultVariable("CACERT"); trust.CA == "" && v != "" {
+		trust.CA = here(v)
+	}
+	roots, err := rootsOf(trust)
+	if err != nil {
+		why := err
+		if f, ok := errors.AsType[*failure](err); ok && f.err != nil {
+			why = f.err // without the key of another
+		}
+		return nil, &secret.FetchError{What: "the authorities of the vault's certificate: " + why.Error(), Next: "correct vault.ca or VAULT_CACERT", Err: why}
+	}
+	base, err := anaplan.BaseTransport(anaplan.BaseOptions{RootCAs: roots})
+	if err != nil {
+		return nil, &secret.FetchError{What: "the network of the vault: " + err.Error(), Next: "correct the proxy", Err: err}
+	}
+	direct := secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv}
+	by := func(reference string) func(context.Context) (secret.Value, error) {
+		return func(ctx context.Context) (secret.Value, error) {
+			ref, err := secret.ParseRef(reference)
+			if err != nil {
+				return secret.Value{}, err
+			}
+			return direct.Resolve(ctx, ref) // it has no vault
+		}
+	}
+	token := by(v.Token)
+	if v.Token == "" {
+		token = func(context.Context) (secret.Value, error) { return p.vaultToken() }
+	}
+	p.debugVault(conn, address, key)
+	return vault.New(vault.Options{Address: address, Namespace: or(v.Namespace, p.vaultVariable("NAMESPACE")), Mount: v.Mount, Method: v.Method, AuthMount: v.AuthMount,
+		Token: token, TokenFile: inDir(conn.Dir, v.TokenFile), RoleID: v.RoleID, SecretID: by(v.SecretID), Role: v.Role, JWTFile: inDir(conn.Dir, v.JWTFile),
+		Transport: base, FirstWait: time.Duration(float64(time.Second) / p.simulatorSpeed(hostOf(address)))}), nil
+}
+
+func (p *Program) debugVault(conn configs.Connection, address, key string) {
+	if p.log != nil && address != "" {
+		p.log.Debugf("vault: references of connection %s are read from %s (%s)", conn.Name, hostOf(address), key)
+	}
+}
+
+// vaultToken is the token that the vault program would take.
+func (p *Program) vaultToken() (secret.Value, error) {
+	if t := p.vaultVariable("TOKEN"); t != "" {
+		return secret.FromString(t), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = ""
+	}
+	path := filepath.Join(home, ".vault-token")
+	b, err := os.ReadFile(path)
+	switch {
+	case err == nil && strings.TrimSpace(string(b)) != "":
+		return secret.New(b), nil
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("neither VAULT_TOKEN nor %s holds a token", path)
+	}
+	return secret.Value{}, &secret.FetchError{What: "logging in to the vault: " + err.Error(), Err: err,
+		Next: "call `vault login`, set VAULT_TOKEN, or write in the connection how to log in: vault = { role_id = …, secret_id = … }, token_file or role"}
+}
