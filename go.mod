@@ -39,6 +39,7 @@ require (
 	google.golang.org/api v0.308.0
 	modernc.org/sqlite v1.62.0
 	pgregory.net/rapid v1.3.0
+	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
 require (

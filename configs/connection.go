@@ -12,13 +12,16 @@ type Connection struct {
 	AuthURL string
 	Method  string // "certificate" (default) | "basic"
 
-	Certificates Files  `json:"Certificate"` // paths of files or folders, or references
-	PrivateKeys  Files  `json:"PrivateKey"`  // the same; none: the keys are where the certificates are
-	Passphrase   string // reference
-	Message      string // "v2" (default) | "v1"
-	Header       string // "pem" (default) | "der"
-	User         string // basic
-	Password     string // basic; reference
+	Certificates  Files  `json:"Certificate"` // paths of files or folders, or references
+	PrivateKeys   Files  `json:"PrivateKey"`  // the same; none: the keys are where the certificates are
+	Passphrase    string // reference; of a key store its password
+	Alias         string `json:",omitempty"` // entry of a key store
+	KeyPassphrase string `json:",omitempty"` // reference; of the key in a key store, where it is not the store's
+	AllowOpenKeys bool   `json:",omitempty"` // key files may be readable by others
+	Message       string // "v2" (default) | "v1"
+	Header        string // "pem" (default) | "der"
+	User          string // basic
+	Password      string // basic; reference
 
 	Vault Vault `json:",omitzero"` // how vault: references are resolved
 

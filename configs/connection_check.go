@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -181,26 +180,13 @@ func checkKeyFile(v string) *fault {
 		return nil
 	}
 	if !errors.Is(err, secret.ErrNoScheme) {
-		if f := checkSecret(v); f != nil {
-			return f
-		}
+		return checkSecret(v)
 	}
-	return checkStore(v)
+	return nil
 }
 
 // checkCertificate looks at a certificate: a path, or a reference.
 func checkCertificate(v string) *fault { return checkKeyFile(v) }
-
-// checkStore tells of key stores, which cannot be read yet.
-func checkStore(v string) *fault {
-	switch strings.ToLower(filepath.Ext(v)) {
-	case ".p12", ".pfx":
-		return &fault{"PKCS#12 files are not available yet", "convert it: openssl pkcs12 -in FILE -out key-and-certificate.pem; then write that file"}
-	case ".jks", ".keystore":
-		return &fault{"Java key stores are not available yet", "convert it: keytool -importkeystore -srckeystore FILE -destkeystore new.p12 -deststoretype PKCS12; openssl pkcs12 -in new.p12 -out key-and-certificate.pem; then write that file"}
-	}
-	return nil
-}
 
 func checkLedger(v string) *fault {
 	m := scheme.FindStringSubmatch(v)

@@ -125,7 +125,7 @@ func (s scope) literal(t *table) {
 }
 
 // secretKeys are those whose value is never repeated.
-var secretKeys = []string{"passphrase", "password", "proxy_password", "token", "secret_id"}
+var secretKeys = []string{"passphrase", "key_passphrase", "password", "proxy_password", "token", "secret_id"}
 
 func hasValue(s string) bool { return strings.Contains(s, "${") }
 
@@ -194,7 +194,7 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 		wrong("urls.auth", &fault{"is missing", `write it as in auth = "https://auth.anaplan.com"`})
 	}
 	if c.Method == "basic" {
-		c.Certificates, c.PrivateKeys, c.Passphrase = nil, nil, ""
+		c.Certificates, c.PrivateKeys, c.Passphrase, c.Alias, c.KeyPassphrase = nil, nil, "", "", ""
 		if c.User == "" {
 			wrong("user", &fault{`is missing, and method is "basic"`, "write the user's e-mail address"})
 		}
@@ -207,7 +207,7 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 		case len(c.Certificates) == 0 && (c.User != "" || c.Password != ""):
 			wrong("method", &fault{"a user and a password are no certificate, which is the default", `write method = "basic"`})
 		case len(c.Certificates) == 0:
-			wrong("certificate", &fault{"is missing", `write the path of a PEM file, or method = "basic" with user and password`})
+			wrong("certificate", &fault{"is missing", `write the path of a PEM file or a key store, or method = "basic" with user and password`})
 		}
 		c.User, c.Password = "", ""
 		for _, v := range c.Certificates {
@@ -217,6 +217,7 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 			check("private_key", v, checkKeyFile)
 		}
 		check("passphrase", c.Passphrase, checkSecret)
+		check("key_passphrase", c.KeyPassphrase, checkSecret)
 	}
 	c.Region = strings.ToLower(c.Region)
 	c.APIURL, c.AuthURL = apiAddress(c.APIURL), authAddress(c.AuthURL)
@@ -224,7 +225,7 @@ func (c *Connection) finish(at func(key string) Problem) Problems {
 	if !scheme.MatchString(c.Ledger) {
 		c.Ledger = c.plainPath(c.Ledger)
 	}
-	for _, ref := range []*string{&c.Passphrase, &c.Password, &c.ProxyPassword} {
+	for _, ref := range []*string{&c.Passphrase, &c.KeyPassphrase, &c.Password, &c.ProxyPassword} {
 		*ref = c.plainReference(*ref)
 	}
 	c.finishVault(wrong)

@@ -158,7 +158,7 @@ certificate = "c.pem"
 	}
 	tests := []struct{ name, want string }{
 		{"prod", ""},
-		{"empty", "c.toml:2: connection.empty: certificate: is missing; write the path of a PEM file, or method = \"basic\" with user and password\n" +
+		{"empty", "c.toml:2: connection.empty: certificate: is missing; write the path of a PEM file or a key store, or method = \"basic\" with user and password\n" +
 			`c.toml:2: connection.empty: region: is missing: nothing tells where the tenant is; write region = "us1" or another code, or urls = { api = "…", auth = "…" }`},
 		{"user", `c.toml:3: connection.user: method: a user and a password are no certificate, which is the default; write method = "basic"`},
 		{"basic", "c.toml:6: connection.basic: password: is missing, and method is \"basic\"; write where it is: file:PATH, env:NAME or cmd:COMMAND\n" +
@@ -261,10 +261,10 @@ func TestConnectionFor(t *testing.T) {
 		{"unknown", Job{Connection: "bas"}, Step{}, c, `job.toml:2: connection: c.toml has no connection "bas"; did you mean base?`},
 		{"unknown in a step", Job{Connection: "prod"}, step, c, `job.toml:10: step "load": connection: c.toml has no connection "prd"; did you mean prod?`},
 		{"no file", Job{Connection: "prod"}, Step{}, &Connections{Looked: []string{"/a", "/b"}}, `job.toml:2: connection: there is no connections.toml, so no connection "prod"; write /a or /b, or give --connections FILE`},
-		{"inline, wrong after its values are in", Job{Inline: &Connection{APIURL: "http://evil.example.com/2/0", AuthURL: "https://a.example.com", Certificates: []string{"c.p12"}}}, Step{}, nil,
-			"job.toml:6: auth.certificate: PKCS#12 files are not available yet; convert it: openssl pkcs12 -in FILE -out key-and-certificate.pem; then write that file\n" +
+		{"inline, wrong after its values are in", Job{Inline: &Connection{APIURL: "http://evil.example.com/2/0", AuthURL: "https://a.example.com", Certificates: []string{"env:${run.date}"}}}, Step{}, nil,
+			"job.toml:6: auth.certificate: a reference to a secret holds no ${…}; write it as it is\n" +
 				"job.toml:7: anaplan.urls.api: is http, and would send the login in clear; write https://evil.example.com/2/0"},
-		{"inline, without a login", Job{Inline: &Connection{Region: "us1"}}, Step{}, nil, `job.toml:6: auth.certificate: is missing; write the path of a PEM file, or method = "basic" with user and password`},
+		{"inline, without a login", Job{Inline: &Connection{Region: "us1"}}, Step{}, nil, `job.toml:6: auth.certificate: is missing; write the path of a PEM file or a key store, or method = "basic" with user and password`},
 	}
 	for _, tt := range tests {
 		tt.job.File, tt.job.Dir, tt.job.Positions = "job.toml", "/jobs", at

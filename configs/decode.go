@@ -166,16 +166,23 @@ func decode[T any](s scope, sh shape[T], t *table, into *T) {
 
 // misnomers are keys as other places call them: our own flags, and other programs.
 var misnomers = map[string]string{
-	"api_url":        `write urls = { api = "https://…/2/0", auth = "https://…" }`,
-	"auth_url":       `write urls = { api = "https://…/2/0", auth = "https://…" }`,
-	"key":            "write private_key",
-	"cert":           "write certificate",
-	"username":       "write user",
-	"workspace_id":   "write workspace, which takes names and ids",
-	"model_id":       "write model, which takes names and ids",
-	"workspace_guid": "write workspace, which takes names and ids",
-	"model_guid":     "write model, which takes names and ids",
-	"url":            "write the URL where a path stands: source = \"https://…\", target = \"s3://…\"",
+	"api_url":           `write urls = { api = "https://…/2/0", auth = "https://…" }`,
+	"auth_url":          `write urls = { api = "https://…/2/0", auth = "https://…" }`,
+	"key":               "write private_key",
+	"cert":              "write certificate",
+	"keystore":          "write certificate, which takes key stores too",
+	"keystore_password": "write passphrase, which is the store's password too",
+	"keystore_pass":     "write passphrase, which is the store's password too",
+	"store_password":    "write passphrase, which is the store's password too",
+	"keystore_alias":    "write alias",
+	"key_alias":         "write alias",
+	"key_password":      "write key_passphrase",
+	"username":          "write user",
+	"workspace_id":      "write workspace, which takes names and ids",
+	"model_id":          "write model, which takes names and ids",
+	"workspace_guid":    "write workspace, which takes names and ids",
+	"model_guid":        "write model, which takes names and ids",
+	"url":               "write the URL where a path stands: source = \"https://…\", target = \"s3://…\"",
 }
 
 // unknown reports a key that its table cannot have: with the name that was most likely

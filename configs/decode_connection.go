@@ -94,6 +94,9 @@ var loginKeys = []key[Connection]{
 	filesKey("certificate", checkCertificate, func(c *Connection) *Files { return &c.Certificates }),
 	filesKey("private_key", checkKeyFile, func(c *Connection) *Files { return &c.PrivateKeys }),
 	secretKeyOf("passphrase", func(c *Connection) *string { return &c.Passphrase }),
+	textKey("alias", func(c *Connection) *string { return &c.Alias }),
+	secretKeyOf("key_passphrase", func(c *Connection) *string { return &c.KeyPassphrase }),
+	flagKey("allow_open_keys", func(c *Connection) *bool { return &c.AllowOpenKeys }),
 	tableKey("vault", vaultTable, func(c *Connection) *Vault { return &c.Vault }),
 	enumKey("message", []string{"v2", "v1"}, func(c *Connection) *string { return &c.Message }),
 	enumKey("header", []string{"pem", "der"}, func(c *Connection) *string { return &c.Header }),
@@ -101,12 +104,8 @@ var loginKeys = []key[Connection]{
 	secretKeyOf("password", func(c *Connection) *string { return &c.Password }),
 	textKey("owner", func(c *Connection) *string { return &c.Owner }),
 	textKey("note", func(c *Connection) *string { return &c.Note }),
-	laterKey[Connection]("keystore", kindAny, keystoreInstead),
-	laterKey[Connection]("keystore_password", kindAny, keystoreInstead),
 	laterKey[Connection]("client_id", kindAny, `use method = "certificate" or "basic"`),
 }
-
-const keystoreInstead = "write certificate and private_key as PEM files (openssl pkcs12 -in STORE.p12 -out KEY.pem makes one)"
 
 // laterKey is a key whose function comes later.
 func laterKey[T any](name string, k kind, instead string) key[T] {

@@ -49,6 +49,7 @@ func jobTexts(j *Job, f func(key string, kind textKind, text *string)) {
 				f("auth.private_key", keyText, &c.PrivateKeys[i])
 			}
 		}
+		f("auth.alias", plainText, &c.Alias)
 		f("auth.user", plainText, &c.User)
 		vaultTexts("auth.vault.", &c.Vault, f)
 		f("auth.owner", plainText, &c.Owner)

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -23,6 +24,7 @@ type file struct {
 	role string // roleCertificate or roleKey: what it should hold
 	path string // "" when it came from memory without a name
 	data []byte
+	mode fs.FileMode // of a file that was read; 0 for what came from memory
 }
 
 // String is how the file is called at the beginning of a sentence about it.
@@ -56,19 +58,22 @@ func open(role, path string, content []byte) (file, error) {
 		return f, nil
 	}
 	if path == "" {
-		return f, &CertificateError{Problem: Missing, What: "no " + role + " is given", Next: "name a PEM file with the " + role}
+		return f, &CertificateError{Problem: Missing, What: "no " + role + " is given", Next: "name a PEM file or a key store with the " + role}
 	}
 	r, err := os.Open(path)
 	if err != nil {
 		return f, f.fail(Unreadable, "cannot be read", "check the path and who may read the file", err)
 	}
 	defer r.Close()
+	if info, err := r.Stat(); err == nil {
+		f.mode = info.Mode().Perm()
+	}
 	f.data, err = io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
 		return f, f.fail(Unreadable, "cannot be read", "check the path and who may read the file", err)
 	}
 	if len(f.data) > maxFile {
-		return f, f.fail(NotPEM, "is larger than 1 MiB, which no "+role+" is", "name a PEM file with the "+role, nil)
+		return f, f.fail(NotPEM, "is larger than 1 MiB, which no "+role+" is", "name a PEM file or a key store with the "+role, nil)
 	}
 	return f, nil
 }
@@ -79,7 +84,7 @@ var begin = regexp.MustCompile(`(?m)^-----BEGIN `)
 func (f file) blocks() ([]*pem.Block, error) {
 	data := bytes.TrimPrefix(f.data, []byte("\xef\xbb\xbf"))
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, f.fail(Empty, "is empty", "name a PEM file with the "+f.role, nil)
+		return nil, f.fail(Empty, "is empty", "name a PEM file or a key store with the "+f.role, nil)
 	}
 	var all []*pem.Block
 	for rest := data; ; {
@@ -151,4 +156,13 @@ func (f file) otherThan(p Problem, blocks []*pem.Block) error {
 		}
 	}
 	return f.fail(p, fmt.Sprintf("holds %q and no %s", blocks[0].Type, f.role), name, nil)
+}
+
+// guard refuses a file with a private key that its group or others may read.
+func (f file) guard(allowed bool) error {
+	if allowed || f.mode&0o044 == 0 || !modesMean {
+		return nil
+	}
+	return f.fail(OpenToOthers, fmt.Sprintf("holds a private key, and others than its owner may read it (mode %04o)", f.mode),
+		"chmod 600 "+f.arg("KEY")+"; or, where that cannot be (a file mounted by Kubernetes, say), write allow_open_keys = true", nil)
 }

@@ -1,17 +1,19 @@
 package keystore
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 )
 
-// Files names the certificate and private key of an identity.
+// Files names the certificate and private key of an identity: in PEM, in a PKCS#12 file, or in a Java key store of type JKS. What
+// a file is, its content tells, not its name: many a .jks is PKCS#12. A store given in memory, or in a file, may also be base64.
 type Files struct {
 	// CertificatePath is the file with the certificate: alone, in a chain in any order, or together with the key.
 	CertificatePath string
@@ -19,8 +21,20 @@ type Files struct {
 	KeyPath string
 	// Certificate and Key hold the contents where they do not come from files; they come before the paths, which then only name them in errors.
 	Certificate, Key []byte
-	// Passphrase is called once when the key is encrypted, else never. Nil: none can be given.
+	// Passphrase is that of a key in PEM, or the password of a store. It is called once when one is needed, else never; a store
+	// that opens with an empty password needs none. Nil: none can be given.
 	Passphrase func() (secret.Value, error)
+	// Alias is the entry of a store to use, in upper or lower case; keys without a name have the numbers that Java gives them,
+	// "1" and so on. Empty: the only private key there is.
+	Alias string
+	// KeyPassphrase is the password of the key in a store. Nil: the store's; that is also tried when this one does not open the
+	// key, because keytool ignores -keypass for PKCS#12. It is called at most once, and never for PEM.
+	KeyPassphrase func() (secret.Value, error)
+	// AllowOpen takes files with a private key, encrypted or not, that their group or others may read. Else they are refused
+	// as OpenToOthers, whoever owns them and however they came to be so: a secret mounted by Kubernetes wants defaultMode
+	// 0400, or this. A file that holds no key may be open, and what is given in memory is not looked at. On Windows nothing
+	// is: its access lists are the administrator's care.
+	AllowOpen bool
 }
 
 // Format writes the paths, whatever the verb, and never the contents.
@@ -29,61 +43,206 @@ func (p Files) Format(f fmt.State, _ rune) {
 }
 
 // Load reads and parses both, and finds the certificate that belongs to the key. It does not look at the clock: see
-// [Identity.Check]. Errors are *CertificateError, or those of Passphrase, wrapped.
+// [Identity.Check]. Errors are *CertificateError, or those of Passphrase and KeyPassphrase, wrapped.
 func (p Files) Load() (*Identity, error) {
-	certFile, err := p.certificateFile()
+	certFile, keyFile, err := p.open()
 	if err != nil {
 		return nil, err
 	}
-	keyFile := certFile
-	keyFile.role = roleKey
-	if p.KeyPath != "" || len(p.Key) > 0 {
-		if keyFile, err = open(roleKey, p.KeyPath, p.Key); err != nil {
-			return nil, err
-		}
+	if s, ok := certFile.asStore(); ok && keyFile == nil {
+		return p.loadStore(s)
 	}
 	// Certificates first: with a wrong file for the certificate, nobody should be asked for a passphrase.
-	certs, warnings, err := certFile.certificates()
+	certs, warnings, err := p.certificates(certFile)
 	if err != nil {
 		return nil, err
 	}
-	signer, more, err := keyFile.privateKey(p.Passphrase)
+	if keyFile == nil {
+		keyFile = &certFile
+	}
+	signer, alias, more, err := p.signer(*keyFile)
 	if err != nil {
 		return nil, err
 	}
-	id, err := match(certs, signer, certFile, keyFile)
+	id, err := match(certs, signer, certFile, *keyFile)
 	if err != nil {
 		return nil, err
 	}
+	id.Alias = alias
 	id.Warnings = slices.Concat(warnings, more, id.Warnings)
 	return id, nil
 }
 
-// LoadAll reads every identity of the files, for inspection: of PEM, the one that Load finds. Those that can be read are
-// returned, in the file's order, also when the error is not nil: it joins what is wrong with the others.
-func (p Files) LoadAll() ([]*Identity, error) {
-	id, err := p.Load()
+// open reads the files; the key's is nil if it is the certificate's.
+func (p Files) open() (certFile file, keyFile *file, err error) {
+	if certFile, err = p.certificateFile(); err != nil || p.KeyPath == "" && len(p.Key) == 0 {
+		return certFile, nil, err
+	}
+	k, err := open(roleKey, p.KeyPath, p.Key)
+	if err == nil && bytes.Equal(k.data, certFile.data) {
+		if _, ok := k.asStore(); ok {
+			return certFile, nil, nil // one store, named twice
+		}
+	}
+	return certFile, &k, err
+}
+
+// loadStore loads the entry of one store.
+func (p Files) loadStore(f file) (*Identity, error) {
+	s, err := f.openStore(p.passwords(f), true)
 	if err != nil {
 		return nil, err
 	}
-	return []*Identity{id}, nil
+	e, err := s.choose(p.Alias)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.guard(p.AllowOpen); err != nil {
+		return nil, err
+	}
+	return s.identity(e)
+}
+
+// certificates are those of a file beside the key's: all of a store.
+func (p Files) certificates(f file) ([]*x509.Certificate, []string, error) {
+	in, ok := f.asStore()
+	if !ok {
+		certs, warnings, err := f.certificates()
+		if err == nil && f.holdsKey() {
+			err = f.guard(p.AllowOpen)
+		}
+		return certs, warnings, err
+	}
+	s, err := in.openStore(p.passwords(in), true)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(s.keys()) > 0 {
+		err = in.guard(p.AllowOpen)
+	}
+	if err == nil && len(s.certs) == 0 {
+		err = in.fail(NoCertificate, "holds no certificate", "name the file with the certificate", nil)
+	}
+	return s.certs, s.warnings, err
+}
+
+// signer is the key of a file beside the certificate's.
+func (p Files) signer(f file) (signer crypto.Signer, alias string, warnings []string, err error) {
+	f.role = roleKey
+	in, ok := f.asStore()
+	if !ok {
+		if p.Alias != "" {
+			warnings = []string{fmt.Sprintf("%s is PEM, which has no aliases: alias %q is not looked at; leave it out", f, p.Alias)}
+		}
+		if f.holdsKey() {
+			if err := f.guard(p.AllowOpen); err != nil {
+				return nil, "", nil, err
+			}
+		}
+		signer, more, err := f.privateKey(p.Passphrase)
+		return signer, "", slices.Concat(warnings, more), err
+	}
+	s, err := in.openStore(p.passwords(in), true)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	e, err := s.choose(p.Alias)
+	if err == nil {
+		err = in.guard(p.AllowOpen)
+	}
+	if err == nil {
+		signer, err = e.key()
+	}
+	if err != nil {
+		return nil, "", nil, err
+	}
+	return signer, e.alias, s.warnings, nil
+}
+
+// LoadAll reads every identity of the files, for inspection: of a store that Alias does not choose from, one for each private
+// key, in the file's order; else the one that Load finds. Those that can be read are returned also when the error is not nil:
+// it joins what is wrong with the others.
+func (p Files) LoadAll() ([]*Identity, error) {
+	certFile, keyFile, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	f, ok := certFile.asStore()
+	if !ok || keyFile != nil || p.Alias != "" {
+		id, err := p.Load()
+		if err != nil {
+			return nil, err
+		}
+		return []*Identity{id}, nil
+	}
+	s, err := f.openStore(p.passwords(f), true)
+	if err != nil {
+		return nil, err
+	}
+	keys := s.keys()
+	if len(keys) == 0 {
+		_, err := s.choose("")
+		return nil, err
+	}
+	if err := f.guard(p.AllowOpen); err != nil {
+		return nil, err
+	}
+	var all []*Identity
+	var wrong []error
+	for _, e := range keys {
+		id, err := s.identity(e)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		all = append(all, id)
+	}
+	return all, errors.Join(wrong...)
 }
 
 // LoadCertificate reads the certificate alone, for inspection without the key: Signer is nil, Leaf the first certificate that
-// is not an authority's, else the first.
+// is not an authority's, else the first; of a store with private keys that of the entry that Alias, or the lack of others,
+// chooses. A store of PKCS#12 needs its password all the same; a Java key store does not, and its check sum is then not looked
+// at. Nothing is refused because others may read it.
 func (p Files) LoadCertificate() (*Identity, error) {
 	f, err := p.certificateFile()
 	if err != nil {
 		return nil, err
 	}
-	certs, warnings, err := f.certificates()
+	in, ok := f.asStore()
+	if !ok {
+		certs, warnings, err := f.certificates()
+		if err != nil {
+			return nil, err
+		}
+		id := identity(certs, leafOf(certs), nil)
+		id.Warnings = warnings
+		return id, nil
+	}
+	s, err := in.openStore(p.passwords(in), false)
 	if err != nil {
 		return nil, err
 	}
-	i := max(0, slices.IndexFunc(certs, func(c *x509.Certificate) bool { return !c.IsCA }))
-	id := identity(certs, i, nil)
-	id.Warnings = warnings
+	certs, alias := s.certs, ""
+	if len(s.keys()) > 0 {
+		e, err := s.choose(p.Alias)
+		if err != nil {
+			return nil, err
+		}
+		if alias = e.alias; len(e.certs) > 0 {
+			certs = e.certs
+		}
+	}
+	if len(certs) == 0 {
+		return nil, in.fail(NoCertificate, "holds no certificate", "name the file with the certificate", nil)
+	}
+	id := identity(certs, leafOf(certs), nil)
+	id.Alias, id.Chain, id.Warnings = alias, chainOf(id.Leaf, s.certs), s.warnings
 	return id, nil
+}
+
+func leafOf(certs []*x509.Certificate) int {
+	return max(0, slices.IndexFunc(certs, func(c *x509.Certificate) bool { return !c.IsCA }))
 }
 
 func (p Files) certificateFile() (file, error) {
@@ -103,12 +262,8 @@ func match(certs []*x509.Certificate, signer crypto.Signer, certFile, keyFile fi
 		}
 	}
 	if best < 0 {
-		names := make([]string, len(certs))
-		for i, c := range certs {
-			names[i] = Name(c)
-		}
 		return nil, &CertificateError{Problem: Mismatch,
-			What: fmt.Sprintf("%s and %s do not belong together: the key is of none of its certificates (%s)", keyFile, certFile, strings.Join(names, ", ")),
+			What: fmt.Sprintf("%s and %s do not belong together: the key is of none of its certificates (%s)", keyFile, certFile, names(certs)),
 			Next: "name the key that the certificate was ordered with; these two print the same line when they belong together:\n" +
 				"  openssl x509 -in " + certFile.arg("certificate.pem") + " -noout -pubkey | openssl sha256\n" +
 				"  openssl pkey -in " + keyFile.arg("key.pem") + " -pubout | openssl sha256"}

@@ -45,27 +45,27 @@ func TestLoad(t *testing.T) {
 		chain    int
 		warnings []string // a piece of each
 	}{
-		{name: "PKCS#8", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}},
-		{name: "PKCS#1", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs1.pem"}},
-		{name: "encrypted, AES", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: passphrase}},
-		{name: "encrypted, triple DES and SHA-1", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-3des.pem", Passphrase: passphrase}},
-		{name: "encrypted, scrypt", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-scrypt.pem", Passphrase: passphrase}},
-		{name: "legacy, AES", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/legacy-aes.pem", Passphrase: passphrase},
+		{name: "PKCS#8", files: Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}},
+		{name: "PKCS#1", files: Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs1.pem"}},
+		{name: "encrypted, AES", files: Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: passphrase}},
+		{name: "encrypted, triple DES and SHA-1", files: Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-3des.pem", Passphrase: passphrase}},
+		{name: "encrypted, scrypt", files: Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-scrypt.pem", Passphrase: passphrase}},
+		{name: "legacy, AES", files: Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/legacy-aes.pem", Passphrase: passphrase},
 			warnings: []string{"openssl pkcs8 -topk8 -v2 aes-256-cbc -in testdata/legacy-aes.pem -out converted.pem"}},
-		{name: "legacy, triple DES", files: Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/legacy-3des.pem", Passphrase: passphrase},
+		{name: "legacy, triple DES", files: Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/legacy-3des.pem", Passphrase: passphrase},
 			warnings: []string{"openssl pkcs8 -topk8"}},
-		{name: "both in one file, as openssl pkcs12 writes it", files: Files{CertificatePath: "testdata/from-p12.pem", Passphrase: passphrase}},
-		{name: "both named, one file", files: Files{CertificatePath: "testdata/from-p12.pem", KeyPath: "testdata/from-p12.pem", Passphrase: passphrase}},
-		{name: "the certificate's file holds another's key too", files: Files{Certificate: join(cert, read(t, "other.pem")), Key: key}},
-		{name: "a key file that holds the certificate too", files: Files{Certificate: cert, Key: join(cert, key)}},
-		{name: "a chain, leaf first", files: Files{Certificate: join(cert, other), Key: key}, chain: 1},
-		{name: "a chain, leaf last", files: Files{Certificate: join(other, other, cert), Key: key}, chain: 2},
-		{name: "with BOM", files: Files{Certificate: join([]byte("\xef\xbb\xbf"), cert), Key: join([]byte("\xef\xbb\xbf"), key)}},
-		{name: "with CRLF", files: Files{Certificate: bytes.ReplaceAll(cert, []byte("\n"), []byte("\r\n")), Key: bytes.ReplaceAll(key, []byte("\n"), []byte("\r\n"))}},
-		{name: "with text around", files: Files{Certificate: join([]byte("Bag Attributes\n  x\n"), cert, []byte("\ntail")), Key: key}},
-		{name: "content comes before paths", files: Files{CertificatePath: "nowhere", KeyPath: "nowhere", Certificate: cert, Key: key}},
-		{name: "the same certificate twice", files: Files{Certificate: join(cert, cert), Key: key}, chain: 1, warnings: []string{"holds 2 certificates for this key"}},
-		{name: "one of the chain is unreadable", files: Files{Certificate: join(cert, []byte("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")), Key: key},
+		{name: "both in one file, as openssl pkcs12 writes it", files: Files{AllowOpen: true, CertificatePath: "testdata/from-p12.pem", Passphrase: passphrase}},
+		{name: "both named, one file", files: Files{AllowOpen: true, CertificatePath: "testdata/from-p12.pem", KeyPath: "testdata/from-p12.pem", Passphrase: passphrase}},
+		{name: "the certificate's file holds another's key too", files: Files{AllowOpen: true, Certificate: join(cert, read(t, "other.pem")), Key: key}},
+		{name: "a key file that holds the certificate too", files: Files{AllowOpen: true, Certificate: cert, Key: join(cert, key)}},
+		{name: "a chain, leaf first", files: Files{AllowOpen: true, Certificate: join(cert, other), Key: key}, chain: 1},
+		{name: "a chain, leaf last", files: Files{AllowOpen: true, Certificate: join(other, other, cert), Key: key}, chain: 2},
+		{name: "with BOM", files: Files{AllowOpen: true, Certificate: join([]byte("\xef\xbb\xbf"), cert), Key: join([]byte("\xef\xbb\xbf"), key)}},
+		{name: "with CRLF", files: Files{AllowOpen: true, Certificate: bytes.ReplaceAll(cert, []byte("\n"), []byte("\r\n")), Key: bytes.ReplaceAll(key, []byte("\n"), []byte("\r\n"))}},
+		{name: "with text around", files: Files{AllowOpen: true, Certificate: join([]byte("Bag Attributes\n  x\n"), cert, []byte("\ntail")), Key: key}},
+		{name: "content comes before paths", files: Files{AllowOpen: true, CertificatePath: "nowhere", KeyPath: "nowhere", Certificate: cert, Key: key}},
+		{name: "the same certificate twice", files: Files{AllowOpen: true, Certificate: join(cert, cert), Key: key}, chain: 1, warnings: []string{"holds 2 certificates for this key"}},
+		{name: "one of the chain is unreadable", files: Files{AllowOpen: true, Certificate: join(cert, []byte("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")), Key: key},
 			warnings: []string{"block 2 is no readable certificate"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,18 +104,18 @@ func TestThePassphraseIsAskedForOnlyWhenNeeded(t *testing.T) {
 	ask := func() (secret.Value, error) { asked++; return passphrase() }
 	for file, want := range map[string]int{"pkcs1.pem": 0, "pkcs8.pem": 0, "encrypted-aes.pem": 1, "legacy-aes.pem": 1, "encrypted-sha512.pem": 0, "certificate.pem": 0} {
 		asked = 0
-		_, _ = Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/" + file, Passphrase: ask}.Load()
+		_, _ = Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/" + file, Passphrase: ask}.Load()
 		if asked != want {
 			t.Errorf("%s: asked %d times, want %d", file, asked, want)
 		}
 	}
 	asked = 0
-	_, _ = Files{CertificatePath: "testdata/request.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: ask}.Load()
+	_, _ = Files{AllowOpen: true, CertificatePath: "testdata/request.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: ask}.Load()
 	if asked != 0 {
 		t.Error("asked, though the certificate is none")
 	}
 	gone := errors.New("gone")
-	_, err := Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: func() (secret.Value, error) { return secret.Value{}, gone }}.Load()
+	_, err := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/encrypted-aes.pem", Passphrase: func() (secret.Value, error) { return secret.Value{}, gone }}.Load()
 	if !errors.Is(err, gone) {
 		t.Errorf("got %v", err)
 	}
@@ -141,48 +141,45 @@ func TestProblems(t *testing.T) {
 		want  Problem
 	}{
 		{"nothing given", Files{}, Missing},
-		{"empty certificate", Files{Certificate: text(" \r\n"), CertificatePath: "c.pem", KeyPath: key}, Empty},
-		{"empty key", Files{CertificatePath: good, Key: text("\xef\xbb\xbf"), KeyPath: "k.pem"}, Empty},
-		{"some text", Files{Certificate: text("hello"), KeyPath: key}, NotPEM},
-		{"certificate in DER", Files{CertificatePath: "testdata/certificate.der", KeyPath: key}, DER},
-		{"key in DER, as certificate", Files{CertificatePath: "testdata/key.der"}, DER},
-		{"key in DER", Files{CertificatePath: good, KeyPath: "testdata/key.der"}, DER},
-		{"encrypted key in DER", Files{CertificatePath: good, KeyPath: "testdata/encrypted-key.der"}, DER},
-		{"request in DER", Files{CertificatePath: "testdata/request.der", KeyPath: key}, Request},
-		{"base64 without lines around", Files{Certificate: bare, KeyPath: key}, NotPEM},
-		{"PKCS#12", Files{CertificatePath: "testdata/both.p12"}, PKCS12},
-		{"PKCS#12 of keytool, as key", Files{CertificatePath: good, KeyPath: "testdata/keytool.p12"}, PKCS12},
-		{"Java key store", Files{CertificatePath: "testdata/store.jks"}, JKS},
-		{"PKCS#7", Files{CertificatePath: "testdata/certificate.p7b", KeyPath: key}, PKCS7},
-		{"PKCS#7 in DER", Files{CertificatePath: "testdata/certificate-der.p7b", KeyPath: key}, PKCS7},
-		{"trusted certificate", Files{CertificatePath: "testdata/trusted.pem", KeyPath: key}, Unsupported},
-		{"UTF-16 with BOM", Files{Certificate: append(text("\xff\xfe"), utf16...), CertificatePath: "with space.pem", KeyPath: key}, UTF16},
-		{"UTF-16 without BOM", Files{CertificatePath: good, Key: utf16, KeyPath: "k.pem"}, UTF16},
-		{"request as certificate", Files{CertificatePath: "testdata/request.pem", KeyPath: key}, Request},
-		{"request as key", Files{CertificatePath: good, KeyPath: "testdata/request.pem"}, Request},
-		{"public key as key", Files{CertificatePath: good, KeyPath: "testdata/public.pem"}, PublicKey},
-		{"public key as certificate", Files{CertificatePath: "testdata/public.pem", KeyPath: key}, PublicKey},
-		{"key as certificate", Files{CertificatePath: key, KeyPath: key}, NoCertificate},
-		{"certificate as key", Files{CertificatePath: good, KeyPath: good}, NoKey},
-		{"certificate without any key", Files{CertificatePath: good}, NoKey},
-		{"two keys", Files{CertificatePath: good, Key: append(read(t, "pkcs8.pem"), read(t, "other.pem")...)}, SeveralKeys},
-		{"another's key", Files{CertificatePath: good, KeyPath: "testdata/other.pem"}, Mismatch},
-		{"another's key, elliptic", Files{CertificatePath: good, KeyPath: "testdata/ec.pem"}, Mismatch},
-		{"OpenSSH's format", Files{CertificatePath: good, KeyPath: "testdata/openssh.pem"}, Unsupported},
-		{"no passphrase", Files{CertificatePath: good, KeyPath: "testdata/encrypted-aes.pem"}, PassphraseMissing},
-		{"empty passphrase", Files{CertificatePath: good, KeyPath: "testdata/legacy-aes.pem", Passphrase: secretly("")}, PassphraseMissing},
-		{"wrong passphrase", Files{CertificatePath: good, KeyPath: "testdata/encrypted-aes.pem", Passphrase: secretly("s3cret\n")}, WrongPassphrase},
-		{"wrong passphrase, scrypt", Files{CertificatePath: good, KeyPath: "testdata/encrypted-scrypt.pem", Passphrase: secretly("x")}, WrongPassphrase},
-		{"wrong passphrase, legacy", Files{CertificatePath: good, KeyPath: "testdata/legacy-aes.pem", Passphrase: secretly("S3cret")}, WrongPassphrase},
-		{"encryption with SHA-512", Files{CertificatePath: good, KeyPath: "testdata/encrypted-sha512.pem", Passphrase: passphrase}, Unsupported},
-		{"old encryption", Files{CertificatePath: good, KeyPath: "testdata/encrypted-pbe.pem", Passphrase: passphrase}, Unsupported},
-		{"cut off", Files{Certificate: read(t, "certificate.pem")[:600], CertificatePath: "c.pem", KeyPath: key}, Damaged},
-		{"second block cut off", Files{Certificate: append(read(t, "certificate.pem"), read(t, "certificate.pem")[:600]...), CertificatePath: "c.pem", KeyPath: key}, Damaged},
-		{"line ends written out", Files{Certificate: bytes.ReplaceAll(read(t, "certificate.pem"), text("\n"), text(`\n`)), KeyPath: key}, Damaged},
-		{"content is no certificate", Files{Certificate: text("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"), KeyPath: key}, Damaged},
-		{"content is no key", Files{CertificatePath: good, Key: text("-----BEGIN RSA PRIVATE KEY-----\nMAA=\n-----END RSA PRIVATE KEY-----\n")}, Damaged},
-		{"content is no encrypted key", Files{CertificatePath: good, Key: text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n"), Passphrase: passphrase}, Damaged},
-		{"something else in PEM", Files{CertificatePath: good, Key: text("-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n")}, NoKey},
+		{"empty certificate", Files{AllowOpen: true, Certificate: text(" \r\n"), CertificatePath: "c.pem", KeyPath: key}, Empty},
+		{"empty key", Files{AllowOpen: true, CertificatePath: good, Key: text("\xef\xbb\xbf"), KeyPath: "k.pem"}, Empty},
+		{"some text", Files{AllowOpen: true, Certificate: text("hello"), KeyPath: key}, NotPEM},
+		{"certificate in DER", Files{AllowOpen: true, CertificatePath: "testdata/certificate.der", KeyPath: key}, DER},
+		{"key in DER, as certificate", Files{AllowOpen: true, CertificatePath: "testdata/key.der"}, DER},
+		{"key in DER", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/key.der"}, DER},
+		{"encrypted key in DER", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/encrypted-key.der"}, DER},
+		{"request in DER", Files{AllowOpen: true, CertificatePath: "testdata/request.der", KeyPath: key}, Request},
+		{"base64 without lines around", Files{AllowOpen: true, Certificate: bare, KeyPath: key}, NotPEM},
+		{"PKCS#7", Files{AllowOpen: true, CertificatePath: "testdata/certificate.p7b", KeyPath: key}, PKCS7},
+		{"PKCS#7 in DER", Files{AllowOpen: true, CertificatePath: "testdata/certificate-der.p7b", KeyPath: key}, PKCS7},
+		{"trusted certificate", Files{AllowOpen: true, CertificatePath: "testdata/trusted.pem", KeyPath: key}, Unsupported},
+		{"UTF-16 with BOM", Files{AllowOpen: true, Certificate: append(text("\xff\xfe"), utf16...), CertificatePath: "with space.pem", KeyPath: key}, UTF16},
+		{"UTF-16 without BOM", Files{AllowOpen: true, CertificatePath: good, Key: utf16, KeyPath: "k.pem"}, UTF16},
+		{"request as certificate", Files{AllowOpen: true, CertificatePath: "testdata/request.pem", KeyPath: key}, Request},
+		{"request as key", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/request.pem"}, Request},
+		{"public key as key", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/public.pem"}, PublicKey},
+		{"public key as certificate", Files{AllowOpen: true, CertificatePath: "testdata/public.pem", KeyPath: key}, PublicKey},
+		{"key as certificate", Files{AllowOpen: true, CertificatePath: key, KeyPath: key}, NoCertificate},
+		{"certificate as key", Files{AllowOpen: true, CertificatePath: good, KeyPath: good}, NoKey},
+		{"certificate without any key", Files{AllowOpen: true, CertificatePath: good}, NoKey},
+		{"two keys", Files{AllowOpen: true, CertificatePath: good, Key: append(read(t, "pkcs8.pem"), read(t, "other.pem")...)}, SeveralKeys},
+		{"another's key", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/other.pem"}, Mismatch},
+		{"another's key, elliptic", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/ec.pem"}, Mismatch},
+		{"OpenSSH's format", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/openssh.pem"}, Unsupported},
+		{"no passphrase", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/encrypted-aes.pem"}, PassphraseMissing},
+		{"empty passphrase", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/legacy-aes.pem", Passphrase: secretly("")}, PassphraseMissing},
+		{"wrong passphrase", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/encrypted-aes.pem", Passphrase: secretly("s3cret\n")}, WrongPassphrase},
+		{"wrong passphrase, scrypt", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/encrypted-scrypt.pem", Passphrase: secretly("x")}, WrongPassphrase},
+		{"wrong passphrase, legacy", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/legacy-aes.pem", Passphrase: secretly("S3cret")}, WrongPassphrase},
+		{"encryption with SHA-512", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/encrypted-sha512.pem", Passphrase: passphrase}, Unsupported},
+		{"old encryption", Files{AllowOpen: true, CertificatePath: good, KeyPath: "testdata/encrypted-pbe.pem", Passphrase: passphrase}, Unsupported},
+		{"cut off", Files{AllowOpen: true, Certificate: read(t, "certificate.pem")[:600], CertificatePath: "c.pem", KeyPath: key}, Damaged},
+		{"second block cut off", Files{AllowOpen: true, Certificate: append(read(t, "certificate.pem"), read(t, "certificate.pem")[:600]...), CertificatePath: "c.pem", KeyPath: key}, Damaged},
+		{"line ends written out", Files{AllowOpen: true, Certificate: bytes.ReplaceAll(read(t, "certificate.pem"), text("\n"), text(`\n`)), KeyPath: key}, Damaged},
+		{"content is no certificate", Files{AllowOpen: true, Certificate: text("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"), KeyPath: key}, Damaged},
+		{"content is no key", Files{AllowOpen: true, CertificatePath: good, Key: text("-----BEGIN RSA PRIVATE KEY-----\nMAA=\n-----END RSA PRIVATE KEY-----\n")}, Damaged},
+		{"content is no encrypted key", Files{AllowOpen: true, CertificatePath: good, Key: text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n"), Passphrase: passphrase}, Damaged},
+		{"something else in PEM", Files{AllowOpen: true, CertificatePath: good, Key: text("-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n")}, NoKey},
 	} {
 		id, err := tt.files.Load()
 		e, ok := errors.AsType[*CertificateError](err)
@@ -210,12 +207,12 @@ func TestProblems(t *testing.T) {
 }
 
 func TestUnreadableFile(t *testing.T) {
-	for _, p := range []Files{{CertificatePath: "testdata/none.pem"}, {CertificatePath: "testdata"}, {CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/none.pem"}} {
+	for _, p := range []Files{{AllowOpen: true, CertificatePath: "testdata/none.pem"}, {AllowOpen: true, CertificatePath: "testdata"}, {AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/none.pem"}} {
 		if _, err := p.Load(); !errors.Is(err, Unreadable) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if _, err := (Files{CertificatePath: "testdata/none.pem"}).Load(); !errors.Is(err, os.ErrNotExist) {
+	if _, err := (Files{AllowOpen: true, CertificatePath: "testdata/none.pem"}).Load(); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the cause is lost: %v", err)
 	}
 }
@@ -225,13 +222,13 @@ func TestNoErrorShowsKeyOrPassphrase(t *testing.T) {
 	key := read(t, "pkcs8.pem")
 	body := bytes.Split(key, []byte("\n"))[3]
 	for _, name := range []string{"encrypted-aes.pem", "legacy-aes.pem", "encrypted-scrypt.pem", "encrypted-pbe.pem"} {
-		_, err := Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/" + name, Passphrase: func() (secret.Value, error) { return secret.FromString(canary), nil }}.Load()
+		_, err := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/" + name, Passphrase: func() (secret.Value, error) { return secret.FromString(canary), nil }}.Load()
 		if s := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(s, canary) || err == nil {
 			t.Errorf("%s: %s", name, s)
 		}
 	}
 	// A key where the certificate belongs, one that is damaged.
-	for _, p := range []Files{{Certificate: key}, {Certificate: key[:900]}, {Certificate: read(t, "certificate.pem"), Key: append(key[:800:800], "\n-----END PRIVATE KEY-----\n"...)}} {
+	for _, p := range []Files{{AllowOpen: true, Certificate: key}, {AllowOpen: true, Certificate: key[:900]}, {AllowOpen: true, Certificate: read(t, "certificate.pem"), Key: append(key[:800:800], "\n-----END PRIVATE KEY-----\n"...)}} {
 		_, err := p.Load()
 		if s := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(s, string(body)) || err == nil {
 			t.Errorf("%s", s)
@@ -240,7 +237,7 @@ func TestNoErrorShowsKeyOrPassphrase(t *testing.T) {
 }
 
 func TestOfSeveralCertificatesForAKeyTheLastToEndIsUsed(t *testing.T) {
-	first, err := Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}.Load()
+	first, err := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +249,7 @@ func TestOfSeveralCertificatesForAKeyTheLastToEndIsUsed(t *testing.T) {
 	}
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	for _, file := range [][]byte{append(slices.Clone(block), first.LeafPEM...), append(slices.Clone(first.LeafPEM), block...)} {
-		id, err := Files{Certificate: file, KeyPath: "testdata/pkcs8.pem"}.Load()
+		id, err := Files{AllowOpen: true, Certificate: file, KeyPath: "testdata/pkcs8.pem"}.Load()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,20 +260,20 @@ func TestOfSeveralCertificatesForAKeyTheLastToEndIsUsed(t *testing.T) {
 }
 
 func TestLoadCertificate(t *testing.T) {
-	id, err := Files{CertificatePath: "testdata/certificate.pem"}.LoadCertificate()
+	id, err := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem"}.LoadCertificate()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if id.Signer != nil || id.Leaf.Subject.CommonName != "Batch User" {
 		t.Errorf("got %v, %v", id.Leaf.Subject, id.Signer)
 	}
-	if _, err := (Files{CertificatePath: "testdata/pkcs8.pem"}).LoadCertificate(); !errors.Is(err, NoCertificate) {
+	if _, err := (Files{AllowOpen: true, CertificatePath: "testdata/pkcs8.pem"}).LoadCertificate(); !errors.Is(err, NoCertificate) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestLoadAllOfPEMIsTheOneThatLoadFinds(t *testing.T) {
-	files := Files{CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}
+	files := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}
 	all, err := files.LoadAll()
 	if err != nil || len(all) != 1 || all[0].Signer == nil || all[0].Leaf.Subject.CommonName != "Batch User" {
 		t.Errorf("got %v, %v", all, err)
@@ -300,7 +297,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"))
 	cert := read(f, "certificate.pem")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, p := range []Files{{Certificate: data}, {Certificate: cert, Key: data}} {
+		for _, p := range []Files{{AllowOpen: true, Certificate: data}, {AllowOpen: true, Certificate: cert, Key: data}} {
 			if len(data) == 0 {
 				continue
 			}

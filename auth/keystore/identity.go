@@ -16,9 +16,9 @@ const minBits = 2048
 type Identity struct {
 	Leaf     *x509.Certificate
 	LeafPEM  []byte              // the leaf alone as one PEM block, with lines of 64 and a newline at the end
-	Chain    []*x509.Certificate // the other certificates of the file, in its order
+	Chain    []*x509.Certificate // of PEM the other certificates of the file, in its order; of a key store the leaf's issuers, nearest first
 	Signer   crypto.Signer       // belongs to Leaf; nil after [Files.LoadCertificate]
-	Alias    string              // the entry's name in its key store; "" for PEM, and for an entry without a name
+	Alias    string              // the entry in its key store; "" for PEM
 	Warnings []string            // what works but should be changed, each with how
 }
 

@@ -15,7 +15,7 @@ import (
 func TestCheck(t *testing.T) {
 	load := func(name string) *Identity {
 		t.Helper()
-		id, err := Files{CertificatePath: "testdata/" + name + "certificate.pem", KeyPath: "testdata/" + map[string]string{"": "pkcs8", "ec-": "ec", "weak-": "weak"}[name] + ".pem"}.Load()
+		id, err := Files{AllowOpen: true, CertificatePath: "testdata/" + name + "certificate.pem", KeyPath: "testdata/" + map[string]string{"": "pkcs8", "ec-": "ec", "weak-": "weak"}[name] + ".pem"}.Load()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestCheck(t *testing.T) {
 
 // 512 bits are less than Go's own libraries work with: it must be our error all the same.
 func TestTinyKey(t *testing.T) {
-	id, err := Files{CertificatePath: "testdata/tiny-certificate.pem", KeyPath: "testdata/tiny.pem"}.Load()
+	id, err := Files{AllowOpen: true, CertificatePath: "testdata/tiny-certificate.pem", KeyPath: "testdata/tiny.pem"}.Load()
 	if err == nil {
 		err = id.Check(id.Leaf.NotBefore)
 	}
@@ -64,7 +64,7 @@ func TestTinyKey(t *testing.T) {
 }
 
 func TestEmails(t *testing.T) {
-	id, err := Files{CertificatePath: "testdata/certificate.pem"}.LoadCertificate()
+	id, err := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem"}.LoadCertificate()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestEmails(t *testing.T) {
 }
 
 func TestPrintingShowsNoKey(t *testing.T) {
-	p := Files{CertificatePath: "testdata/certificate.pem", Key: read(t, "pkcs8.pem")}
+	p := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", Key: read(t, "pkcs8.pem")}
 	id, err := p.Load()
 	if err != nil {
 		t.Fatal(err)

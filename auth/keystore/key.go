@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
@@ -14,6 +15,12 @@ import (
 
 func isKey(b *pem.Block) bool {
 	return strings.HasSuffix(b.Type, "PRIVATE KEY")
+}
+
+// holdsKey reports whether a PEM file has a private key in it.
+func (f file) holdsKey() bool {
+	blocks, err := f.blocks()
+	return err == nil && slices.ContainsFunc(blocks, isKey)
 }
 
 // privateKey returns the one private key of the file.

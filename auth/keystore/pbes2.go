@@ -19,7 +19,7 @@ type (
 	pbes2 struct {
 		KDF, Cipher pkix.AlgorithmIdentifier
 	}
-	pbkdf2 struct {
+	pbkdf2Parameters struct {
 		Salt       []byte
 		Iterations int
 		KeyLength  int                      `asn1:"optional"`
@@ -78,7 +78,7 @@ func checkEncryption(der []byte) error {
 }
 
 func checkPBKDF2(der []byte) error {
-	var p pbkdf2
+	var p pbkdf2Parameters
 	if _, err := asn1.Unmarshal(der, &p); err != nil || p.Iterations < 1 {
 		return errNotASN1
 	}

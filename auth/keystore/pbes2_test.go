@@ -73,7 +73,7 @@ func TestEncryptionThatIsRefused(t *testing.T) {
 			continue
 		}
 		began := time.Now()
-		_, err = Files{CertificatePath: "testdata/certificate.pem", Key: pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}), Passphrase: passphrase}.Load()
+		_, err = Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", Key: pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}), Passphrase: passphrase}.Load()
 		want := Unsupported
 		if tt.want == errNotASN1.Error() {
 			want = Damaged

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
-	"math/big"
 )
 
 // notPEM says what a file without any PEM block is, and how to make PEM of it.
@@ -14,11 +13,6 @@ func (f file) notPEM(data []byte) error {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) || bytes.HasPrefix(data, []byte("-\x00-\x00")) || bytes.HasPrefix(data, []byte("\x00-\x00-")):
 		return f.fail(UTF16, "is UTF-16 text, as some Windows programs write it", "save it as UTF-8 or ASCII; in PowerShell: Get-Content "+in+" | Set-Content -Encoding ascii converted.pem", nil)
-	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}) || bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce}):
-		return f.fail(JKS, "is a Java key store, which is not available yet", "convert it to PEM in two steps:\n"+
-			"  keytool -importkeystore -srckeystore "+in+" -destkeystore converted.p12 -deststoretype PKCS12\n"+
-			"  openssl pkcs12 -in converted.p12 -out converted.pem\n"+
-			"converted.pem then holds both certificate and encrypted key", nil)
 	case bytes.Contains(data, []byte("-----BEGIN ")) && bytes.Contains(data, []byte(`\n`)):
 		return f.fail(Damaged, `has \n written out in place of line ends`, `put a line end in place of each \n`, nil)
 	case bytes.Contains(data, []byte("-----BEGIN ")):
@@ -27,20 +21,18 @@ func (f file) notPEM(data []byte) error {
 	if kind, ok := derKind(data); ok {
 		return f.notDER(kind, in)
 	}
-	if plain, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(data), nil))); err == nil {
+	if plain, ok := plainBase64(data); ok {
 		if kind, ok := derKind(plain); ok {
 			return f.fail(NotPEM, "is base64 of "+kind.name+" without BEGIN and END lines", "add the two lines, such as -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----, as they were in the original", nil)
 		}
 	}
-	return f.fail(NotPEM, "is not PEM: it has no -----BEGIN line", "name a PEM file with the "+f.role, nil)
+	return f.fail(NotPEM, "is neither PEM, since it has no -----BEGIN line, nor a key store", "name a PEM file or a key store with the "+f.role, nil)
 }
 
 func (f file) notDER(kind derType, in string) error {
 	what := "is " + kind.name + " in DER, not PEM"
 	convert := "convert it: openssl " + kind.command + " -inform DER -in " + in + " -out converted.pem"
 	switch {
-	case kind.problem == PKCS12:
-		return f.fail(PKCS12, "is PKCS#12, which is not available yet", "convert it to PEM: openssl pkcs12 -in "+in+" -out converted.pem (with -legacy for old files); converted.pem then holds both certificate and encrypted key", nil)
 	case kind.problem == PKCS7:
 		return f.fail(PKCS7, "is PKCS#7", "convert it: openssl pkcs7 -inform DER -print_certs -in "+in+" -out converted.pem", nil)
 	case kind.problem == Request:
@@ -85,11 +77,6 @@ func derKind(b []byte) (derType, bool) {
 	if _, err := asn1.Unmarshal(b, &outer); err != nil || outer.Tag != asn1.TagSequence || !outer.IsCompound {
 		return derType{}, false
 	}
-	var version *big.Int
-	if _, err := asn1.Unmarshal(outer.Bytes, &version); err == nil {
-		// PFX: version 3, then a ContentInfo; RFC 7292 4.
-		return derType{PKCS12, "a PKCS#12 file", "", ""}, version.IsInt64() && version.Int64() == 3
-	}
 	var oid asn1.ObjectIdentifier
 	if _, err := asn1.Unmarshal(outer.Bytes, &oid); err == nil && oid.Equal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}) {
 		return derType{PKCS7, "a PKCS#7 file", "", ""}, true
@@ -99,4 +86,10 @@ func derKind(b []byte) (derType, bool) {
 		return derType{DER, "an encrypted private key", "pkcs8 -topk8 -v2 aes-256-cbc", roleKey}, true
 	}
 	return derType{}, false
+}
+
+// plainBase64 decodes base64, with whatever white space in it.
+func plainBase64(data []byte) ([]byte, bool) {
+	plain, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(data), nil)))
+	return plain, err == nil && len(plain) > 0
 }

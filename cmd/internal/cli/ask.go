@@ -16,7 +16,7 @@ func (p *Program) ask(prompt string) (secret.Value, error) {
 	f, ok := p.In.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return secret.Value{}, &failure{code: ledger.CodePermission, cause: ledger.CauseLogin,
-			what: "the private key is encrypted, no passphrase is given, and there is no terminal to ask on",
+			what: "the private key or key store is encrypted, no passphrase is given, and there is no terminal to ask on",
 			next: "set passphrase = \"env:NAME\" in the connection, or give --passphrase file:PATH"}
 	}
 	fmt.Fprint(p.Err, prompt)

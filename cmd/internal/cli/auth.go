@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -23,10 +24,11 @@ func certificateFlags() []cli.Flag {
 	return []cli.Flag{
 		connectionsFlag(),
 		text("connection", "`NAME` of the connection whose certificate it is; not needed with --certificate"),
-		several("certificate", "`FILE` with the CA certificate (PEM), or a folder; may be repeated"),
-		several("private-key", "`FILE` with its private key (PEM), a folder, or a reference; may be repeated; not needed if the certificate's file holds it, too"),
-		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD; " +
+		several("certificate", "`FILE` with the CA certificate: PEM, PKCS#12 or a Java key store; or a folder; may be repeated"),
+		several("private-key", "`FILE` with its private key, a folder, or a reference; may be repeated; not needed if the certificate's file holds it, too"),
+		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase, or the key store's: file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD; " +
 			"default: it is asked for on the terminal [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
+		aliasFlag(), keyPassphraseFlag(),
 		text("region", "`CODE` of the tenant's region, such as us1 or eu3"),
 		text("auth-url", "`URL` of the login host instead of a region's"),
 	}
@@ -67,12 +69,21 @@ func (p *Program) certificateSettings(c *cli.Context, conn *configs.Connection) 
 	certificates, keys := p.settings(c, "certificate"), p.settings(c, "private-key")
 	if len(certificates) > 0 {
 		conn.Certificates = hereAll(certificates)
-		conn.PrivateKeys = nil // another certificate's key is no use
+		// Another certificate's key is no use, nor is its place in a store.
+		conn.PrivateKeys, conn.Alias, conn.KeyPassphrase = nil, "", ""
 	}
 	if len(keys) > 0 {
 		conn.PrivateKeys = hereAll(keys)
 	}
-	return p.secretSetting(c, "passphrase", &conn.Passphrase)
+	return p.storeSettings(c, conn)
+}
+
+// storeSettings puts the alias and passwords of the command line, else of the variables, over those of a connection.
+func (p *Program) storeSettings(c *cli.Context, conn *configs.Connection) error {
+	if v := p.setting(c, "alias"); v != "" {
+		conn.Alias = v
+	}
+	return errors.Join(p.secretSetting(c, "passphrase", &conn.Passphrase), p.secretSetting(c, "key-passphrase", &conn.KeyPassphrase))
 }
 
 // hereAll does for several what here does for one.

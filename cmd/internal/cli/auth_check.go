@@ -100,7 +100,7 @@ func (p *Program) connectionsToCheck(c *cli.Context) ([]configs.Connection, erro
 			if c.IsSet("private-key") {
 				conn.PrivateKeys = []string{here(c.StringSlice("private-key")[0])}
 			}
-			if err := p.secretSetting(c, "passphrase", &conn.Passphrase); err != nil {
+			if err := p.storeSettings(c, &conn); err != nil {
 				return nil, err
 			}
 			all = append(all, conn)

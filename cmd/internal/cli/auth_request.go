@@ -190,7 +190,7 @@ func (p *Program) requestKey(c *cli.Context, r *requested) (crypto.Signer, []byt
 	if !r.NewKey {
 		key, err := keystore.LoadKey(r.Key, func() (secret.Value, error) {
 			r.Encrypted = true
-			return p.passphrase(here)
+			return p.passphrase(here, r.Key)
 		})
 		return key, nil, err
 	}

@@ -28,14 +28,17 @@ type execPlace struct {
 
 // execLogin is its [auth]: secrets are references here too.
 type execLogin struct {
-	Method      string `toml:"method,omitempty"`
-	Certificate any    `toml:"certificate,omitempty"` // a text, or a list of several
-	PrivateKey  any    `toml:"private_key,omitempty"`
-	Passphrase  string `toml:"passphrase,omitempty"`
-	Message     string `toml:"message,omitempty"`
-	Header      string `toml:"header,omitempty"`
-	User        string `toml:"user,omitempty"`
-	Password    string `toml:"password,omitempty"`
+	Method        string `toml:"method,omitempty"`
+	Certificate   any    `toml:"certificate,omitempty"` // a text, or a list of several
+	PrivateKey    any    `toml:"private_key,omitempty"`
+	Passphrase    string `toml:"passphrase,omitempty"`
+	Alias         string `toml:"alias,omitempty"`
+	KeyPassphrase string `toml:"key_passphrase,omitempty"`
+	AllowOpenKeys bool   `toml:"allow_open_keys,omitempty"`
+	Message       string `toml:"message,omitempty"`
+	Header        string `toml:"header,omitempty"`
+	User          string `toml:"user,omitempty"`
+	Password      string `toml:"password,omitempty"`
 
 	Vault execVault `toml:"vault,omitempty"`
 }
@@ -102,7 +105,7 @@ func (job *execJob) writeLogin(conn configs.Connection) {
 		return all
 	}
 	job.Auth = &execLogin{Certificate: files(conn.Certificates), PrivateKey: files(conn.PrivateKeys), Passphrase: at(conn.Passphrase),
-		Message: conn.Message, Header: conn.Header, Vault: v}
+		Alias: conn.Alias, KeyPassphrase: at(conn.KeyPassphrase), AllowOpenKeys: conn.AllowOpenKeys, Message: conn.Message, Header: conn.Header, Vault: v}
 }
 
 // whole is a path, plain or as a file: reference, that no longer depends on a folder. Other

@@ -37,16 +37,33 @@ func (p *Program) identity(conn configs.Connection) (*keystore.Identity, error) 
 
 // pair loads one certificate with its key. Both are as they stand in the connection.
 func (p *Program) pair(conn configs.Connection, certificate, privateKey string) (*keystore.Identity, error) {
-	var files keystore.Files
-	var err error
-	if files.CertificatePath, files.Certificate, err = p.material(conn, "certificate", certificate); err != nil {
+	files, err := p.files(conn, certificate, privateKey)
+	if err != nil {
 		return nil, err
+	}
+	return files.Load()
+}
+
+// files names one certificate with its key for the keystore. References that are not of files are fetched.
+func (p *Program) files(conn configs.Connection, certificate, privateKey string) (files keystore.Files, err error) {
+	if files.CertificatePath, files.Certificate, err = p.material(conn, "certificate", certificate); err != nil {
+		return files, err
 	}
 	if files.KeyPath, files.Key, err = p.material(conn, "private_key", privateKey); err != nil {
-		return nil, err
+		return files, err
 	}
-	files.Passphrase = func() (secret.Value, error) { return p.passphrase(conn) }
-	return files.Load()
+	files.Alias, files.AllowOpen = conn.Alias, conn.AllowOpenKeys
+	files.Passphrase = func() (secret.Value, error) { return p.passphrase(conn, or(privateKey, certificate)) }
+	if conn.KeyPassphrase != "" {
+		files.KeyPassphrase = func() (secret.Value, error) {
+			v, err := p.resolve(conn, conn.KeyPassphrase)
+			if err != nil {
+				return v, connectionError(conn, "key_passphrase", err)
+			}
+			return v, nil
+		}
+	}
+	return files, nil
 }
 
 // material is where a certificate or a key is: a file, with its path; else what a reference
@@ -69,9 +86,9 @@ func (p *Program) material(conn configs.Connection, key, text string) (path stri
 }
 
 // passphrase is asked for on the terminal if the connection has none.
-func (p *Program) passphrase(conn configs.Connection) (secret.Value, error) {
+func (p *Program) passphrase(conn configs.Connection, of string) (secret.Value, error) {
 	if conn.Passphrase == "" {
-		return p.ask("Passphrase of " + conn.PrivateKeys.First() + ": ")
+		return p.ask("Passphrase of " + of + ": ")
 	}
 	v, err := p.resolve(conn, conn.Passphrase)
 	if err != nil {
@@ -94,7 +111,7 @@ func connectionError(conn configs.Connection, key string, err error) error {
 	}
 	f := &failure{code: ledger.CodeConfig, cause: ledger.CauseConfig, what: fmt.Sprintf("%s: %s: %v", where, key, err), next: "correct this key", err: err}
 	switch key {
-	case "certificate", "private_key", "passphrase", "password", "proxy_password":
+	case "certificate", "private_key", "passphrase", "key_passphrase", "password", "proxy_password":
 		f.code, f.cause, f.next = ledger.CodePermission, ledger.CauseLogin, "correct this key, then try `auth check`"
 	}
 	if e, ok := errors.AsType[*secret.FetchError](err); ok {

@@ -31,9 +31,10 @@ func loginFlags() []cli.Flag {
 		text("region", "`CODE` of the tenant's region, such as us1 or eu3"),
 		text("api-url", "`URL` of the API instead of a region's"),
 		text("auth-url", "`URL` of the login host instead of a region's"),
-		several("certificate", "`FILE` with the CA certificate (PEM), or a folder; may be repeated"),
-		several("private-key", "`FILE` with its private key (PEM), a folder, or a reference; may be repeated"),
-		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
+		several("certificate", "`FILE` with the CA certificate: PEM, PKCS#12 or a Java key store; or a folder; may be repeated"),
+		several("private-key", "`FILE` with its private key, a folder, or a reference; may be repeated"),
+		&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase, or the key store's: file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Login:"},
+		aliasFlag(), keyPassphraseFlag(),
 		text("message", "`FORMAT` of the login message: v2 or v1"),
 		text("header", "`FORM` of the login header: pem or der"),
 		text("user", "`EMAIL` for basic login"),
@@ -43,6 +44,15 @@ func loginFlags() []cli.Flag {
 		&cli.StringFlag{Name: "proxy-password", Usage: "`REFERENCE` to the password of the proxy's user [the password itself in $ANAPLAN_PROXY_PASSWORD]", Category: "Login:"},
 		caFlag(),
 	}
+}
+
+// aliasFlag and keyPassphraseFlag are for key stores.
+func aliasFlag() cli.Flag {
+	return &cli.StringFlag{Name: "alias", Usage: "`NAME` of the entry in the key store; default: the only private key [$ANAPLAN_ALIAS]", Category: "Login:"}
+}
+
+func keyPassphraseFlag() cli.Flag {
+	return &cli.StringFlag{Name: "key-passphrase", Usage: "`REFERENCE` to the password of the key in the key store: file:PATH, env:NAME, cmd:COMMAND or vault:PATH#FIELD; default: the store's [the password itself in $ANAPLAN_KEY_PASSPHRASE]", Category: "Login:"}
 }
 
 // placeFlags say in which model.
@@ -89,7 +99,7 @@ func origin(c *cli.Context, flag string) string {
 }
 
 // jobVariables are those that commands with a job file do not look at.
-var jobVariables = []string{"connection", "region", "api-url", "auth-url", "certificate", "private-key", "passphrase", "message", "header",
+var jobVariables = []string{"connection", "region", "api-url", "auth-url", "certificate", "private-key", "passphrase", "alias", "key-passphrase", "message", "header",
 	"user", "password", "proxy", "proxy-user", "proxy-password", "ca-file", "ca", "workspace", "model"}
 
 // ignoredVariables says which variables a command with a job file takes no notice of;

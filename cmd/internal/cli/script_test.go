@@ -36,6 +36,13 @@ func TestScripts(t *testing.T) {
 			files = append(files, filepath.Join("testdata", "script", name+".txt"))
 		}
 	}
+	keystore := t.TempDir() // of those in its package others may read the keys, as git writes them
+	if err := os.CopyFS(keystore, os.DirFS(filepath.Join("..", "..", "..", "auth", "keystore", "testdata"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := onlyMine(keystore); err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		Files:               files,
@@ -48,8 +55,19 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			env.Setenv("KEYSTORE", keystore)
 			return setup(env, files)
 		},
+	})
+}
+
+// onlyMine makes the files of a folder readable by their owner alone.
+func onlyMine(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Chmod(path, 0o600)
 	})
 }
 
@@ -106,11 +124,6 @@ func setup(env *testscript.Env, files map[string][]byte) error {
 	}
 	env.Setenv("SIM", server.URL)
 	env.Setenv("KEYPASS", keyPassphrase)
-	keystore, err := filepath.Abs(filepath.Join("..", "..", "..", "auth", "keystore", "testdata"))
-	if err != nil {
-		return err
-	}
-	env.Setenv("KEYSTORE", keystore)
 	schemas, err := filepath.Abs(filepath.Join("..", "..", "..", "configs"))
 	if err != nil {
 		return err
