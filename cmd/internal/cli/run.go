@@ -196,10 +196,22 @@ func secretNames(t *tonight) []string {
 		if err != nil {
 			continue // told where it is used
 		}
-		for _, text := range slices.Concat(conn.PrivateKeys, conn.Certificates, []string{conn.Passphrase, conn.Password}) {
-			if ref, err := secret.ParseRef(text); err == nil && ref.Scheme == secret.Env && !slices.Contains(names, ref.Rest) {
-				names = append(names, ref.Rest)
+		for _, name := range variablesOf(conn) {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
 			}
+		}
+	}
+	return names
+}
+
+// variablesOf are the environment variables from which one connection takes secrets.
+func variablesOf(conn configs.Connection) []string {
+	var names []string
+	for _, text := range slices.Concat(conn.PrivateKeys, conn.Certificates,
+		[]string{conn.Passphrase, conn.KeyPassphrase, conn.Password, conn.ProxyPassword, conn.Vault.Token, conn.Vault.SecretID}) {
+		if ref, err := secret.ParseRef(text); err == nil && ref.Scheme == secret.Env {
+			names = append(names, ref.Rest)
 		}
 	}
 	return names

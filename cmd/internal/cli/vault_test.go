@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -198,5 +199,15 @@ func TestExecWritesItsVault(t *testing.T) {
 		if err := toml.NewEncoder(&b).Encode(job); err != nil || strings.Contains(b.String(), "vault]") != written {
 			t.Errorf("%v: %s", err, b.String())
 		}
+	}
+}
+
+func TestVariablesWithSecrets(t *testing.T) {
+	conn := configs.Connection{Certificates: configs.Files{"env:A", "c.pem"}, PrivateKeys: configs.Files{"env:B", "file:k"}, Passphrase: "env:C", KeyPassphrase: "env:D",
+		Password: "env:E", ProxyPassword: "env:F", Vault: configs.Vault{Token: "env:G", SecretID: "env:H"}}
+	got := variablesOf(conn)
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"A", "B", "C", "D", "E", "F", "G", "H"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
