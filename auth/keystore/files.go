@@ -262,11 +262,15 @@ func match(certs []*x509.Certificate, signer crypto.Signer, certFile, keyFile fi
 		}
 	}
 	if best < 0 {
-		return nil, &CertificateError{Problem: Mismatch,
-			What: fmt.Sprintf("%s and %s do not belong together: the key is of none of its certificates (%s)", keyFile, certFile, names(certs)),
-			Next: "name the key that the certificate was ordered with; these two print the same line when they belong together:\n" +
+		next := "name the key that the certificate was ordered with"
+		_, certStore := certFile.asStore()
+		if _, keyStore := keyFile.asStore(); !certStore && !keyStore {
+			next += "; these two print the same line when they belong together:\n" +
 				"  openssl x509 -in " + certFile.arg("certificate.pem") + " -noout -pubkey | openssl sha256\n" +
-				"  openssl pkey -in " + keyFile.arg("key.pem") + " -pubout | openssl sha256"}
+				"  openssl pkey -in " + keyFile.arg("key.pem") + " -pubout | openssl sha256"
+		}
+		return nil, &CertificateError{Problem: Mismatch, Next: next,
+			What: fmt.Sprintf("%s and %s do not belong together: the key is of none of its certificates (%s)", keyFile, certFile, names(certs))}
 	}
 	id := identity(certs, best, signer)
 	if count > 1 {

@@ -13,6 +13,9 @@ import (
 	"github.com/youmark/pkcs8"
 )
 
+// references are the forms of a secret in a connection.
+const references = `"file:PATH", "env:NAME", "cmd:COMMAND" or "vault:PATH#FIELD"`
+
 func isKey(b *pem.Block) bool {
 	return strings.HasSuffix(b.Type, "PRIVATE KEY")
 }
@@ -86,7 +89,7 @@ func (f file) parse(kind string, der []byte) (crypto.Signer, error) {
 }
 
 func (f file) passphrase(ask func() (secret.Value, error)) (secret.Value, error) {
-	missing := f.fail(PassphraseMissing, "is encrypted, and no passphrase is given", "give one as a reference: passphrase = \"file:PATH\", \"env:NAME\" or \"cmd:COMMAND\"", nil)
+	missing := f.fail(PassphraseMissing, "is encrypted, and no passphrase is given", "give one as a reference: passphrase = "+references, nil)
 	if ask == nil {
 		return secret.Value{}, missing
 	}

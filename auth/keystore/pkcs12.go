@@ -144,7 +144,7 @@ func (o *opening) trouble(what string, err error) error {
 	if errors.Is(err, errNotASN1) {
 		return o.damaged(what + " cannot be read")
 	}
-	return o.file.fail(Unsupported, "is PKCS#12 in a form that is not supported: of "+what, "make it again: openssl pkcs12 -in "+o.file.arg("STORE.p12")+" -out converted.pem; converted.pem then holds both certificate and encrypted key", err)
+	return o.file.fail(Unsupported, "is PKCS#12 in a form that is not supported: of "+what, "make it again: openssl pkcs12 -in "+o.file.arg("STORE.p12")+" -out converted.pem (with -legacy for old files); converted.pem then holds both certificate and encrypted key", err)
 }
 
 func octets(der []byte) ([]byte, error) {

@@ -186,7 +186,7 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-const giveStorePassword = "give the store's password as a reference: passphrase = \"file:PATH\", \"env:NAME\" or \"cmd:COMMAND\""
+const giveStorePassword = "give the store's password as a reference: passphrase = " + references
 
 func (f file) noStorePassword() error {
 	return f.fail(PassphraseMissing, "is encrypted, and no password is given", giveStorePassword, nil)
@@ -217,7 +217,7 @@ func (f file) wrongKey(alias string, own bool) error {
 	if own {
 		return f.fail(WrongPassphrase, fmt.Sprintf("opens, but its private key %q has another password than the key password given", alias), "correct key_passphrase (--key-passphrase on the command line)", nil)
 	}
-	return f.fail(WrongPassphrase, fmt.Sprintf("opens, but its private key %q has another password than the store", alias), "give the key's own: key_passphrase = \"file:PATH\", \"env:NAME\" or \"cmd:COMMAND\" (--key-passphrase on the command line)", nil)
+	return f.fail(WrongPassphrase, fmt.Sprintf("opens, but its private key %q has another password than the store", alias), "give the key's own: key_passphrase = "+references+" (--key-passphrase on the command line)", nil)
 }
 
 // pkcs8Key parses an unencrypted key. ok false: it is none, which a wrong password may be the reason for.

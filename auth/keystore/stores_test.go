@@ -87,6 +87,9 @@ func TestStoresLoad(t *testing.T) {
 		{"several.jks", Files{Passphrase: changeit, Alias: "second"}, "second", 2, second},
 	} {
 		for _, from := range []string{"file", "memory", "named twice", "key from the store, certificate in PEM"} {
+			if testing.Short() && from != "file" {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s %s from %s", tt.file, tt.files.Alias, from), func(t *testing.T) {
 				files := tt.files
 				files.AllowOpen = true
