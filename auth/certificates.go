@@ -187,12 +187,11 @@ func (c *Certificates) refusedAll() error {
 func (c *Certificates) certificate() *keystore.Identity { return c.using }
 
 // outlook implements certified.
-func (c *Certificates) outlook(now time.Time) []string {
+func (c *Certificates) outlook(now time.Time) (warnings []string, ending string) {
 	if c.worked == nil {
-		return nil
+		return nil, ""
 	}
 	used := About(c.worked)
-	var texts []string
 	newer := ""
 	for _, r := range c.refused {
 		if !r.worked && !r.id.Leaf.NotAfter.After(c.worked.Leaf.NotAfter) {
@@ -204,15 +203,12 @@ func (c *Certificates) outlook(now time.Time) []string {
 		} else {
 			newer = "a newer one, which ends " + r.id.Leaf.NotAfter.UTC().Format(time.DateOnly) + ", is at hand: have it uploaded before then"
 		}
-		texts = append(texts, fmt.Sprintf("%s was refused, and %s logged in instead: %s (%s)", About(r.id), used, why, r.err.answer()))
+		warnings = append(warnings, fmt.Sprintf("%s was refused, and %s logged in instead: %s (%s)", About(r.id), used, why, r.err.answer()))
 	}
 	for _, id := range c.ids {
 		if newer == "" && now.Before(id.Leaf.NotBefore) && id.Leaf.NotAfter.After(c.worked.Leaf.NotAfter) {
 			newer = "a newer one, which begins " + id.Leaf.NotBefore.UTC().Format(time.DateOnly) + ", is at hand: see that it is uploaded to Anaplan by then (Administration > Security > Certificates)"
 		}
 	}
-	if text := Expiry(used, now, newer); text != "" {
-		texts = append(texts, text)
-	}
-	return texts
+	return warnings, Expiry(used, now, newer)
 }

@@ -57,6 +57,9 @@ func newRotation(t *testing.T, o simulator.Options, there ...*keystore.Identity)
 			}
 			r.told = append(r.told, fmt.Sprintf("%s %s%s", time.Since(r.began).Round(time.Second), e.Kind, who))
 			r.warnings = append(r.warnings, e.Warnings...)
+			if e.Ending != "" {
+				r.warnings = append(r.warnings, e.Ending)
+			}
 			if e.Kind == LoginFailed && r.refused != nil {
 				r.refused()
 			}

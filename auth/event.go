@@ -27,7 +27,8 @@ type Event struct {
 	Err        error         // of a failure, of a logout too
 
 	Certificate *CertificateInfo // that logged in or was refused; nil for what has to do with none
-	Warnings    []string         // of a login: what a person should know of its certificates
+	Warnings    []string         // of a login: what a person should know of certificates that were refused before it
+	Ending      string           // of a login: that its certificate ends within 60 days; see Expiry
 }
 
 // loginEvent is an event of a login, with its certificate.
@@ -39,7 +40,7 @@ func (s *Source) loginEvent(e Event) Event {
 	about := About(by.certificate())
 	e.Certificate = &about
 	if e.Kind == LoggedIn {
-		e.Warnings = by.outlook(s.serverNow())
+		e.Warnings, e.Ending = by.outlook(s.serverNow())
 	}
 	return e
 }

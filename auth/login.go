@@ -49,17 +49,14 @@ type rotating interface {
 
 // A certified Login logs in with a certificate.
 type certified interface {
-	certificate() *keystore.Identity // the one tried last; nil before
-	outlook(now time.Time) []string  // what a person should know after a login
+	certificate() *keystore.Identity                          // the one tried last; nil before
+	outlook(now time.Time) (warnings []string, ending string) // what a person should know after a login
 }
 
 func (c Certificate) certificate() *keystore.Identity { return c.Identity }
 
-func (c Certificate) outlook(now time.Time) []string {
-	if text := Expiry(About(c.Identity), now, ""); text != "" {
-		return []string{text}
-	}
-	return nil
+func (c Certificate) outlook(now time.Time) (warnings []string, ending string) {
+	return nil, Expiry(About(c.Identity), now, "")
 }
 
 // Login implements [Login]. Each call signs a fresh message.

@@ -29,6 +29,7 @@ type run struct {
 	outer   context.Context // ends with a signal; that of the steps may end before
 	limits  limits
 	late    atomic.Bool // a step has found that not_after has passed, whatever the clock says now
+	warned  []string    // of the logins
 	was     *Plan       // as recorded, of a continued run
 	begun   int64       // number of the event with which this runner began
 	by      string      // the person who decides, user@host
@@ -134,6 +135,7 @@ func (r *run) refuse(ctx context.Context, why error) (ledger.State, error) {
 
 // finish records the end of the run. The error says that not everything is recorded.
 func (r *run) finish(ctx context.Context, end ledger.RunEnded) (ledger.State, error) {
+	r.warn(ctx)
 	err := r.record(ctx, "", end)
 	for range 2 { // the last chance
 		if len(r.pending) == 0 {
@@ -145,6 +147,19 @@ func (r *run) finish(ctx context.Context, end ledger.RunEnded) (ledger.State, er
 		return r.state, nil
 	}
 	return r.state, err
+}
+
+// warn records what a person should know of the logins, each text once.
+func (r *run) warn(ctx context.Context) {
+	if r.Warnings == nil {
+		return
+	}
+	for _, text := range r.Warnings() {
+		if !slices.Contains(r.warned, text) && !slices.Contains(r.state.Warnings, text) {
+			r.warned = append(r.warned, text)
+			_ = r.record(ctx, "", ledger.Warned{Text: text}) // kept as trouble
+		}
+	}
 }
 
 // mended says whether a ledger that has failed has recorded by now all that it was given.
@@ -207,6 +222,7 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 		if r.trouble != nil && r.state.Stop == nil {
 			_ = r.record(ctx, "", ledger.StopAsked{Cause: ledger.CauseInternal, Text: r.trouble.Error()})
 		}
+		r.warn(ctx)
 		if r.state.Stop != nil {
 			r.ahead.stop()
 		}

@@ -41,12 +41,15 @@ type Connect func(ctx context.Context, connection string) (*Tenant, error)
 type Runner struct {
 	Ledger  ledger.Ledger
 	Connect Connect
-	Stores  *data.Stores     // optional: where sources and targets lie besides the local file system
-	Dir     string           // where failure dumps lie, in a folder for each run
-	Log     *logrus.Logger   // optional; a line an event
-	Watch   func(Progress)   // optional; called from one goroutine at a time, must not block
-	Now     func() time.Time // optional: time.Now
-	Version string
+	// Warnings is what a person should know of the logins that were used until now, with what it
+	// said before; each text is recorded once. Optional.
+	Warnings func() []string
+	Stores   *data.Stores     // optional: where sources and targets lie besides the local file system
+	Dir      string           // where failure dumps lie, in a folder for each run
+	Log      *logrus.Logger   // optional; a line an event
+	Watch    func(Progress)   // optional; called from one goroutine at a time, must not block
+	Now      func() time.Time // optional: time.Now
+	Version  string
 	// Memory is what all transfers take together. Optional: each takes its own.
 	Memory *transfer.Budget
 	// Secrets are the names of environment variables with further secrets: programs of a job

@@ -73,9 +73,6 @@ func (p *Program) payload(c *cli.Context) error {
 	if err := id.Check(p.Now()); err != nil {
 		return err
 	}
-	for _, w := range id.Warnings {
-		p.log.Warn(w)
-	}
 	made, err := auth.NewPayload(id, auth.Format(or(c.String("format"), conn.Message)), auth.HeaderForm(or(c.String("header-form"), conn.Header)), p.Now(), nil)
 	if err != nil {
 		return err

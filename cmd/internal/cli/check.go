@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
@@ -117,6 +117,7 @@ func (p *Program) doCheck(c *cli.Context) error {
 // checkTenant looks at logins and names; nil if a run would not get past them.
 func (p *Program) checkTenant(ctx context.Context, c *cli.Context, t *tonight, r *checked) *jobs.Bound {
 	tenants := p.tenantsOf(t.connection)
+	tenants.asked, tenants.unending = true, true // --warn says when
 	defer tenants.Close()
 	var names []string
 	for _, s := range t.plan.Steps {
@@ -128,13 +129,16 @@ func (p *Program) checkTenant(ctx context.Context, c *cli.Context, t *tonight, r
 	for _, name := range names {
 		one, err := tenants.tenant(name)
 		if err == nil {
-			p.checkCertificate(c, one, r)
 			_, err = one.Client.Me(ctx)
+			p.checkCertificate(c, one, r)
 		}
 		if err != nil {
 			r.fail(err)
 			failed = true
 		}
+	}
+	for _, text := range tenants.certificateWarnings() {
+		r.warn("", "%s", text)
 	}
 	if failed {
 		return nil
@@ -171,18 +175,21 @@ func (p *Program) checkCertificate(c *cli.Context, one *tenant, r *checked) {
 	if one.Identity == nil {
 		return
 	}
-	report := auth.CheckCertificate(one.Identity, p.Now())
-	left := report.NotAfter.Sub(p.Now())
+	end := one.Identity.Leaf.NotAfter
+	if used := one.used.Load(); used != nil {
+		end = used.Until
+	}
+	left := end.Sub(p.Now())
 	warn := length(c, "warn")
 	if c.Generic("warn") == nil { // a dry run has no such flag
 		warn = warnOfCertificate
 	}
 	if left < warn {
 		r.warn("renew it before then; `auth check` shows every certificate", "the certificate of connection %q ends %s, in %d days",
-			one.Conn.Name, report.NotAfter.Format(time.DateOnly), report.DaysLeft)
+			one.Conn.Name, end.UTC().Format(time.DateOnly), int(math.Floor(left.Hours()/24)))
 		return
 	}
-	r.ok("the certificate of connection %q is valid until %s", one.Conn.Name, report.NotAfter.Format(time.DateOnly))
+	r.ok("the certificate of connection %q is valid until %s", one.Conn.Name, end.UTC().Format(time.DateOnly))
 }
 
 // checkFiles looks at sources, guards and targets.

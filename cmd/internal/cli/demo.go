@@ -71,6 +71,7 @@ func (p *Program) doDemo(c *cli.Context) error {
 		return err
 	}
 	tenants := p.tenantsOf(t.connection)
+	tenants.unending = true
 	err = p.perform(c, t, tenants, book, filepath.Join(dir, "report.html"))
 	if code, ok := errors.AsType[exitCode](err); err != nil && !ok || ok && int(code) != ledger.CodeOK {
 		return err

@@ -20,19 +20,24 @@ func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
 		}
 		return auth.Basic{User: conn.User, Password: password}, nil
 	}
-	id, err := p.identity(conn)
+	warn := func(text string) { p.log.Warn(text) }
+	ids, err := p.identities(conn, warn) // now, so that what is wrong with files is said before anything begins
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range id.Warnings {
-		p.log.Warn(w)
-	}
-	return auth.Certificate{Identity: id, Message: auth.Format(conn.Message), Header: auth.HeaderForm(conn.Header)}, nil
+	return &rotating{Certificates: auth.Certificates{Message: auth.Format(conn.Message), Header: auth.HeaderForm(conn.Header),
+		Fetch: func(_ context.Context, fresh bool) ([]*keystore.Identity, error) {
+			if !fresh {
+				return ids, nil
+			}
+			return p.identities(conn, warn)
+		}}, first: foremost(ids, p)}, nil
 }
 
-// identity loads the certificate and key of a connection.
-func (p *Program) identity(conn configs.Connection) (*keystore.Identity, error) {
-	return p.pair(conn, conn.Certificates.First(), conn.PrivateKeys.First())
+// rotating is the login of a connection, with the certificate that it begins with.
+type rotating struct {
+	auth.Certificates
+	first *keystore.Identity
 }
 
 // pair loads one certificate with its key. Both are as they stand in the connection.

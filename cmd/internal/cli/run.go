@@ -165,11 +165,12 @@ func (p *Program) work(c *cli.Context, t *tonight, tenants *tenants, book *book,
 	last, cancel := outlive(ctx, lastWords)
 	defer cancel()
 	tenants.shareBy(book.Ledger)
+	tenants.asked = true
 	memory, err := memoryOf(c)
 	if err != nil {
 		return err
 	}
-	runner := &jobs.Runner{Ledger: book, Memory: memory, Connect: tenants.Connect, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
+	runner := &jobs.Runner{Ledger: book, Memory: memory, Connect: tenants.Connect, Warnings: tenants.certificateWarnings, Dir: book.Folder, Log: p.log, Watch: p.watch(c), Now: p.Now,
 		Version: Version(), Speed: p.speed(t), Secrets: secretNames(t), Stores: p.stores()}
 	state, err := call(ctx, runner)
 	held, ok := errors.AsType[*ledger.HeldError](err)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,6 +53,13 @@ type tenants struct {
 	shared sharer // nil: nobody else takes from the budgets of requests, as far as is known
 
 	renewed atomic.Int64
+
+	// What a person should know of the certificates is told by whoever asks for the
+	// warnings; where nobody does, it is logged.
+	asked    bool
+	unending bool // that a certificate ends soon is not told
+	warnings []string
+	telling  sync.Mutex // guards warnings
 }
 
 // tenant is a login, with what belongs to it.
@@ -60,7 +68,9 @@ type tenant struct {
 	Source   *auth.Source
 	Limiter  *anaplan.Limiter
 	Conn     configs.Connection
-	Identity *keystore.Identity // nil for basic login
+	Identity *keystore.Identity // the first to log in with; nil for basic login
+
+	used atomic.Pointer[auth.CertificateInfo] // that logged in last; nil before
 }
 
 // tenantsOf takes connections by their names.
@@ -92,7 +102,13 @@ func (t *tenants) tenant(name string) (*tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	one, err := t.p.dial(conn, t.tokenEvent)
+	var one *tenant
+	one, err = t.p.dial(conn, func(e auth.Event) {
+		if e.Kind == auth.LoggedIn && e.Certificate != nil {
+			one.used.Store(e.Certificate)
+		}
+		t.tokenEvent(e)
+	})
 	if err == nil {
 		t.open[name] = one
 		t.share(one)
@@ -140,7 +156,8 @@ func (t *tenant) user() string {
 	if t.Identity == nil || t.Identity.Leaf == nil {
 		return t.Conn.User
 	}
-	return t.Identity.Leaf.Subject.String()
+	about := auth.About(t.Identity)
+	return or(about.User, about.Subject) // the certificate may be followed by another of this user
 }
 
 // logoutPatience is how long a logout is waited for.
@@ -211,8 +228,8 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 	})
 	one := &tenant{Tenant: jobs.Tenant{Client: anaplan.New(client, hosts.API), Host: api.Host, Exclusive: conn.ExclusiveUser,
 		Line: transfer.NewLine(conn.Bandwidth), Retry: policy}, Source: source, Limiter: limiter, Conn: conn}
-	if c, ok := login.(auth.Certificate); ok {
-		one.Identity = c.Identity
+	if l, ok := login.(*rotating); ok {
+		one.Identity = l.first
 	}
 	return one, nil
 }
@@ -229,6 +246,9 @@ func (t *tenants) tokenEvent(e auth.Event) {
 	switch {
 	case e.Err != nil:
 		p.log.Warnf("%s: %v", e.Kind, e.Err)
+	case e.Kind == auth.LoggedIn && e.Certificate != nil:
+		p.log.Infof("logged in with %s; the token lives %s", e.Certificate, e.Life.Round(time.Second))
+		t.warn(e)
 	case e.Kind == auth.LoggedIn:
 		p.log.Infof("logged in; the token lives %s", e.Life.Round(time.Second))
 	case e.Kind == auth.Refreshed:
@@ -236,6 +256,32 @@ func (t *tenants) tokenEvent(e auth.Event) {
 	default:
 		p.log.Debugf("%s", e.Kind)
 	}
+}
+
+// warn keeps or logs what a person should know after a login, each text once.
+func (t *tenants) warn(e auth.Event) {
+	texts := slices.Clone(e.Warnings)
+	if e.Ending != "" && !t.unending {
+		texts = append(texts, e.Ending)
+	}
+	t.telling.Lock()
+	defer t.telling.Unlock()
+	for _, text := range texts {
+		if slices.Contains(t.warnings, text) {
+			continue
+		}
+		t.warnings = append(t.warnings, text)
+		if !t.asked {
+			t.p.log.Warn(text)
+		}
+	}
+}
+
+// certificateWarnings is what a person should know of the certificates that were used until now.
+func (t *tenants) certificateWarnings() []string {
+	t.telling.Lock()
+	defer t.telling.Unlock()
+	return slices.Clone(t.warnings)
 }
 
 // hostsOf is where a connection leads to.
