@@ -104,7 +104,7 @@ func (s *Source) refresh(ctx context.Context, old *held) (Token, error) {
 	}
 }
 
-// login sends up to the given number of logins, never two within loginEvery, and one more if the first message was refused because
+// login sends up to the given number of logins, never two within SourceOptions.Every, and one more if the first message was refused because
 // of our clock: if it carried a time that is far from the Date of the answer.
 func (s *Source) login(ctx context.Context, tries int) (Token, error) {
 	corrected := false
@@ -152,7 +152,7 @@ func (s *Source) waitTurn(ctx context.Context) error {
 		s.mu.Lock()
 		wait := time.Duration(0)
 		if s.lastLogin != (instant{}) {
-			wait = loginEvery - s.clock.now().mono.Sub(s.lastLogin.mono)
+			wait = s.o.Every - s.clock.now().mono.Sub(s.lastLogin.mono)
 		}
 		if wait <= 0 {
 			s.lastLogin = s.clock.now()

@@ -36,6 +36,7 @@ type SourceOptions struct {
 	Base   string           // https://auth.anaplan.com
 	Now    func() time.Time // the wall clock; nil: time.Now
 	Retry  retry.Policy     // of what fails for the time being
+	Every  time.Duration    // at most one login is sent in this time; 0: 10 seconds, and no less towards Anaplan
 	Warn   func(string)     // told once when this machine's clock is off; nil: not told
 	Event  func(Event)      // called for one event at a time; must not call the Source; nil: not called
 }
@@ -90,6 +91,9 @@ func NewSource(o SourceOptions) *Source {
 	}
 	if o.Client == nil {
 		o.Client = &http.Client{}
+	}
+	if o.Every <= 0 {
+		o.Every = loginEvery
 	}
 	if o.Retry.Tries <= 0 {
 		o.Retry.Tries = defaultTries

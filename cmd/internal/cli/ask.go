@@ -10,6 +10,18 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
+// askOnce is ask, with the answer kept: what is loaded again in the middle of a run asks nobody.
+func (p *Program) askOnce(prompt string) (secret.Value, error) {
+	if v, ok := p.answers.Load(prompt); ok {
+		return v.(secret.Value), nil
+	}
+	v, err := p.ask(prompt)
+	if err == nil {
+		p.answers.Store(prompt, v)
+	}
+	return v, err
+}
+
 // ask asks for a secret on the terminal, without showing what is typed. Where there is no
 // terminal it is a failure that says how else a secret is given.
 func (p *Program) ask(prompt string) (secret.Value, error) {

@@ -26,9 +26,9 @@ var storeEndings = []string{".pem", ".crt", ".cer", ".key", ".p12", ".pfx", ".jk
 // identities loads the certificates of a connection, each with its key. Several keys are
 // matched to several certificates by what they are, not by their order, so that a wrong
 // order cannot make a wrong pair. What is wrong with some of them is told, if there are
-// others; else it is the error.
+// others; else it is the error. Nil tell: nothing is told, as when they are loaded again.
 func (p *Program) identities(conn configs.Connection, tell func(string)) ([]*keystore.Identity, error) {
-	l := &loading{p: p, conn: conn}
+	l := &loading{p: p, conn: conn, quiet: tell == nil}
 	certificates, err := l.spread(conn.Certificates)
 	if err != nil {
 		return nil, err
@@ -56,6 +56,9 @@ func (p *Program) identities(conn configs.Connection, tell func(string)) ([]*key
 	}
 	if len(l.found) == 0 {
 		return nil, l.nothing()
+	}
+	if l.quiet {
+		return l.found, nil
 	}
 	for _, err := range l.problems {
 		tell(passedOver(err))
@@ -108,6 +111,7 @@ func (m material) stem() string {
 type loading struct {
 	p        *Program
 	conn     configs.Connection
+	quiet    bool
 	found    []*keystore.Identity
 	bare     []*bareCertificate // without keys of their own
 	perhaps  []material         // no certificates, found among them: keys, perhaps
@@ -171,7 +175,7 @@ func (l *loading) folder(path string) ([]material, error) {
 			files = append(files, material{text: full, folder: true})
 		}
 	}
-	if len(others) > 0 {
+	if len(others) > 0 && !l.quiet {
 		l.p.log.Infof("%s: %s passed over, for certificates and keys end in %s", path, fewOf(others), strings.Join(storeEndings, ", "))
 	}
 	if len(files) == 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -20,8 +21,7 @@ func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
 		}
 		return auth.Basic{User: conn.User, Password: password}, nil
 	}
-	warn := func(text string) { p.log.Warn(text) }
-	ids, err := p.identities(conn, warn) // now, so that what is wrong with files is said before anything begins
+	ids, err := p.identities(conn, func(text string) { p.log.Warn(text) }) // now, so that what is wrong with files is said before anything begins
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,8 @@ func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
 			if !fresh {
 				return ids, nil
 			}
-			return p.identities(conn, warn)
+			p.forgetSecrets(conn)
+			return p.identities(conn, nil)
 		}}, first: foremost(ids, p)}, nil
 }
 
@@ -93,7 +94,7 @@ func (p *Program) material(conn configs.Connection, key, text string) (path stri
 // passphrase is asked for on the terminal if the connection has none.
 func (p *Program) passphrase(conn configs.Connection, of string) (secret.Value, error) {
 	if conn.Passphrase == "" {
-		return p.ask("Passphrase of " + of + ": ")
+		return p.askOnce("Passphrase of " + of + ": ")
 	}
 	v, err := p.resolve(conn, conn.Passphrase)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -22,6 +23,7 @@ type Program struct {
 	log     *logrus.Logger
 	screen  *screen // progress bars; nil where there are none
 	secrets secrets
+	answers sync.Map // of the person at the terminal, by what was asked
 }
 
 // Process is the Program of this process.

@@ -20,17 +20,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
 )
 
 // scriptCommands are those of the scripts besides testscript's own.
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits":   scriptExits,
-		"golden":  scriptGolden,
-		"waitfor": scriptWaitFor,
-		"capture": scriptCapture,
-		"start":   scriptStart,
-		"get":     scriptGet,
+		"exits":    scriptExits,
+		"golden":   scriptGolden,
+		"waitfor":  scriptWaitFor,
+		"capture":  scriptCapture,
+		"start":    scriptStart,
+		"get":      scriptGet,
+		"identity": scriptIdentity,
 	}
 }
 
@@ -104,6 +107,19 @@ func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(status) != args[0] {
 		ts.Fatalf("answer %d, want %s (%v)", status, args[0], err)
 	}
+}
+
+// scriptIdentity makes NAME.pem and NAME.key, which end in that many days and began a year before then.
+func scriptIdentity(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 || neg {
+		ts.Fatalf("usage: identity NAME EMAIL DAYS")
+	}
+	days, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	cert, key, err := sample.NewIdentity(args[1], time.Now().AddDate(-1, 0, 0).Add(time.Duration(days)*24*time.Hour+time.Hour))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pem"), cert, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".key"), key, 0o600))
 }
 
 // scriptGolden is `golden NAME`: the JSON object that is the last line of stdout, with

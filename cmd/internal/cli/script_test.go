@@ -75,8 +75,9 @@ func onlyMine(dir string) error {
 type simulated struct {
 	TokenLife time.Duration        `toml:"token_life"`
 	Speed     float64              `toml:"speed"`
-	Killed    bool                 `toml:"killed"` // the script kills runners, which cannot log out
-	Misuse    bool                 `toml:"misuse"` // the script misuses it on purpose
+	Killed    bool                 `toml:"killed"`     // the script kills runners, which cannot log out
+	Misuse    bool                 `toml:"misuse"`     // the script misuses it on purpose
+	Registry  string               `toml:"registered"` // folder in the script with the only certificates that log in
 	Switches  simulator.Switches   `toml:"switches"`
 	Faults    []simulator.Fault    `toml:"fault"`
 	Strangers []simulator.Stranger `toml:"stranger"`
@@ -95,7 +96,10 @@ func setup(env *testscript.Env, files map[string][]byte) error {
 			return fmt.Errorf("sim.toml: unknown keys %v", extra)
 		}
 	}
-	sim := simulator.New(sample.Company(), simulator.Options{TokenLife: s.TokenLife, Speed: s.Speed, Switches: &s.Switches, Faults: s.Faults, Strangers: s.Strangers})
+	if s.Registry != "" {
+		s.Registry = filepath.Join(env.WorkDir, s.Registry)
+	}
+	sim := simulator.New(sample.Company(), simulator.Options{TokenLife: s.TokenLife, Speed: s.Speed, Switches: &s.Switches, Faults: s.Faults, Strangers: s.Strangers, Registry: registry(s.Registry)})
 	server := httptest.NewServer(sim)
 	env.Defer(func() {
 		server.Close()

@@ -61,6 +61,7 @@ func (p *Program) simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "data", Usage: "serve the company of `FILE` (TOML) instead of the sample", Category: "Simulator:", TakesFile: true},
 			&cli.BoolFlag{Name: "dump-data", Usage: "print the sample company as an example of that file, and end", Category: "Simulator:"},
 			&cli.StringFlag{Name: "faults", Usage: "let happen the faults of `FILE` (TOML)", Category: "Simulator:", TakesFile: true},
+			&cli.StringFlag{Name: "registered", Usage: "let only the certificates in `DIR` log in, as those that are uploaded to Anaplan; it is looked at anew with each login", Category: "Simulator:", TakesFile: true},
 			&cli.BoolFlag{Name: "strict", Usage: "end with code 1 if there was misuse, or a fault never happened", Category: "Simulator:"},
 		}, outputFlags(), logFlags()),
 		Action: p.simulate,
@@ -121,7 +122,7 @@ func (p *Program) simulate(c *cli.Context) error {
 		return err
 	}
 	defer forget()
-	sim := simulator.New(company, simulator.Options{TokenLife: c.Duration("token-life"), Speed: c.Float64("speed"), Faults: faults})
+	sim := simulator.New(company, simulator.Options{TokenLife: c.Duration("token-life"), Speed: c.Float64("speed"), Faults: faults, Registry: registry(c.String("registered"))})
 	if err := p.announce(c, ready); err != nil {
 		return err
 	}

@@ -205,7 +205,7 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 		limit = 300
 	}
 	policy := retry.Policy{First: time.Duration(float64(3*time.Second) / speed)}
-	source := auth.NewSource(auth.SourceOptions{Login: login, Retry: policy, Client: &http.Client{Transport: base}, Base: hosts.Auth, Now: p.Now,
+	source := auth.NewSource(auth.SourceOptions{Login: login, Retry: policy, Every: time.Duration(float64(10*time.Second) / speed), Client: &http.Client{Transport: base}, Base: hosts.Auth, Now: p.Now,
 		Warn: func(text string) { p.log.Warn(text) }, Event: event})
 	limiter := anaplan.NewLimiter(int(speed * float64(limit)))
 	client := anaplan.NewHTTPClient(anaplan.HTTPOptions{
