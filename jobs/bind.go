@@ -34,18 +34,19 @@ func Bind(ctx context.Context, plan *Plan, connect Connect) (*Bound, error) {
 	}
 	if len(b.problems) > 0 {
 		slices.SortStableFunc(b.problems, func(p, q configs.Problem) int { return cmp.Compare(p.Line, q.Line) })
-		if b.archived {
-			return nil, archivedError{b.problems}
+		if b.passing {
+			return nil, passingError{b.problems}
 		}
 		return nil, b.problems
 	}
 	return b.out, nil
 }
 
-// archivedError are problems of which one is that a model is archived, which may pass.
-type archivedError struct{ configs.Problems }
+// passingError are problems of which one may pass without a change of the job: a model is
+// archived, or cannot be seen by this user.
+type passingError struct{ configs.Problems }
 
-func (e archivedError) Unwrap() []error { return []error{e.Problems, anaplan.ErrArchived} }
+func (e passingError) Unwrap() error { return e.Problems }
 
 // binder resolves the steps in file order. Its methods return errors of the API; what is
 // wrong with the job they add to the problems.
@@ -55,7 +56,7 @@ type binder struct {
 	plan     *Plan
 	out      *Bound
 	problems configs.Problems
-	archived bool // a model is
+	passing  bool // one of them may pass: see passingError
 }
 
 // wrong adds a problem of a step, at the key in its file.
@@ -158,7 +159,7 @@ func (b *binder) model(s PlanStep, bound *BoundStep) (ok bool, err error) {
 	bound.Model = ledger.ModelRef{ID: m.id, Name: m.name, Workspace: w.id, Host: host}
 	switch m.kind {
 	case "ARCHIVED":
-		b.archived = true
+		b.passing = true
 		b.wrong(s, "model", "ask an administrator to unarchive it", "model %q is archived", m.name)
 		if !ownModel && s.Name != "" {
 			b.shared(known, "anaplan.model")
@@ -215,6 +216,7 @@ func (b *binder) access(s PlanStep, bound *BoundStep, err error) error {
 	if !isNotFound(err) {
 		return err
 	}
+	b.passing = true
 	b.wrong(s, "model", fmt.Sprintf("give %s a role in the model", b.out.Users[s.Connection].Email),
 		"Anaplan answers 404 for everything in model %q: the user has no access to it", bound.Model.Name)
 	return nil

@@ -115,7 +115,7 @@ func (r *run) conclude(ctx context.Context) (ledger.State, error) {
 		if h, ok := errors.AsType[*halt](err); ok {
 			return ledger.State{}, &Stopped{Signal: h.asked.Signal}
 		}
-		if explain(err).Cause != ledger.CauseConfig || errors.Is(err, anaplan.ErrArchived) {
+		if _, passes := errors.AsType[passingError](err); passes || explain(err).Cause != ledger.CauseConfig {
 			return ledger.State{}, fmt.Errorf("move the sources of run %q: %w", r.req.ID.Run, err)
 		}
 		_ = r.record(ctx, "", ledger.Warned{Text: fmt.Sprintf("it cannot be told whether all of its sources were moved: %v", err)}) // kept as trouble
