@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +43,16 @@ func command(args []string) int {
 	case "hang":
 		fmt.Println(canary)
 		time.Sleep(time.Minute)
+	case "hang-with-child":
+		child := exec.Command(os.Args[0], "as-command", "linger")
+		child.Stdout, child.Stderr = os.Stdout, os.Stderr
+		if err := child.Start(); err != nil {
+			return 1
+		}
+		time.Sleep(time.Minute)
+	case "read":
+		b, err := io.ReadAll(os.Stdin)
+		fmt.Printf("%d bytes, %v", len(b), err)
 	case "leave-behind":
 		fmt.Print("s3cret")
 		child := exec.Command(os.Args[0], "as-command", "linger")
@@ -97,6 +108,7 @@ func TestResolve(t *testing.T) {
 		{Ref{Cmd, self + `print one "two three" 'fo"ur' a"b c"d $HOME *`}, `one|two three|fo"ur|ab cd|$HOME|*`, ""},
 		{Ref{Cmd, self + `print-line s3cret`}, "s3cret", ""},
 		{Ref{Cmd, self + "dir"}, filepath.Base(dir), ""},
+		{Ref{Cmd, self + "read"}, "0 bytes, <nil>", ""},
 		{Ref{Cmd, self + "fail"}, "", "exit status 3"},
 		{Ref{Cmd, self + "nothing"}, "", "is empty"},
 		{Ref{Cmd, "no-such-program-here --token " + canary}, "", "no-such-program-here"},
@@ -136,7 +148,7 @@ func TestKindsOfFailure(t *testing.T) {
 
 func TestACommandHasALimit(t *testing.T) {
 	self := `"` + os.Args[0] + `" as-command `
-	for _, what := range []string{"hang", "flood"} {
+	for _, what := range []string{"hang", "flood", "hang-with-child"} {
 		began := time.Now()
 		v, err := Resolver{Timeout: 200 * time.Millisecond}.Resolve(t.Context(), Ref{Cmd, self + what})
 		if !errors.Is(err, context.DeadlineExceeded) || !v.Empty() || strings.Contains(err.Error(), canary) {
