@@ -124,10 +124,7 @@ func (p *Program) vaultVariable(name string) string {
 // vaultOf is the vault of a connection: what its table lacks comes from the variables.
 func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
 	v := conn.Vault
-	address, key := v.Address, "vault.address"
-	if address == "" {
-		address, key = p.vaultVariable("ADDR"), "VAULT_ADDR"
-	}
+	address := or(v.Address, p.vaultVariable("ADDR"))
 	trust := conn
 	trust.CA = v.CA
 	if v := p.vaultVariable("CACERT"); trust.CA == "" && v != "" {
@@ -159,16 +156,9 @@ func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
 	if v.Token == "" {
 		token = func(context.Context) (secret.Value, error) { return p.vaultToken() }
 	}
-	p.debugVault(conn, address, key)
 	return vault.New(vault.Options{Address: address, Namespace: or(v.Namespace, p.vaultVariable("NAMESPACE")), Mount: v.Mount, Method: v.Method, AuthMount: v.AuthMount,
 		Token: token, TokenFile: inDir(conn.Dir, v.TokenFile), RoleID: v.RoleID, SecretID: by(v.SecretID), Role: v.Role, JWTFile: inDir(conn.Dir, v.JWTFile),
 		Transport: base, FirstWait: time.Duration(float64(time.Second) / p.simulatorSpeed(hostOf(address)))}), nil
-}
-
-func (p *Program) debugVault(conn configs.Connection, address, key string) {
-	if p.log != nil && address != "" {
-		p.log.Debugf("vault: references of connection %s are read from %s (%s)", conn.Name, hostOf(address), key)
-	}
 }
 
 // vaultToken is the token that the vault program would take.

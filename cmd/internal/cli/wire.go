@@ -22,6 +22,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
 	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
@@ -325,8 +326,13 @@ func rootsOf(conn configs.Connection) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// pathOf is a path that may be written as a file: reference.
-func pathOf(dir, path string) string { return inDir(dir, strings.TrimPrefix(path, "file:")) }
+// pathOf is a path that may be written as a file: reference. Other references stay.
+func pathOf(dir, path string) string {
+	if ref, err := secret.ParseRef(path); err == nil && ref.Scheme != secret.File {
+		return path
+	}
+	return inDir(dir, strings.TrimPrefix(path, "file:"))
+}
 
 func inDir(dir, path string) string {
 	if path == "" || dir == "" || filepath.IsAbs(path) {
