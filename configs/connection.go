@@ -26,9 +26,9 @@ type Connection struct {
 	Vault Vault `json:",omitzero"` // how vault: references are resolved
 
 	Proxy             string // URL; empty: the environment's
-	ProxyUser         string // DOMAIN\user for NTLM; empty: that of the environment's URL
-	ProxyPassword     string // reference
-	ProxyAuth         string // "basic" | "ntlm"; empty: what the proxy asks for
+	ProxyUser         string `json:",omitempty"` // DOMAIN\user for NTLM; empty: that of the environment's URL
+	ProxyPassword     string `json:",omitempty"` // reference
+	ProxyAuth         string `json:",omitempty"` // "basic" | "ntlm"; empty: what the proxy asks for
 	CA                string // PEM file with further certificate authorities
 	Ledger            string
 	RequestsPerMinute int   // default 300
