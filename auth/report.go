@@ -1,11 +1,9 @@
 package auth
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -31,6 +29,8 @@ type Report struct {
 	Problem     string    `json:"problem"`     // why no login can succeed now; "" when none is known
 	Next        string    `json:"next"`        // what to do about Problem
 	Warnings    []string  `json:"warnings"`    // not nil; what the documents ask for and the certificate lacks (it may work all the same), and those of loading
+
+	Requirements []Requirement `json:"requirements"` // all of them, in a fixed order
 }
 
 // CheckCertificate reports on an identity as it is at the time now. It asks nobody.
@@ -62,46 +62,7 @@ func CheckCertificate(id *keystore.Identity, now time.Time) Report {
 	if e, ok := errors.AsType[*keystore.CertificateError](id.Check(now)); ok {
 		r.Problem, r.Next = e.Error(), e.Next
 	}
-	r.Warnings = append(r.Warnings, lacks(c, r.Emails)...)
+	r.Requirements = Requirements(c, r.Emails, now)
+	r.Warnings = append(r.Warnings, warningsOf(r.Requirements)...)
 	return r
-}
-
-// lacks compares a certificate with what Anaplan's documents ask for. Nobody has seen which of it is enforced.
-func lacks(c *x509.Certificate, emails []string) []string {
-	var w []string
-	if len(emails) == 0 {
-		w = append(w, "it has no email address, neither as SubjectAltName nor in the subject: Anaplan knows the user by it")
-	} else if len(c.EmailAddresses) == 0 {
-		w = append(w, "its email address is in the subject only; Anaplan's documents prefer SubjectAltName")
-	}
-	if c.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
-		w = append(w, "its key usage lacks digitalSignature, which Anaplan's documents ask for")
-	}
-	if len(c.CRLDistributionPoints) == 0 && len(c.OCSPServer) == 0 {
-		w = append(w, "it names neither a CRL distribution point nor an OCSP responder; Anaplan's documents ask for one")
-	}
-	if serverOnly(c) {
-		w = append(w, "it is for TLS servers; Anaplan's documents ask for a client (S/MIME) certificate")
-	}
-	if bytes.Equal(c.RawIssuer, c.RawSubject) {
-		w = append(w, "it is self-signed; Anaplan's documents ask for one issued by a public authority")
-	}
-	if c.IsCA {
-		w = append(w, "it is an authority's certificate; Anaplan's documents ask for a client (S/MIME) certificate")
-	}
-	return w
-}
-
-// serverOnly reports whether the extended key usages name TLS servers, and neither clients nor email nor anything.
-func serverOnly(c *x509.Certificate) bool {
-	server := false
-	for _, u := range c.ExtKeyUsage {
-		switch u {
-		case x509.ExtKeyUsageServerAuth:
-			server = true
-		case x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection, x509.ExtKeyUsageAny:
-			return false
-		}
-	}
-	return server
 }

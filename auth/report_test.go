@@ -62,8 +62,17 @@ func TestReport(t *testing.T) {
 		Emails: []string{"batch@example.com"}, NotBefore: begin, NotAfter: end, DaysLeft: 60, Bits: 2048,
 		KeyMatches: true, Chain: []string{"CN=Test CA"}, Warnings: []string{"old encryption"},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Report{}, "Fingerprint")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Report{}, "Fingerprint", "Requirements")); diff != "" {
 		t.Error(diff)
+	}
+	names := ""
+	for _, r := range got.Requirements {
+		if names += r.Name + " "; !r.OK || r.Text == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if names != "rsa bits validity email key_usage revocation issuer client " {
+		t.Errorf("requirements %s", names)
 	}
 	if len(got.Fingerprint) != 64 {
 		t.Errorf("fingerprint %q", got.Fingerprint)

@@ -159,6 +159,9 @@ func (p *Program) values(app *cli.App, command *cli.Command, f cli.Flag, given [
 		if command != nil && command.Name == "payload" {
 			all = append(all, "curl")
 		}
+		if command != nil && command.Name == "check" && flagOf(command.Flags, "--online") != nil {
+			all = checkForms
+		}
 	}
 	var s []suggestion
 	for _, v := range all {

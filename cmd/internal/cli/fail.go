@@ -111,7 +111,9 @@ type failed struct {
 func (p *Program) report(f *failure, words []string) int {
 	p.say(f, asked(words, "log-format") == "json")
 	result := failed{Schema: 1, Verdict: ledger.Failed, Cause: f.cause, ExitCode: f.code, Message: f.what, Next: f.next, Problems: f.problems}
-	if path := asked(words, "result-file"); path != "" {
+	// A result that other programs read, as a table or as metrics, is not replaced by what they cannot read.
+	others := slices.Contains([]string{"csv", "ics", "prom"}, asked(words, "output"))
+	if path := asked(words, "result-file"); path != "" && !others {
 		if err := writeResultFile(path, result); err != nil {
 			p.log.Errorf("--result-file %s: %v", path, err)
 		}

@@ -1,0 +1,177 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const upload = "Administration > Security > Certificates" // anaplan-api.md 2.3
+
+// succeed finds the successor among the user's certificates that end later, the last one first.
+func (c *Certificate) succeed(later []*Certificate, now time.Time) {
+	for _, s := range later {
+		if !s.NotAfter.After(c.NotAfter) || s.NotAfter.Before(now) || !s.sound() {
+			continue
+		}
+		c.Successor = &Successor{Fingerprint: s.Fingerprint, Serial: s.Serial, NotAfter: s.NotAfter, File: s.File,
+			InPlace: s.Usable && s.covers(c)}
+		if c.Successor.InPlace {
+			return // of several, one that serves already
+		}
+	}
+}
+
+// sound reports that nothing but time can keep the certificate from serving.
+func (c *Certificate) sound() bool {
+	for _, r := range c.Requirements {
+		if r.Certain && !r.OK && r.Name != "validity" {
+			return false
+		}
+	}
+	return true
+}
+
+// covers reports whether c is in every login that old is in.
+func (c *Certificate) covers(old *Certificate) bool {
+	for _, p := range old.Places {
+		if p.inUse() && !slices.ContainsFunc(c.Places, func(o Place) bool { return o.inUse() && o.login() == p.login() && o.Problem == "" }) {
+			return false
+		}
+	}
+	return true
+}
+
+// judge gives the certificate its state and what to do. Successors are known.
+func (c *Certificate) judge(group []*Certificate, now time.Time) {
+	refusal := c.refusal()
+	switch {
+	case c.Report == nil && c.Places[0].Locked:
+		c.State = NotChecked
+	case c.Report == nil:
+		c.State = Unreadable
+	case now.After(c.NotAfter) || c.Usable && c.Expiring:
+		switch {
+		case c.Successor != nil && c.Successor.InPlace:
+			c.State = Replaced
+		case now.After(c.NotAfter):
+			c.State = Ended
+		default:
+			c.State = EndsSoon
+		}
+	case now.Before(c.NotBefore) && c.sound() && c.placeProblem() == "":
+		c.State = NotYetValid
+		if slices.ContainsFunc(group, func(o *Certificate) bool { return o.Usable && o.covers(c) }) {
+			c.Problem, c.Next = "", ""
+		}
+	case c.Problem != "":
+		c.State = Unusable
+	case refusal != nil:
+		c.State = Refused
+	default:
+		c.State = OK
+	}
+	if refusal != nil && c.State != Replaced && c.Problem == "" {
+		c.State, c.Problem, c.Next = Refused, refusal.Problem, refusal.Next
+	}
+	c.Todo = c.todo()
+}
+
+func (c *Certificate) placeProblem() string {
+	for _, p := range c.Places {
+		if p.Problem != "" {
+			return p.Problem
+		}
+	}
+	return ""
+}
+
+// refusal is the first login that Anaplan did not accept, nil if there is none.
+func (c *Certificate) refusal() *Login {
+	for _, p := range c.Places {
+		if p.Online != nil && !p.Online.Accepted {
+			return p.Online
+		}
+	}
+	return nil
+}
+
+// todo is what to do now.
+func (c *Certificate) todo() string {
+	switch c.State {
+	case Unreadable, Unusable, Refused:
+		return c.Next
+	case NotYetValid:
+		if c.Problem == "" {
+			return ""
+		}
+		return c.Next
+	case NotChecked:
+		return c.Places[0].Next
+	case Replaced:
+		where := "its file"
+		if names := c.connections(); len(names) > 0 {
+			where = "it from " + strings.Join(names, ", ")
+		}
+		return fmt.Sprintf("its successor, until %s, is in place: after %s remove %s, and it in Anaplan", day(c.Successor.NotAfter), day(c.NotAfter), where)
+	case Ended, EndsSoon:
+		if c.Successor != nil {
+			return fmt.Sprintf("it has a successor, until %s, in %s: have it uploaded (%s), and put it %s", day(c.Successor.NotAfter), c.Successor.File, upload, c.into())
+		}
+		return "renew it: " + c.request()
+	}
+	return ""
+}
+
+// connections are the names of those that the certificate is in.
+func (c *Certificate) connections() []string {
+	var names []string
+	for _, p := range c.Places {
+		name := "connection " + p.Connection
+		if p.Connection == "" {
+			name = "the login of " + p.Defined
+		}
+		if p.inUse() && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// names are those of the connections themselves.
+func (c *Certificate) names() []string {
+	names := []string{}
+	for _, p := range c.Places {
+		if p.inUse() && !slices.Contains(names, or(p.Connection, p.Defined)) {
+			names = append(names, or(p.Connection, p.Defined))
+		}
+	}
+	return names
+}
+
+// into says where a successor goes.
+func (c *Certificate) into() string {
+	if names := c.connections(); len(names) > 0 {
+		return "beside this one in " + strings.Join(names, ", ")
+	}
+	return "where this one is used"
+}
+
+// request is the command that begins a renewal.
+func (c *Certificate) request() string {
+	old := c.File
+	if strings.HasPrefix(old, "vault:") || strings.HasPrefix(old, "env:") || strings.HasPrefix(old, "cmd:") {
+		return fmt.Sprintf("anaplan-runner auth request --email %s --out NAME", quoted(c.User))
+	}
+	return fmt.Sprintf("anaplan-runner auth request --renew %s --out NAME", quoted(old))
+}
+
+func quoted(s string) string {
+	if strings.ContainsAny(s, " '\"&;()$=,") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

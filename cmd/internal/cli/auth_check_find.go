@@ -1,0 +1,348 @@
+package cli
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/inventory"
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+)
+
+// checking is one call of auth check, while it looks.
+type checking struct {
+	p   *Program
+	c   *cli.Context
+	ctx context.Context
+	b   *inventory.Builder
+
+	connections []checkedConnection
+	uses        map[string][]string // jobs, by the login that they use
+	temporary   int                 // logins that could not be tried
+}
+
+// checkedConnection is a connection whose certificates are looked at.
+type checkedConnection struct {
+	configs.Connection
+	met bool // in a folder, not named: then no program it names is run, and nobody asked
+}
+
+func loginOfPlace(conn configs.Connection) string { return absolute(conn.File) + "\x00" + conn.Name }
+
+func absolute(path string) string {
+	if path == "" {
+		return ""
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// all looks at everything that is to be looked at.
+func (k *checking) all() error {
+	k.uses = map[string][]string{}
+	given := k.c.Args().Slice()
+	if len(given) > 0 && (k.c.IsSet("certificate") || k.c.IsSet("connection") && !slices.ContainsFunc(given, isReference)) {
+		return usage("give one of them", "files, --certificate and --connection are different ways to choose certificates")
+	}
+	if len(given) > 1 && k.c.IsSet("private-key") {
+		return usage("check one file at a time with its key", "one --private-key does not belong to several certificates")
+	}
+	for _, path := range k.c.StringSlice("jobs") {
+		if err := k.jobsIn(path); err != nil {
+			return err
+		}
+	}
+	// Jobs before certificates: these show who uses them.
+	var later []func() error
+	for _, arg := range given {
+		one, err := k.argument(arg)
+		if err != nil {
+			return err
+		}
+		later = append(later, one)
+	}
+	if len(given) == 0 || k.c.Bool("all") {
+		chosen, err := k.chosen()
+		if err != nil {
+			return err
+		}
+		for _, conn := range chosen {
+			k.connections = append(k.connections, checkedConnection{Connection: conn})
+		}
+		if len(given) == 0 && len(chosen) == 0 {
+			return usage("give files, --certificate and --private-key, or --connections FILE", "there is no certificate to check")
+		}
+	}
+	for _, one := range later {
+		if err := one(); err != nil {
+			return err
+		}
+	}
+	seen := map[string]bool{}
+	for _, conn := range k.connections {
+		if key := loginOfPlace(conn.Connection); conn.File != "" {
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+		}
+		if err := k.ctx.Err(); err != nil {
+			return err
+		}
+		k.connection(conn)
+	}
+	return nil
+}
+
+// chosen are the connections without arguments: what is chosen, else all of connections.toml.
+func (k *checking) chosen() ([]configs.Connection, error) {
+	p, c := k.p, k.c
+	if !c.Bool("all") && (len(p.settings(c, "certificate")) > 0 || p.setting(c, "connection") != "") {
+		conn, err := p.certificateConnection(c)
+		if conn.File == "" {
+			conn.Name = ""
+		}
+		return []configs.Connection{conn}, err
+	}
+	saved, err := p.connectionsHere(c)
+	if err != nil {
+		return nil, err
+	}
+	return k.withCertificates(saved)
+}
+
+// withCertificates are those of a file that log in with one.
+func (k *checking) withCertificates(saved *configs.Connections) ([]configs.Connection, error) {
+	var all []configs.Connection
+	for _, n := range saved.Names() {
+		conn, err := saved.Get(n)
+		if err != nil {
+			return nil, err
+		}
+		if conn.Method == "basic" {
+			k.p.log.Infof("connection %s: basic login, no certificate", n)
+			continue
+		}
+		all = append(all, conn)
+	}
+	return all, nil
+}
+
+func isReference(s string) bool {
+	_, err := secret.ParseRef(s)
+	return !errors.Is(err, secret.ErrNoScheme)
+}
+
+// argument takes one argument in: connections and jobs at once, and what it returns looks
+// at certificates.
+func (k *checking) argument(arg string) (func() error, error) {
+	none := func() error { return nil }
+	if isReference(arg) && !strings.HasPrefix(arg, "file:") {
+		conn := configs.Connection{}
+		if k.p.setting(k.c, "connection") != "" {
+			saved, err := k.p.savedConnection(k.c)
+			if err != nil {
+				return nil, err
+			}
+			conn = saved
+			conn.Name, conn.File = "", ""
+		}
+		conn.Certificates, conn.PrivateKeys = []string{arg}, nil
+		return func() error { return k.file(conn) }, nil
+	}
+	path := strings.TrimPrefix(arg, "file:")
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		files, err := k.walk(path)
+		if err != nil {
+			return nil, err
+		}
+		return func() error { k.folders(files); return nil }, nil
+	case err == nil && strings.EqualFold(filepath.Ext(path), ".toml"):
+		return none, k.toml(path, true)
+	}
+	return func() error { return k.file(configs.Connection{Certificates: []string{here(path)}}) }, nil
+}
+
+// file looks at one that is named, with the key and passwords of the flags.
+func (k *checking) file(conn configs.Connection) error {
+	if k.c.IsSet("private-key") {
+		conn.PrivateKeys = hereAll(k.c.StringSlice("private-key"))
+	}
+	if err := k.p.storeSettings(k.c, &conn); err != nil {
+		return err
+	}
+	k.connection(checkedConnection{Connection: conn})
+	return nil
+}
+
+// connection looks at each certificate of a connection, or of a file that stands for one.
+func (k *checking) connection(conn checkedConnection) {
+	at := inventory.Place{Connection: conn.Name, Owner: conn.Owner, Note: conn.Note, Defined: absolute(conn.File), Jobs: k.uses[loginOfPlace(conn.Connection)]}
+	certificates, keys := k.spread(conn.Certificates, true), k.spread(conn.PrivateKeys, false)
+	if len(keys) == 0 && len(conn.Certificates) > 0 && !slices.Equal(certificates, conn.Certificates) {
+		keys = k.spread(conn.Certificates, false) // a folder of certificates has the keys, too
+	}
+	if len(certificates) == 0 {
+		at.File, at.Key = or(conn.Certificates...), inventory.KeyFailed
+		at.Problem, at.Next = fmt.Sprintf("folder %s holds no certificate", at.File), "put the certificate there, or name its file"
+		k.b.Add(nil, at)
+	}
+	for _, certificate := range certificates {
+		place := at
+		place.File = certificate
+		if !isReference(certificate) {
+			place.File = pathOf(conn.Dir, certificate)
+		}
+		k.pair(conn, certificate, keys, place)
+	}
+}
+
+// spread puts the files of folders in the place of folders: those with certificates, or with keys.
+func (k *checking) spread(paths []string, certificates bool) []string {
+	var all []string
+	for _, path := range paths {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			all = append(all, path) // no folder: what is wrong with it is told when it is read
+			continue
+		}
+		for _, e := range entries {
+			name := filepath.Join(path, e.Name())
+			content, ok := lookInto(name)
+			if ok && (certificates && (len(content.Certificates) > 0 || content.Store) || !certificates && (len(content.Keys) > 0 || content.Encrypted > 0)) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
+// pair looks at one certificate, with the key that fits.
+func (k *checking) pair(conn checkedConnection, certificate string, keys []string, place inventory.Place) {
+	place.Key = inventory.KeyMatches
+	if k.entries(conn, certificate, keys, place) {
+		return
+	}
+	if conn.met && k.unasked(&conn, append([]string{certificate, conn.Passphrase}, keys...)) {
+		keys = nil
+	}
+	var id *keystore.Identity
+	var err error
+	for i, key := range append([]string{}, or2(keys)...) {
+		var e error
+		if id, e = k.p.pair(conn.Connection, certificate, key); i == 0 || e == nil || !errors.Is(e, keystore.Mismatch) {
+			err = e
+		}
+		if err == nil {
+			place.KeyFile = key
+			break
+		}
+	}
+	named := conn.Name == "" && conn.File == ""
+	if err != nil && (named || conn.met) && len(keys) == 0 && errors.Is(err, keystore.NoKey) {
+		place.Key, err = inventory.KeyNotGiven, nil // a file alone may well be without its key
+	}
+	if id == nil {
+		var certificateErr error
+		id, certificateErr = k.certificateAlone(conn.Connection, certificate)
+		if err == nil {
+			err = certificateErr
+		}
+	}
+	switch {
+	case err == nil:
+	case conn.met && errors.Is(err, keystore.PassphraseMissing):
+		place.Key, place.Locked, err = inventory.KeyEncrypted, id == nil, nil
+		if place.Locked {
+			place.Problem, place.Next = "it cannot be looked into without a passphrase", "name the file, and give --passphrase"
+		}
+	default:
+		f := explain(err)
+		place.Key, place.Problem, place.Next = inventory.KeyFailed, f.what, f.next
+	}
+	if id != nil {
+		place.Alias = id.Alias
+	}
+	if k.c.Bool("online") && err == nil && id != nil && place.Defined != "" && id.Check(k.b.Now) == nil && place.Key == inventory.KeyMatches {
+		place.Online = k.login(conn.Connection, certificate, place.KeyFile)
+	}
+	k.b.Add(id, place)
+	if named && id != nil && id.Signer == nil {
+		for _, other := range id.Chain { // a file of several certificates
+			if !other.IsCA {
+				k.b.Add(&keystore.Identity{Leaf: other}, place)
+			}
+		}
+	}
+}
+
+// entries looks at a key store that is named, and has several keys of which none is chosen; false: it is something else.
+func (k *checking) entries(conn checkedConnection, certificate string, keys []string, place inventory.Place) bool {
+	if conn.Name != "" || conn.File != "" || len(keys) > 0 || conn.Alias != "" {
+		return false
+	}
+	files, err := k.p.files(conn.Connection, certificate, "")
+	if err != nil {
+		return false
+	}
+	all, err := files.LoadAll()
+	if len(all) < 2 {
+		return false
+	}
+	for _, id := range all {
+		place.Alias = id.Alias
+		k.b.Add(id, place)
+	}
+	if err != nil {
+		f := explain(err)
+		k.b.Add(nil, inventory.Place{File: place.File, Key: inventory.KeyFailed, Problem: f.what, Next: f.next})
+	}
+	return true
+}
+
+// or2 is a list of at least one: no key of its own.
+func or2(keys []string) []string {
+	if len(keys) == 0 {
+		return []string{""}
+	}
+	return keys
+}
+
+// unasked reports whether a connection that was met in a folder needs more than files, and
+// leaves out what does.
+func (k *checking) unasked(conn *checkedConnection, texts []string) bool {
+	for _, t := range texts {
+		if ref, err := secret.ParseRef(t); err == nil && (ref.Scheme == secret.Cmd || ref.Scheme == secret.Vault) {
+			conn.Passphrase = ""
+			return true
+		}
+	}
+	return false
+}
+
+// certificateAlone reads a certificate without its key.
+func (k *checking) certificateAlone(conn configs.Connection, certificate string) (*keystore.Identity, error) {
+	path, content, err := k.p.material(conn, "certificate", certificate)
+	if err != nil {
+		return nil, err
+	}
+	return keystore.Files{CertificatePath: path, Certificate: content}.LoadCertificate()
+}
+
+// authorityOnly says that a certificate of a folder is none that logs in: an authority's, with no address.
+func authorityOnly(c *x509.Certificate) bool {
+	return c.IsCA && len((&keystore.Identity{Leaf: c}).Emails()) == 0
+}

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/auth"
+	"github.com/anaplan-runner/anaplan-runner/auth/inventory"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// login logs in with one certificate of a connection, asks who that is, and logs out.
+func (k *checking) login(conn configs.Connection, certificate, key string) *inventory.Login {
+	conn.Certificates, conn.PrivateKeys = []string{certificate}, nil
+	if key != "" {
+		conn.PrivateKeys = []string{key}
+	}
+	t := k.p.tenantsAt(conn)
+	t.asked, t.unending = true, true // the result says both
+	defer t.Close()
+	var session auth.Session
+	one, err := t.tenant("")
+	if err == nil {
+		session, err = one.Source.Validate(k.ctx)
+	}
+	if err == nil {
+		return &inventory.Login{Accepted: true, User: session.User}
+	}
+	f := explain(err)
+	if f.code == ledger.CodeTemporary {
+		k.temporary++
+		return &inventory.Login{Problem: "it could not be tried: " + f.what, Next: or(f.next, "try again later")}
+	}
+	return &inventory.Login{Problem: strings.TrimSpace(f.what), Next: f.next}
+}
