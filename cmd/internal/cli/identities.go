@@ -28,7 +28,7 @@ var storeEndings = []string{".pem", ".crt", ".cer", ".key", ".p12", ".pfx", ".jk
 // order cannot make a wrong pair. What is wrong with some of them is told, if there are
 // others; else it is the error. Nil tell: nothing is told, as when they are loaded again.
 func (p *Program) identities(conn configs.Connection, tell func(string)) ([]*keystore.Identity, error) {
-	l := &loading{p: p, conn: conn, quiet: tell == nil}
+	l := &loading{p: p, conn: conn, quiet: tell == nil, most: mostFiles}
 	certificates, err := l.spread(conn.Certificates)
 	if err != nil {
 		return nil, err
@@ -112,6 +112,7 @@ type loading struct {
 	p        *Program
 	conn     configs.Connection
 	quiet    bool
+	most     int // files in a folder
 	found    []*keystore.Identity
 	bare     []*bareCertificate // without keys of their own
 	perhaps  []material         // no certificates, found among them: keys, perhaps
@@ -158,8 +159,8 @@ func (l *loading) folder(path string) ([]material, error) {
 	if err != nil {
 		return nil, &keystore.CertificateError{Problem: keystore.Unreadable, What: "the folder " + path + " cannot be read", Next: "check who may read it", Err: err}
 	}
-	if len(entries) > mostFiles {
-		return nil, &keystore.CertificateError{Problem: keystore.Unreadable, What: fmt.Sprintf("the folder %s holds %d files, and may hold %d", path, len(entries), mostFiles),
+	if len(entries) > l.most {
+		return nil, &keystore.CertificateError{Problem: keystore.Unreadable, What: fmt.Sprintf("the folder %s holds %d files, and may hold %d", path, len(entries), l.most),
 			Next: "name a folder with the certificates of this connection alone"}
 	}
 	var files []material
