@@ -23,6 +23,7 @@ type secrets struct {
 	mu   sync.Mutex
 	of   map[secretsKey]secretsOf
 	live context.Context // ended by a signal; nil: by nothing
+	late bool            // a signal came: there is a moment left, no more
 }
 
 // secretsKey is all that the value of a reference depends on.
@@ -89,14 +90,25 @@ func (p *Program) secretsEndWith(ctx context.Context) (done func()) {
 		p.secrets.live = ctx
 	}
 	set(ctx)
-	return func() { set(nil) }
+	return func() {
+		if ctx.Err() != nil {
+			p.secrets.mu.Lock()
+			p.secrets.late = true
+			p.secrets.mu.Unlock()
+		}
+		set(nil)
+	}
 }
 
 // endSecrets forgets all, and revokes the tokens of our logins to vaults.
 func (p *Program) endSecrets() {
 	p.secrets.mu.Lock()
 	defer p.secrets.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), logoutPatience)
+	limit := logoutPatience
+	if p.secrets.late {
+		limit = lastMoment - lastWords
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	for _, one := range p.secrets.of {
 		if one.client != nil {

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,6 +104,19 @@ func TestSecretsAreFetchedOncePerCall(t *testing.T) {
 	s.fields["a"] = "new"
 	fetch("vault:anaplan/prod#a", "one")
 	p.forgetSecrets(conn)
+	fetch("vault:anaplan/prod#a", "new")
+	if diff := cmp.Diff([]string{get}, s.asked()); diff != "" {
+		t.Error(diff)
+	}
+	// A signal ends what is being fetched, and nothing after it.
+	ctx, stop := context.WithCancel(t.Context())
+	done := p.secretsEndWith(ctx)
+	stop()
+	p.forgetSecrets(conn)
+	if _, err := p.resolve(conn, "vault:anaplan/prod#a"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	done()
 	fetch("vault:anaplan/prod#a", "new")
 	if diff := cmp.Diff([]string{get}, s.asked()); diff != "" {
 		t.Error(diff)
