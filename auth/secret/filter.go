@@ -28,25 +28,27 @@ const (
 // A Filter knows secrets, and takes them out of texts: the last guard behind a type that does not print, for what servers,
 // libraries and mistakes put into a text. It finds a secret as it is, in base64 wherever it stands in what was encoded, in hex,
 // and escaped for URLs, JSON, Go and HTML; a secret of several lines by each of them that has 16 characters. Secrets of fewer
-// than 6 characters are not looked for. The zero Filter knows none; it is safe for use by several goroutines.
+// than 6 characters are not looked for. The zero Filter knows none, and nil
+// knows none for ever; it is safe for use by several goroutines.
 type Filter struct {
-	mu     sync.RWMutex
-	known  map[string]bool // what was added
-	index  map[[2]byte][]string
-	first  [256]bool
-	pairs  []bool // by the first two bytes; nil: none
-	widest int
+	mu      sync.RWMutex
+	known   map[string]bool // what was added
+	allowed map[string]bool
+	index   map[[2]byte][]string
+	first   [256]bool
+	pairs   []bool // by the first two bytes; nil: none
+	widest  int
 }
 
 // Add makes a secret known. An empty one is nothing.
 func (f *Filter) Add(v Value) {
 	raw := v.RevealString()
-	if len(raw) < leastSecret {
+	if f == nil || len(raw) < leastSecret {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.known[raw] {
+	if f.known[raw] || f.allowed[raw] {
 		return
 	}
 	if f.known == nil {
@@ -58,11 +60,18 @@ func (f *Filter) Add(v Value) {
 	}
 }
 
-// Allow makes a secret one that may be shown, since it is what was asked for.
+// Allow makes a secret one that may be shown, since it is what was asked for. It cannot be added again.
 func (f *Filter) Allow(v Value) {
+	if f == nil {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	raw := v.RevealString()
+	if f.allowed == nil {
+		f.allowed = map[string]bool{}
+	}
+	f.allowed[raw] = true
 	if !f.known[raw] {
 		return
 	}
@@ -159,6 +168,9 @@ func (f *Filter) match(s string) string {
 
 // Text is s with "[redacted]" for each secret in it.
 func (f *Filter) Text(s string) string {
+	if f == nil {
+		return s
+	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	clean, rest := f.split(s)
@@ -211,8 +223,8 @@ func (f *Filter) begun(s string) int {
 // Value replaces the texts of what p points at, also those inside of structs, slices, maps and pointers, which are copied as far as
 // something is replaced in them. Keys of maps stay, and so do bytes.
 func (f *Filter) Value(v any) any {
-	if v == nil {
-		return nil
+	if f == nil || v == nil {
+		return v
 	}
 	f.mu.RLock()
 	none := f.pairs == nil
@@ -316,7 +328,12 @@ type FilterWriter struct {
 
 // Writer returns a writer that takes secrets out, also those that come in several writes. What may be the beginning of one is held
 // until the next write or Flush; the end of a line is never held.
-func (f *Filter) Writer(w io.Writer) *FilterWriter { return &FilterWriter{f: f, w: w} }
+func (f *Filter) Writer(w io.Writer) *FilterWriter {
+	if f == nil {
+		f = &Filter{}
+	}
+	return &FilterWriter{f: f, w: w}
+}
 
 // Write implements [io.Writer]. All of p counts as written, unless the writer below fails.
 func (w *FilterWriter) Write(p []byte) (int, error) {

@@ -33,6 +33,8 @@ type Resolver struct {
 	Vault VaultReader
 	// Cache keeps what was resolved. Nil: everything is fetched each time.
 	Cache *Cache
+	// Seen is told every value that was fetched; it may be called from several goroutines. Nil: nobody.
+	Seen func(Value)
 }
 
 // Forget makes the next Resolve of every reference fetch its value again: after a login that was refused, since a key or a
@@ -57,6 +59,14 @@ func (r Resolver) Resolve(ctx context.Context, ref Ref) (Value, error) {
 }
 
 func (r Resolver) fetch(ctx context.Context, ref Ref) (Value, error) {
+	v, err := r.read(ctx, ref)
+	if err == nil && r.Seen != nil {
+		r.Seen(v)
+	}
+	return v, err
+}
+
+func (r Resolver) read(ctx context.Context, ref Ref) (Value, error) {
 	switch ref.Scheme {
 	case File:
 		return r.file(ref.Rest)

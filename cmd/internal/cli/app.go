@@ -21,6 +21,7 @@ const (
 // Main runs the command with its arguments, without the program's name, and returns the
 // exit code. The result has been written when it returns.
 func (p *Program) Main(args []string) (code int) {
+	defer p.guardOutput()()
 	p.log = newLog(p.Err)
 	app := p.app()
 	words := permute(app, args)

@@ -37,5 +37,7 @@ func (p *Program) ask(prompt string) (secret.Value, error) {
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("read the passphrase: %w", err)
 	}
-	return secret.New(typed), nil
+	v := secret.New(typed)
+	p.filter.Add(v)
+	return v, nil
 }

@@ -79,6 +79,7 @@ func (p *Program) token(c *cli.Context) error {
 			var token auth.Token
 			token, err = one.Source.Token(ctx)
 			r.Token = token.Value.RevealString()
+			p.filter.Allow(token.Value) // it is asked for
 		}
 		if err != nil || !keep {
 			t.Close()

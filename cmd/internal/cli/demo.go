@@ -59,7 +59,7 @@ func (p *Program) doDemo(c *cli.Context) error {
 	if _, err := writeSample(dir, url, nil, p.Now()); err != nil {
 		return noFolder(err)
 	}
-	book, err := demoBook(c.Context, dir)
+	book, err := p.demoBook(c.Context, dir)
 	if err != nil {
 		return err
 	}
@@ -91,12 +91,12 @@ func noFolder(err error) error {
 }
 
 // demoBook is the demo's own ledger.
-func demoBook(ctx context.Context, dir string) (*book, error) {
+func (p *Program) demoBook(ctx context.Context, dir string) (*book, error) {
 	l, err := sqlite.Open(ctx, filepath.Join(dir, "ledger.db"))
 	if err != nil {
 		return nil, ledgerFailure(err)
 	}
-	return &book{l, sqlite.Dir(l.Where()), " --ledger " + word(l.Where())}, nil
+	return &book{l, sqlite.Dir(l.Where()), p.filter, " --ledger " + word(l.Where())}, nil
 }
 
 // demoEnv hides the variables of this program, and sets the simulator's speed.

@@ -114,7 +114,7 @@ func (p *Program) report(f *failure, words []string) int {
 	// A result that other programs read, as a table or as metrics, is not replaced by what they cannot read.
 	others := slices.Contains([]string{"csv", "ics", "prom"}, asked(words, "output"))
 	if path := asked(words, "result-file"); path != "" && !others {
-		if err := writeResultFile(path, result); err != nil {
+		if err := p.writeResultFile(path, result); err != nil {
 			p.log.Errorf("--result-file %s: %v", path, err)
 		}
 	}

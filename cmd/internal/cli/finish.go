@@ -37,7 +37,7 @@ func (p *Program) finish(c *cli.Context, code int, result any, text func(w io.Wr
 	}
 	worse := ledger.CodeOK
 	if path := c.String("result-file"); path != "" {
-		if err := writeResultFile(path, result); err != nil {
+		if err := p.writeResultFile(path, result); err != nil {
 			worse = lost(ledger.CodeInput, ledger.CauseInput, elsewhere,
 				"--result-file %s: %v", path, err)
 		}
@@ -64,6 +64,17 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-func writeResultFile(path string, result any) error {
-	return data.Place(path, 0o644, func(f *os.File) error { return writeJSON(f, result) })
+func (p *Program) writeResultFile(path string, result any) error {
+	return data.Place(path, 0o644, func(f *os.File) error {
+		return p.filtered(f, func(w io.Writer) error { return writeJSON(w, result) })
+	})
+}
+
+// filtered writes a file without what the filter knows.
+func (p *Program) filtered(w io.Writer, write func(io.Writer) error) error {
+	clean := p.filter.Writer(w)
+	if err := write(clean); err != nil {
+		return err
+	}
+	return clean.Flush()
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/jobs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data/dump"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
@@ -29,6 +30,7 @@ func ledgerFlag() cli.Flag {
 type book struct {
 	ledger.Ledger
 	Folder string // failure dumps and reports, in a folder for each run
+	filter *secret.Filter
 	option string // with which commands find it, as a part of a shell's line: " --ledger …"; empty if they find it without
 }
 
@@ -44,7 +46,7 @@ func (p *Program) open(ctx context.Context, path string, create bool) (*book, er
 		if err != nil {
 			return nil, err
 		}
-		return &book{l, sqlite.Dir(l.Where()), p.ledgerOption(l)}, nil
+		return &book{l, sqlite.Dir(l.Where()), p.filter, p.ledgerOption(l)}, nil
 	}
 	where, err := postgres.Where(path)
 	if err != nil {
@@ -62,7 +64,7 @@ func (p *Program) open(ctx context.Context, path string, create bool) (*book, er
 	if err != nil {
 		return nil, err
 	}
-	return &book{l, dir, p.ledgerOption(l)}, nil
+	return &book{l, dir, p.filter, p.ledgerOption(l)}, nil
 }
 
 // ledgerOption is the option that commands need to find a ledger.

@@ -211,7 +211,7 @@ func (p *Program) download(c *cli.Context) error {
 			return err
 		}
 		if path == "-" {
-			return receive(p.Out)
+			return receive(p.plainOut)
 		}
 		to, err := p.stores().Deliver(ctx, []data.Target{{Name: path}}, data.Format{Opaque: true}, data.Checks{})
 		if err != nil {

@@ -47,7 +47,7 @@ func (p *Program) proxySettings(c *cli.Context, conn *configs.Connection) error 
 
 // network is the way to the hosts of a connection. Nothing is called, and the password of
 // a proxy is fetched when the first wants it.
-func (p *Program) network(conn configs.Connection, roots *x509.CertPool) (*http.Transport, error) {
+func (p *Program) network(conn configs.Connection, roots *x509.CertPool) (http.RoundTripper, error) {
 	o := anaplan.BaseOptions{Proxy: conn.Proxy, ProxyUser: conn.ProxyUser, ProxyAuth: conn.ProxyAuth, Getenv: p.env, RootCAs: roots}
 	if conn.ProxyPassword != "" {
 		o.ProxyPassword = func() (string, error) {
@@ -62,5 +62,5 @@ func (p *Program) network(conn configs.Connection, roots *x509.CertPool) (*http.
 	if err != nil {
 		return nil, connectionError(conn, "proxy", err)
 	}
-	return base, nil
+	return knowing{p, base}, nil
 }

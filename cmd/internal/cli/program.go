@@ -9,6 +9,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/term"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 )
 
 // Program is one call of the command, and what it touches of the process around it. The
@@ -19,6 +21,10 @@ type Program struct {
 	Err    io.Writer
 	Getenv func(string) (string, bool)
 	Now    func() time.Time
+
+	filter   *secret.Filter // knows the secrets of this call
+	plainOut io.Writer      // stdout without the filter, for data
+	plainErr io.Writer      // stderr without it, for the programs that are started
 
 	log     *logrus.Logger
 	screen  *screen // progress bars; nil where there are none
@@ -39,13 +45,13 @@ func (p *Program) env(name string) string {
 
 // isTerminal says whether a stream of the program is a terminal.
 func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
+	f, ok := unwrapped(stream).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // width is that of the terminal behind a stream, or a sensible one.
 func width(stream any) int {
-	if f, ok := stream.(*os.File); ok {
+	if f, ok := unwrapped(stream).(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w >= 40 {
 			return w
 		}

@@ -55,8 +55,8 @@ func (p *Program) watch(c *cli.Context) func(jobs.Progress) {
 	if !isTerminal(p.Err) || p.env("TERM") == "dumb" || c.Bool("quiet") || c.String("log-format") == "json" {
 		return nil
 	}
-	p.screen = newScreen(p.Err, width(p.Err), p.colour(p.Err))
-	p.log.SetOutput(p.screen.bars)
+	p.screen = newScreen(p.plainErr, width(p.Err), p.colour(p.Err))
+	p.log.SetOutput(p.filter.Writer(p.screen.bars))
 	p.screen.level = p.log.GetLevel()
 	if !c.Bool("debug") {
 		p.log.SetLevel(logrus.WarnLevel)

@@ -274,7 +274,7 @@ func (p *Program) conclude(ctx context.Context, c *cli.Context, t *tonight, book
 	if t.job.OnEnd != nil {
 		ctx, cancel := context.WithTimeout(ctx, onEndLimit(r))
 		defer cancel()
-		if started, err := jobs.RunOnEnd(ctx, t.job.OnEnd, r.Verdict, result.Bytes(), t.job.Dir, p.Err); err != nil {
+		if started, err := jobs.RunOnEnd(ctx, t.job.OnEnd, r.Verdict, []byte(p.filter.Text(result.String())), t.job.Dir, p.plainErr); err != nil {
 			p.log.Error(err)
 		} else if started {
 			p.log.Infof("on_end: %s was told", t.job.OnEnd.Command[0])
@@ -350,7 +350,7 @@ func (p *Program) writeReports(book *book, r report.Report, page string) error {
 }
 
 func (p *Program) writeReport(path string, r report.Report) error {
-	err := data.Place(path, 0o600, func(f *os.File) error { return report.HTML(f, r) })
+	err := data.Place(path, 0o600, func(f *os.File) error { return p.filtered(f, func(w io.Writer) error { return report.HTML(w, r) }) })
 	if err == nil {
 		p.log.Infof("report: %s", path)
 	}

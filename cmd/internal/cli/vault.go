@@ -66,7 +66,7 @@ func (p *Program) secretsOf(conn configs.Connection) secretsOf {
 	key := secretsKey{conn.File, conn.Name, conn.Dir, conn.Vault}
 	one, ok := s.of[key]
 	if !ok {
-		one.resolver = secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv, Cache: &secret.Cache{}}
+		one.resolver = secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv, Cache: &secret.Cache{}, Seen: p.filter.Add}
 		var err error
 		if one.client, err = p.vaultOf(conn); err == nil {
 			one.resolver.Vault = one.client
@@ -150,11 +150,11 @@ func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
 		}
 		return nil, &secret.FetchError{What: "the authorities of the vault's certificate: " + why.Error(), Next: "correct vault.ca or VAULT_CACERT", Err: why}
 	}
-	base, err := anaplan.BaseTransport(anaplan.BaseOptions{RootCAs: roots})
+	base, err := anaplan.BaseTransport(anaplan.BaseOptions{Getenv: p.env, RootCAs: roots})
 	if err != nil {
 		return nil, &secret.FetchError{What: "the network of the vault: " + err.Error(), Next: "correct the proxy", Err: err}
 	}
-	direct := secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv}
+	direct := secret.Resolver{Dir: conn.Dir, Getenv: p.Getenv, Seen: p.filter.Add}
 	by := func(reference string) func(context.Context) (secret.Value, error) {
 		return func(ctx context.Context) (secret.Value, error) {
 			ref, err := secret.ParseRef(reference)
@@ -170,7 +170,7 @@ func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
 	}
 	return vault.New(vault.Options{Address: address, Namespace: or(v.Namespace, p.vaultVariable("NAMESPACE")), Mount: v.Mount, Method: v.Method, AuthMount: v.AuthMount,
 		Token: token, TokenFile: inDir(conn.Dir, v.TokenFile), RoleID: v.RoleID, SecretID: by(v.SecretID), Role: v.Role, JWTFile: inDir(conn.Dir, v.JWTFile),
-		Transport: base, FirstWait: time.Duration(float64(time.Second) / p.simulatorSpeed(hostOf(address)))}), nil
+		Transport: knowing{p, base}, FirstWait: time.Duration(float64(time.Second) / p.simulatorSpeed(hostOf(address)))}), nil
 }
 
 // vaultToken is the token that the vault program would take.

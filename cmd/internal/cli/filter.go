@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// environmentSecrets are variables that hold a secret itself, for us or for a library.
+var environmentSecrets = []string{"ANAPLAN_PASSPHRASE", "ANAPLAN_PASSWORD", "ANAPLAN_PROXY_PASSWORD", "PGPASSWORD", "VAULT_TOKEN", "BAO_TOKEN",
+	"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET"}
+
+// environmentAddresses are variables that hold an address in which a password may stand.
+var environmentAddresses = []string{"ANAPLAN_LEDGER", "ANAPLAN_PROXY", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "DATABASE_URL"}
+
+// guardOutput puts the last filter before both streams. The bytes of files that a command
+// moves to stdout are data, not messages, and pass it by: see plainOut.
+func (p *Program) guardOutput() (flush func()) {
+	p.filter = &secret.Filter{}
+	for _, name := range environmentSecrets {
+		p.filter.Add(secret.FromString(p.env(name)))
+	}
+	for _, name := range environmentAddresses {
+		text := p.env(name)
+		if text != "" && !strings.Contains(text, "://") {
+			text = "http://" + text
+		}
+		if u, err := url.Parse(text); err == nil {
+			p.knowAddress(u)
+		}
+	}
+	p.plainOut, p.plainErr = p.Out, p.Err
+	out, errs := p.filter.Writer(p.Out), p.filter.Writer(p.Err)
+	p.Out, p.Err = out, errs
+	return func() {
+		_ = out.Flush()
+		_ = errs.Flush()
+		p.Out, p.Err = p.plainOut, p.plainErr
+	}
+}
+
+// unwrapped is the stream behind the filter: what is known of a terminal, or given to a
+// program that we start.
+func unwrapped(stream any) any {
+	if w, ok := stream.(*secret.FilterWriter); ok {
+		return w.Unwrap()
+	}
+	return stream
+}
+
+// knowAddress makes known what is secret in an address: its password, and those values of
+// its query whose names say so.
+func (p *Program) knowAddress(u *url.URL) {
+	if password, ok := u.User.Password(); ok {
+		p.filter.Add(secret.FromString(password))
+	}
+	for name, values := range u.Query() {
+		name = strings.ToLower(name)
+		for _, part := range []string{"sig", "token", "key", "secret", "passw", "credential"} {
+			if strings.Contains(name, part) {
+				for _, v := range values {
+					p.filter.Add(secret.FromString(v))
+				}
+			}
+		}
+	}
+}
+
+// knowing makes known to the filter what passes it on the wire: authorizations, the messages
+// of logins, and the tokens that they are answered with.
+type knowing struct {
+	p    *Program
+	base http.RoundTripper
+}
+
+func (k knowing) RoundTrip(r *http.Request) (*http.Response, error) {
+	k.p.knowAddress(r.URL)
+	// A certificate is no secret.
+	if scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " "); scheme != "CACertificate" {
+		k.p.filter.Add(secret.FromString(value))
+		if _, password, ok := r.BasicAuth(); ok {
+			k.p.filter.Add(secret.FromString(password))
+		}
+	}
+	k.p.filter.Add(secret.FromString(r.Header.Get("X-Vault-Token")))
+	login := strings.Contains(r.URL.Path, "/token/")
+	if login && r.Body != nil && r.GetBody == nil {
+		body, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		var message struct{ EncodedData, EncodedSignedData string }
+		if json.Unmarshal(body, &message) == nil {
+			k.p.filter.Add(secret.FromString(message.EncodedData))
+			k.p.filter.Add(secret.FromString(message.EncodedSignedData))
+		}
+	}
+	answer, err := k.base.RoundTrip(r)
+	if err != nil || !login {
+		return answer, err
+	}
+	const most = 1 << 20
+	body, readErr := io.ReadAll(io.LimitReader(answer.Body, most))
+	var granted struct{ TokenInfo struct{ TokenValue, RefreshToken any } }
+	if json.Unmarshal(body, &granted) == nil {
+		for _, v := range []any{granted.TokenInfo.TokenValue, granted.TokenInfo.RefreshToken} {
+			if s, ok := v.(string); ok {
+				k.p.filter.Add(secret.FromString(s))
+			}
+		}
+	}
+	answer.Body = &replayed{io.MultiReader(bytes.NewReader(body), failing{readErr}), answer.Body}
+	return answer, nil
+}
+
+// CloseIdleConnections passes the wish on.
+func (k knowing) CloseIdleConnections() {
+	if c, ok := k.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// replayed is an answer's body that was read ahead.
+type replayed struct {
+	io.Reader
+	io.Closer
+}
+
+// failing ends a body as it ended when it was read.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	return 0, io.EOF
+}
+
+// Append takes secrets out of the texts of events before they are written. See
+// [ledger.Ledger].
+func (b *book) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
+	if b.filter != nil { // in the caller's own events, which it compares with what was written if it is in doubt
+		for i, e := range events {
+			if body, ok := b.filter.Value(e.Body).(ledger.Body); ok {
+				events[i].Body = body
+			}
+		}
+	}
+	return b.Ledger.Append(ctx, run, after, epoch, events...)
+}

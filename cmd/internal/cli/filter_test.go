@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
+)
+
+// parrot is a tenant that refuses starts, and repeats in its text everything secret that it
+// knows, also encoded. No type of ours can know what stands in that.
+type parrot struct {
+	sim   *simulator.Simulator
+	mu    sync.Mutex
+	knows []string // besides the token
+	said  []string // last
+}
+
+func (p *parrot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/tasks") {
+		p.sim.ServeHTTP(w, r)
+		return
+	}
+	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said = nil
+	for _, s := range append([]string{token, canaryProxyPassword, canaryPostgres}, p.knows...) {
+		p.said = append(p.said, s, base64.StdEncoding.EncodeToString([]byte(s)), url.QueryEscape(s))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": map[string]any{"code": 400, "message": "FAILURE: bad request of " + strings.Join(p.said, " | ")}})
+}
+
+const (
+	canaryProxyPassword = "canary/proxy+password"
+	canaryPostgres      = "canary-of-postgres"
+)
+
+// TestTheLastFilter: a server repeats our secrets, and they are neither printed nor kept.
+func TestTheLastFilter(t *testing.T) {
+	tenant := &parrot{sim: simulator.New(sample.Company(), simulator.Options{Speed: scriptSpeed})}
+	defer tenant.sim.Close()
+	server := httptest.NewServer(tenant)
+	defer server.Close()
+	dir := canaryFolder(t, server.URL)
+	env := []string{"ANAPLAN_SIMULATOR_SPEED", fmt.Sprint(scriptSpeed), "SECRET_PASS", canaryPassphrase, "SECRET_WORD", sample.Password, "PGPASSWORD", canaryPostgres,
+		"HTTPS_PROXY", "http://" + url.UserPassword("anna", canaryProxyPassword).String() + "@proxy.example.com:8080", "ANAPLAN_LEDGER", filepath.Join(dir, "ledger.db")}
+	for connection, own := range map[string]string{"certificate": canaryPassphrase, "basic": sample.Password} {
+		tenant.knows = []string{own}
+		got := call(env, "run", filepath.Join(dir, connection+".toml"), "--debug", "--log-format", "json", "--output", "json",
+			"--report", filepath.Join(dir, connection+".html"), "--result-file", filepath.Join(dir, connection+".json"))
+		if got.code != 78 || !strings.Contains(got.out, "FAILURE: bad request of [redacted] | [redacted]") {
+			t.Fatalf("code %d: %s\n%s", got.code, got.out, got.err)
+		}
+		show := call(env, "runs", "--debug")
+		kept := []string{got.out + got.err + show.out + show.err}
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && !strings.Contains(path, "data") && filepath.Base(path) != "key.pem" {
+				b, _ := os.ReadFile(path)
+				kept = append(kept, string(b))
+			}
+			return err
+		})
+		if len(tenant.said) != 12 {
+			t.Errorf("%d secrets were repeated", len(tenant.said))
+		}
+		for _, s := range tenant.said {
+			for i, text := range kept {
+				if strings.Contains(text, s) {
+					t.Errorf("%s: %q stands in text %d", connection, s, i)
+				}
+			}
+		}
+		_ = os.Remove(filepath.Join(dir, "ledger.db"))
+	}
+}
+
+// TestDataPassesTheFilter: what is downloaded to stdout is data, and stays as it is.
+func TestDataPassesTheFilter(t *testing.T) {
+	sim := simulator.New(sample.Company(), simulator.Options{})
+	defer sim.Close()
+	server := httptest.NewServer(sim)
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "rows.csv")
+	rows := "a,b\n" + sample.Password + ",1\n"
+	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"ANAPLAN_AUTH_URL", server.URL, "ANAPLAN_API_URL", server.URL, "ANAPLAN_PASSWORD", sample.Password}
+	login := []string{"-w", "Finance", "-m", "Sales Hub", "--user", sample.Email}
+	if got := call(env, append([]string{"upload", "sales.csv", "--source", file}, login...)...); got.code != 0 {
+		t.Fatal(got.err)
+	}
+	if got := call(env, append([]string{"download", "sales.csv", "--target", "-"}, login...)...); got.code != 0 || got.out != rows {
+		t.Errorf("%d: %q, %s", got.code, got.out, got.err)
+	}
+}
+
+// TestAPanicIsFiltered: also what is printed of one.
+func TestAPanicIsFiltered(t *testing.T) {
+	var errs bytes.Buffer
+	p := &Program{In: strings.NewReader(""), Out: panicking{}, Err: &errs, Now: time.Now, Getenv: func(name string) (string, bool) {
+		return "panicking", name == "PGPASSWORD" // a name in the stack
+	}}
+	if code := p.Main([]string{"version"}); code != 70 || strings.Contains(errs.String(), "panicking") || !strings.Contains(errs.String(), "[redacted]") {
+		t.Errorf("code %d: %s", code, errs.String())
+	}
+}
