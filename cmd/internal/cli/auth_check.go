@@ -98,7 +98,7 @@ func (p *Program) finishCheck(c *cli.Context, inv *inventory.Inventory) error {
 		}
 	}
 	if path := c.String("result-file"); path != "" {
-		if err := data.Place(path, 0o644, func(f *os.File) error { return write(f) }); err != nil {
+		if err := data.Place(path, 0o644, func(f *os.File) error { return p.filtered(f, write) }); err != nil {
 			lost(&failure{code: ledger.CodeInput, cause: ledger.CauseInput, what: fmt.Sprintf("--result-file %s: %v", path, err), next: elsewhere})
 		}
 	}

@@ -111,7 +111,9 @@ func (k knowing) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	const most = 1 << 20
 	body, readErr := io.ReadAll(io.LimitReader(answer.Body, most))
-	var granted struct{ TokenInfo struct{ TokenValue, RefreshToken any } }
+	var granted struct {
+		TokenInfo struct{ TokenValue, RefreshToken any }
+	}
 	if json.Unmarshal(body, &granted) == nil {
 		for _, v := range []any{granted.TokenInfo.TokenValue, granted.TokenInfo.RefreshToken} {
 			if s, ok := v.(string); ok {
