@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
@@ -233,6 +235,25 @@ func TestPatienceWhileNamesAreResolved(t *testing.T) {
 		s := n.run(t.Context(), loadSales(n, 1000))
 		if s.End.Code != 0 || time.Since(began) < 10*time.Minute || !strings.Contains(strings.Join(s.Warnings, " "), "waits: Anaplan answers with a page") {
 			t.Errorf("code %d after %s, warnings %q\n%s", s.End.Code, time.Since(began), s.Warnings, messages(s))
+		}
+	})
+}
+
+// What is to be known of the logins stands in the record once, whenever it became known.
+func TestWarningsOfLoginsAreRecordedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		asked := 0
+		n.runner.Warnings = func() []string {
+			if asked++; asked < 3 {
+				return []string{"the newer certificate was refused"}
+			}
+			return []string{"the newer certificate was refused", "the older one ends in 25 days"}
+		}
+		s := n.run(t.Context(), loadSales(n, 1000))
+		if d := cmp.Diff([]string{"the newer certificate was refused", "the older one ends in 25 days"}, s.Warnings); d != "" || s.End.Code != 0 {
+			t.Errorf("code %d\n%s", s.End.Code, d)
 		}
 	})
 }
