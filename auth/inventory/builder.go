@@ -54,6 +54,9 @@ func (b *Builder) Add(id *keystore.Identity, place Place) {
 	}
 }
 
+// Len is how many entries there are.
+func (b *Builder) Len() int { return len(b.entries) }
+
 // Build returns what was found, in order. It may be called once.
 func (b *Builder) Build() *Inventory {
 	inv := &Inventory{Schema: 1, WarnDays: b.WarnDays, At: b.Now.UTC(), Certificates: []Certificate{}, Plan: []Renewal{},

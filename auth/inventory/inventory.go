@@ -46,8 +46,9 @@ type Place struct {
 	Locked     bool     `json:"locked,omitempty"` // nothing can be said without a passphrase; no fault
 	Owner      string   `json:"owner,omitempty"`
 	Note       string   `json:"note,omitempty"`
-	Jobs       []string `json:"jobs,omitempty"`   // that log in by this connection
-	Online     *Login   `json:"online,omitempty"` // what a login by it gave; nil: none was tried
+	Jobs       []string `json:"jobs,omitempty"`      // that log in by this connection
+	Temporary  bool     `json:"temporary,omitempty"` // the problem may pass by itself
+	Online     *Login   `json:"online,omitempty"`    // what a login by it gave; nil: none was tried
 }
 
 // inUse reports whether the place is one that logs in.
@@ -61,6 +62,8 @@ type Login struct {
 	User     string `json:"user,omitempty"` // who it made us
 	Problem  string `json:"problem,omitempty"`
 	Next     string `json:"next,omitempty"`
+
+	Temporary bool `json:"temporary,omitempty"` // it could not be tried now
 }
 
 // A Successor is the certificate of the same user that ends last.
@@ -100,6 +103,20 @@ func (c *Certificate) Fails() bool {
 		return !c.spare()
 	}
 	return false
+}
+
+// Temporary reports whether what keeps the certificate from serving may pass by itself: a vault or a login host that could not be asked.
+func (c *Certificate) Temporary() bool {
+	temporary := false
+	for _, p := range c.Places {
+		switch {
+		case p.Problem != "" && !p.Temporary, p.Online != nil && !p.Online.Accepted && !p.Online.Temporary:
+			return false
+		case p.Temporary, p.Online != nil && p.Online.Temporary:
+			temporary = true
+		}
+	}
+	return temporary && (c.Report == nil || c.Report.Problem == "")
 }
 
 // spare reports that the certificate is not valid yet and another serves until then.

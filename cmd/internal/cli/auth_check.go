@@ -69,16 +69,26 @@ func (p *Program) authCheck(c *cli.Context) error {
 			return err
 		}
 		inv := look.b.Build()
-		switch {
-		case inv.Summary.Failing > look.temporary:
-			inv.ExitCode = ledger.CodePermission
-		case look.temporary > 0:
-			inv.ExitCode = ledger.CodeTemporary
-		case inv.Summary.EndsSoon > 0:
-			inv.ExitCode = ledger.CodeExpiring
-		}
+		inv.ExitCode = codeOf(inv)
 		return p.finishCheck(c, inv)
 	})
+}
+
+// codeOf is the worst of an inventory: one that cannot be used, one that could not be tried, one that ends.
+func codeOf(inv *inventory.Inventory) int {
+	code := ledger.CodeOK
+	if inv.Summary.EndsSoon > 0 {
+		code = ledger.CodeExpiring
+	}
+	for i := range inv.Certificates {
+		switch c := &inv.Certificates[i]; {
+		case c.Fails() && !c.Temporary():
+			return ledger.CodePermission
+		case c.Fails():
+			code = ledger.CodeTemporary
+		}
+	}
+	return code
 }
 
 // finishCheck writes the inventory in the form that is asked for.

@@ -16,6 +16,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
 // checking is one call of auth check, while it looks.
@@ -27,7 +28,6 @@ type checking struct {
 
 	connections []checkedConnection
 	uses        map[string][]string // jobs, by the login that they use
-	temporary   int                 // logins that could not be tried
 }
 
 // checkedConnection is a connection whose certificates are looked at.
@@ -52,6 +52,9 @@ func absolute(path string) string {
 func (k *checking) all() error {
 	k.uses = map[string][]string{}
 	given := k.c.Args().Slice()
+	if err := k.p.storeSettings(k.c, &configs.Connection{}); err != nil { // also where nothing needs them
+		return err
+	}
 	if len(given) > 0 && (k.c.IsSet("certificate") || k.c.IsSet("connection") && !slices.ContainsFunc(given, isReference)) {
 		return usage("give one of them", "files, --certificate and --connection are different ways to choose certificates")
 	}
@@ -63,7 +66,7 @@ func (k *checking) all() error {
 			return err
 		}
 	}
-	// Jobs before certificates: these show who uses them.
+	// Jobs before connections, which show who uses them; connections before files, which are theirs.
 	var later []func() error
 	for _, arg := range given {
 		one, err := k.argument(arg)
@@ -84,11 +87,6 @@ func (k *checking) all() error {
 			return usage("give files, --certificate and --private-key, or --connections FILE", "there is no certificate to check")
 		}
 	}
-	for _, one := range later {
-		if err := one(); err != nil {
-			return err
-		}
-	}
 	seen := map[string]bool{}
 	for _, conn := range k.connections {
 		if key := loginOfPlace(conn.Connection); conn.File != "" {
@@ -101,6 +99,14 @@ func (k *checking) all() error {
 			return err
 		}
 		k.connection(conn)
+	}
+	for _, one := range later {
+		if err := one(); err != nil {
+			return err
+		}
+	}
+	if k.b.Len() == 0 {
+		return usage("name folders or files with certificates: PEM, PKCS#12 or Java key stores", "there is no certificate in %s (%s looked at)", strings.Join(given, ", "), count(k.b.Files, "file"))
 	}
 	return nil
 }
@@ -271,7 +277,7 @@ func (k *checking) pair(conn checkedConnection, certificate string, keys []strin
 		}
 	default:
 		f := explain(err)
-		place.Key, place.Problem, place.Next = inventory.KeyFailed, f.what, f.next
+		place.Key, place.Problem, place.Next, place.Temporary = inventory.KeyFailed, f.what, f.next, f.code == ledger.CodeTemporary
 	}
 	if id != nil {
 		place.Alias = id.Alias

@@ -83,12 +83,8 @@ func certificateFile(path string) ([]byte, error) {
 
 // folders looks at the certificates of folders.
 func (k *checking) folders(folders [][]string) {
-	before := k.b.Files
 	for _, files := range folders {
 		k.folder(files)
-	}
-	if k.b.Files == before && len(folders) == 0 && k.b.Jobs == 0 {
-		k.p.log.Warn("a folder holds no file")
 	}
 }
 

@@ -28,8 +28,7 @@ func (k *checking) login(conn configs.Connection, certificate, key string) *inve
 	}
 	f := explain(err)
 	if f.code == ledger.CodeTemporary {
-		k.temporary++
-		return &inventory.Login{Problem: "it could not be tried: " + f.what, Next: or(f.next, "try again later")}
+		return &inventory.Login{Temporary: true, Problem: "it could not be tried: " + f.what, Next: or(f.next, "try again later")}
 	}
 	return &inventory.Login{Problem: strings.TrimSpace(f.what), Next: f.next}
 }
