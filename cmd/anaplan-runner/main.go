@@ -8,5 +8,6 @@ import (
 )
 
 func main() {
+	cli.Harden()
 	os.Exit(cli.Process().Main(os.Args[1:]))
 }
