@@ -212,6 +212,14 @@ func (f file) opener() string {
 	return "openssl pkcs12 -info -noout -in " + f.arg("STORE.p12")
 }
 
+// extract is the command that makes PEM of the store's keys.
+func (f file) extract() string {
+	if isJava(f.data) {
+		return "keytool -importkeystore -srckeystore " + f.arg("STORE.jks") + " -destkeystore converted.p12 -deststoretype PKCS12, then openssl pkcs12 -in converted.p12 -nocerts -out converted.pem"
+	}
+	return "openssl pkcs12 -in " + f.arg("STORE.p12") + " -nocerts -out converted.pem"
+}
+
 // wrongKey is about a key whose own password is another.
 func (f file) wrongKey(alias string, own bool) error {
 	if own {

@@ -258,6 +258,15 @@ func TestLoadCertificateOfAStore(t *testing.T) {
 	}
 }
 
+func TestLoadKeySaysHowToTakeItOutOfAStore(t *testing.T) {
+	for file, command := range map[string]string{"modern.p12": "openssl pkcs12 -in", "anaplan.jks": "keytool -importkeystore"} {
+		_, err := LoadKey(inStores+file, gives("changeit"))
+		if e, ok := errors.AsType[*CertificateError](err); !ok || e.Problem != Unsupported || !strings.Contains(e.Next, command) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
 func TestAliasOfPEMIsAWarning(t *testing.T) {
 	id, err := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem", Alias: "prod"}.Load()
 	if err != nil || len(id.Warnings) != 1 || !strings.Contains(id.Warnings[0], `alias "prod" is not looked at`) {
