@@ -228,6 +228,18 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// Two that end at the same moment are not each other's successors.
+func TestSameEndIsNoSuccessor(t *testing.T) {
+	b := &Builder{Now: now, WarnDays: 60}
+	b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("x", "1"))
+	b.Add(certificate(t, 2, "a@b.c", in(-9), in(5)), connection("x", "2"))
+	for _, c := range b.Build().Certificates {
+		if c.State != EndsSoon || c.Successor != nil {
+			t.Errorf("%s: %s, %v", c.Serial, c.State, c.Successor)
+		}
+	}
+}
+
 func TestCalendarIsWellFormed(t *testing.T) {
 	var b bytes.Buffer
 	if err := sample(t).Calendar(&b); err != nil {
