@@ -296,7 +296,10 @@ func TestFilesOpenToOthers(t *testing.T) {
 	for _, tt := range []struct {
 		mode    os.FileMode
 		refused bool
-	}{{0o600, false}, {0o400, false}, {0o700, false}, {0o620, false}, {0o640, true}, {0o604, true}, {0o644, true}, {0o444, true}, {0o440, true}} {
+	}{{0o600, false}, {0o640, true}, {0o400, false}, {0o700, false}, {0o620, false}, {0o604, true}, {0o644, true}, {0o444, true}, {0o440, true}} {
+		if testing.Short() && tt.mode&0o040 == 0 && tt.mode != 0o600 {
+			continue
+		}
 		open := put("c.pem", 0o644, cert)
 		encrypted := put("e.pem", tt.mode, read(t, "encrypted-aes.pem"))
 		link := filepath.Join(dir, fmt.Sprintf("link-%04o", tt.mode)) // as Kubernetes mounts secrets
