@@ -112,7 +112,7 @@ func FindProgram(dir string, argv []string) (string, error) {
 // secretNames are the variables in which this program, its ledgers and its stores are given
 // secrets: no program of a job sees them.
 var secretNames = []string{
-	"ANAPLAN_PASSPHRASE", "ANAPLAN_PASSWORD", "ANAPLAN_LEDGER", "PGPASSWORD", "VAULT_TOKEN", "BAO_TOKEN",
+	"ANAPLAN_PASSPHRASE", "ANAPLAN_PASSWORD", "ANAPLAN_PROXY_PASSWORD", "ANAPLAN_LEDGER", "PGPASSWORD", "VAULT_TOKEN", "BAO_TOKEN",
 	"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 	"AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
 }
