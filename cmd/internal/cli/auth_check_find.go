@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,7 +28,8 @@ type checking struct {
 	b   *inventory.Builder
 
 	connections []checkedConnection
-	uses        map[string][]string // jobs, by the login that they use
+	uses        map[string][]string  // jobs, by the login that they use
+	logins      map[string]time.Time // the last of each user
 }
 
 // checkedConnection is a connection whose certificates are looked at.
@@ -50,7 +52,7 @@ func absolute(path string) string {
 
 // all looks at everything that is to be looked at.
 func (k *checking) all() error {
-	k.uses = map[string][]string{}
+	k.uses, k.logins = map[string][]string{}, map[string]time.Time{}
 	given := k.c.Args().Slice()
 	if err := k.p.storeSettings(k.c, &configs.Connection{}); err != nil { // also where nothing needs them
 		return err
@@ -283,7 +285,7 @@ func (k *checking) pair(conn checkedConnection, certificate string, keys []strin
 		place.Alias = id.Alias
 	}
 	if k.c.Bool("online") && err == nil && id != nil && place.Defined != "" && id.Check(k.b.Now) == nil && place.Key == inventory.KeyMatches {
-		place.Online = k.login(conn.Connection, certificate, place.KeyFile)
+		place.Online = k.login(conn.Connection, certificate, place.KeyFile, or(append(id.Emails(), keystore.Name(id.Leaf))...))
 	}
 	k.b.Add(id, place)
 	if named && id != nil && id.Signer == nil {

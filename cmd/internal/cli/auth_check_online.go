@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"strings"
+	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/auth/inventory"
@@ -10,7 +12,7 @@ import (
 )
 
 // login logs in with one certificate of a connection, asks who that is, and logs out.
-func (k *checking) login(conn configs.Connection, certificate, key string) *inventory.Login {
+func (k *checking) login(conn configs.Connection, certificate, key, user string) *inventory.Login {
 	conn.Certificates, conn.PrivateKeys = []string{certificate}, nil
 	if key != "" {
 		conn.PrivateKeys = []string{key}
@@ -20,6 +22,9 @@ func (k *checking) login(conn configs.Connection, certificate, key string) *inve
 	defer t.Close()
 	var session auth.Session
 	one, err := t.tenant("")
+	if err == nil {
+		err = k.space(one.Host, user)
+	}
 	if err == nil {
 		session, err = one.Source.Validate(k.ctx)
 	}
@@ -31,4 +36,22 @@ func (k *checking) login(conn configs.Connection, certificate, key string) *inve
 		return &inventory.Login{Temporary: true, Problem: "it could not be tried: " + f.what, Next: or(f.next, "try again later")}
 	}
 	return &inventory.Login{Problem: strings.TrimSpace(f.what), Next: f.next}
+}
+
+// betweenLogins is how far apart logins of one user are, as those of one run are.
+const betweenLogins = 10 * time.Second
+
+// space waits until a user may log in again: each certificate here has a login of its own, which does not know of the others.
+func (k *checking) space(host, user string) error {
+	who := host + " " + user
+	if last, ok := k.logins[who]; ok {
+		wait := time.Duration(float64(betweenLogins)/k.p.simulatorSpeed(host)) - time.Since(last)
+		select {
+		case <-time.After(wait):
+		case <-k.ctx.Done():
+			return context.Cause(k.ctx)
+		}
+	}
+	k.logins[who] = time.Now()
+	return nil
 }

@@ -66,7 +66,7 @@ func jobWith(name, connection string) string {
 
 func checked1(t *testing.T, code int, args ...string) *inventory.Inventory {
 	t.Helper()
-	got := call([]string{"PASS", "secret"}, append(append([]string{"auth", "check"}, args...), "--output", "json")...)
+	got := call([]string{"PASS", "secret", "ANAPLAN_SIMULATOR_SPEED", "100"}, append(append([]string{"auth", "check"}, args...), "--output", "json")...)
 	if got.code != code {
 		t.Fatalf("%v: code %d: %s%s", args, got.code, got.err, got.out)
 	}
@@ -218,7 +218,7 @@ func TestAuthCheckOnline(t *testing.T) {
 	writeFile(t, "stranger.pem", append(stranger, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.key)})...))
 	urls := "urls = { api = \"" + server.URL + "/2/0\", auth = \"" + server.URL + "\" }\n"
 	writeFile(t, "connections.toml", []byte("[connection.good]\n"+urls+"certificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n"+
-		"[connection.stranger]\n"+urls+"certificate = \"stranger.pem\"\n"))
+		"[connection.stranger]\n"+urls+"certificate = \"stranger.pem\"\n[connection.again]\nextends = \"good\"\n"))
 	inv := checked1(t, 77, "--all", "--online", "--connections", filepath.Join(dir, "connections.toml"))
 	if len(inv.Certificates) != 2 {
 		t.Fatalf("%+v", inv.Certificates)
