@@ -14,10 +14,11 @@ import (
 )
 
 // RunOnEnd starts the program that a job wants to be told of its end, without a shell,
-// with the result JSON on its standard input; what it prints goes to out. It does
+// with the result JSON on its standard input, and without the variables that hold secrets,
+// those that are named among them; what it prints goes to out. It does
 // nothing, and says so by started = false, if the job does not want to be told of this
 // verdict. An error changes no verdict: it is for the caller to show.
-func RunOnEnd(ctx context.Context, on *configs.OnEnd, v ledger.Verdict, result []byte, dir string, out io.Writer) (started bool, err error) {
+func RunOnEnd(ctx context.Context, on *configs.OnEnd, v ledger.Verdict, result []byte, dir string, out io.Writer, secrets ...string) (started bool, err error) {
 	if on == nil || len(on.Command) == 0 || len(on.When) > 0 && !slices.Contains(on.When, string(v)) {
 		return false, nil
 	}
@@ -28,7 +29,7 @@ func RunOnEnd(ctx context.Context, on *configs.OnEnd, v ledger.Verdict, result [
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, on.Command[0], on.Command[1:]...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, withoutSecrets(secrets)
 	cmd.Stdin = bytes.NewReader(result)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = 400 * time.Millisecond // its children may hold the pipes

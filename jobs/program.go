@@ -120,16 +120,22 @@ var secretNames = []string{
 // environ is the environment for programs of the run: that of this process without the
 // variables that hold secrets, with what is added.
 func (r *run) environ(more ...string) []string {
+	env := append(withoutSecrets(r.Secrets), "ANAPLAN_RUNNER_JOB="+r.req.ID.Job, "ANAPLAN_RUNNER_RUN="+r.req.ID.Run, "ANAPLAN_RUNNER_DATE="+r.state.Created.Date)
+	return append(env, more...)
+}
+
+// withoutSecrets is the environment of this process without the variables that hold
+// secrets, and without those that are named.
+func withoutSecrets(more []string) []string {
 	var env []string
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		same := func(secret string) bool { return strings.EqualFold(secret, name) }
-		if !slices.ContainsFunc(secretNames, same) && !slices.ContainsFunc(r.Secrets, same) {
+		if !slices.ContainsFunc(secretNames, same) && !slices.ContainsFunc(more, same) {
 			env = append(env, pair)
 		}
 	}
-	env = append(env, "ANAPLAN_RUNNER_JOB="+r.req.ID.Job, "ANAPLAN_RUNNER_RUN="+r.req.ID.Run, "ANAPLAN_RUNNER_DATE="+r.state.Created.Date)
-	return append(env, more...)
+	return env
 }
 
 // exec runs a program of a step.
