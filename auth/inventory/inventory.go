@@ -43,7 +43,7 @@ type Place struct {
 	KeyFile    string   `json:"key_file,omitempty"`
 	Problem    string   `json:"problem,omitempty"` // of this place: a key that does not match, say
 	Next       string   `json:"next,omitempty"`
-	Locked     bool     `json:"locked,omitempty"` // nothing can be said without a passphrase; no fault
+	Locked     bool     `json:"locked,omitempty"` // nothing can be said without a passphrase, or what is not asked for in a folder; no fault
 	Owner      string   `json:"owner,omitempty"`
 	Note       string   `json:"note,omitempty"`
 	Jobs       []string `json:"jobs,omitempty"`      // that log in by this connection

@@ -114,7 +114,7 @@ func (r Resolver) vault(ctx context.Context, rest string) (Value, error) {
 		return Value{}, err
 	}
 	if r.Vault == nil {
-		return Value{}, fmt.Errorf("a vault: reference is %w: use file:, env: or cmd:", ErrNotAvailable)
+		return Value{}, fmt.Errorf("a vault: reference is %w; file:, env: and cmd: are", ErrNotAvailable)
 	}
 	v, err := r.Vault.Read(ctx, at)
 	switch {

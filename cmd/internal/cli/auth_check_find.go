@@ -241,6 +241,12 @@ func (k *checking) spread(paths []string, certificates bool) []string {
 // pair looks at one certificate, with the key that fits.
 func (k *checking) pair(conn checkedConnection, certificate string, keys []string, place inventory.Place) {
 	place.Key = inventory.KeyMatches
+	if conn.met && needsMore(certificate) {
+		place.Key, place.Locked, place.Problem = inventory.KeyNotGiven, true, "it is not fetched, for its connection was met in a folder"
+		place.Next = "name the file of the connection: auth check " + conn.File
+		k.b.Add(nil, place)
+		return
+	}
 	if k.entries(conn, certificate, keys, place) {
 		return
 	}
@@ -332,13 +338,17 @@ func or2(keys []string) []string {
 // unasked reports whether a connection that was met in a folder needs more than files, and
 // leaves out what does.
 func (k *checking) unasked(conn *checkedConnection, texts []string) bool {
-	for _, t := range texts {
-		if ref, err := secret.ParseRef(t); err == nil && (ref.Scheme == secret.Cmd || ref.Scheme == secret.Vault) {
-			conn.Passphrase = ""
-			return true
-		}
+	if slices.ContainsFunc(texts, needsMore) {
+		conn.Passphrase = ""
+		return true
 	}
 	return false
+}
+
+// needsMore reports whether a program is run, or a vault asked, to have what a text means.
+func needsMore(text string) bool {
+	ref, err := secret.ParseRef(text)
+	return err == nil && (ref.Scheme == secret.Cmd || ref.Scheme == secret.Vault)
 }
 
 // certificateAlone reads a certificate without its key.

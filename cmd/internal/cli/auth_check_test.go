@@ -138,10 +138,13 @@ func TestAuthCheckPutsTogetherWhatIsFoundAnywhere(t *testing.T) {
 // A connection that lies in a folder, and was not named, runs no program.
 func TestAuthCheckRunsNothingThatIsMet(t *testing.T) {
 	company(t)
-	writeFile(t, "met/connections.toml", []byte("[connection.x]\nregion = \"eu3\"\ncertificate = \"../certs/hr.pem\"\nprivate_key = \"cmd:touch ran\"\npassphrase = \"cmd:touch ran\"\n"))
+	writeFile(t, "met/connections.toml", []byte("[connection.x]\nregion = \"eu3\"\ncertificate = \"../certs/hr.pem\"\nprivate_key = \"cmd:touch ran\"\npassphrase = \"cmd:touch ran\"\n"+
+		"[connection.y]\nregion = \"eu3\"\ncertificate = \"cmd:touch ran\"\n"))
 	inv := checked1(t, 0, "met")
-	if got := lineOf(inv.Certificates[0]); got != "hr@example.com ok not given   x:hr.pem" {
-		t.Error(got)
+	for i, want := range []string{" not checked not given   y:cmd:touch ran", "hr@example.com ok not given   x:hr.pem"} {
+		if got := lineOf(inv.Certificates[i]); got != want {
+			t.Error(got)
+		}
 	}
 	if _, err := os.Stat("met/ran"); err == nil {
 		t.Error("the program was run")
