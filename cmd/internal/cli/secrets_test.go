@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
+	"software.sslmate.com/src/go-pkcs12"
 )
 
 // wiretap is a simulator that writes down every secret that passes.
@@ -73,7 +76,15 @@ func TestSecretsAreNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for name, data := range map[string][]byte{"cert.pem": files["cert.pem"], "key.pem": files["encrypted.pem"], "pass": []byte(keyPassphrase),
+	const storePassword, wrongToken, signature = "canary-store-password", "canary-wrong-token", "canary-signature"
+	store := storeOf(t, files, storePassword)
+	vault := newVaultServer(t)
+	vault.fields = map[string]string{"cert": string(files["cert.pem"]), "key": string(files["encrypted.pem"]), "passphrase": keyPassphrase,
+		"store": base64.StdEncoding.EncodeToString(store), "store_password": storePassword}
+	inVault := func(token string) []string { return []string{"VAULT_ADDR", vault.URL, "VAULT_TOKEN", token} }
+	fromVault := []string{"--certificate", "vault:anaplan/prod#cert", "--private-key", "vault:anaplan/prod#key", "--passphrase", "vault:anaplan/prod#passphrase"}
+	storeFromVault := []string{"--certificate", "vault:anaplan/prod#store", "--passphrase", "vault:anaplan/prod#store_password"}
+	for name, data := range map[string][]byte{"cert.pem": files["cert.pem"], "store.p12": store, "key.pem": files["encrypted.pem"], "pass": []byte(keyPassphrase),
 		"wrong": []byte("canary-wrong-passphrase"), "data.csv": []byte("a,b\n1,2\n")} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
@@ -96,6 +107,19 @@ func TestSecretsAreNowhere(t *testing.T) {
 		{"token, wrong password", []string{"ANAPLAN_PASSWORD", wrongPassword}, []string{"auth", "token", "--user", sample.Email}, 77, true},
 		{"token, the passphrase as an argument", nil, []string{"auth", "token", "--certificate", in("cert.pem"), "--private-key", in("key.pem"), "--passphrase", keyPassphrase}, 64, false},
 		{"token, wrong passphrase", nil, []string{"auth", "token", "--certificate", in("cert.pem"), "--private-key", in("key.pem"), "--passphrase", "file:" + in("wrong")}, 77, false},
+		{"token, a key store", []string{"ANAPLAN_PASSPHRASE", storePassword}, []string{"auth", "token", "--certificate", in("store.p12")}, 0, true},
+		{"token, a key store, wrong password", []string{"ANAPLAN_PASSPHRASE", "canary-wrong-passphrase"}, []string{"auth", "token", "--certificate", in("store.p12")}, 77, false},
+		{"token, a key store, no such alias", []string{"ANAPLAN_PASSPHRASE", storePassword}, []string{"auth", "token", "--certificate", in("store.p12"), "--alias", "nobody"}, 77, false},
+		{"token, from a vault", inVault(vaultCanary), join([]string{"auth", "token"}, fromVault), 0, true},
+		{"token, a key store from a vault", inVault(vaultCanary), join([]string{"auth", "token"}, storeFromVault), 0, true},
+		{"token, no such field of a vault", inVault(vaultCanary), []string{"auth", "token", "--certificate", "vault:anaplan/prod#nothing"}, 77, false},
+		{"token, a vault that refuses", inVault(wrongToken), join([]string{"auth", "token"}, fromVault), 77, false},
+		{"token, a vault that is not there", []string{"VAULT_ADDR", "http://127.0.0.1:1/", "VAULT_TOKEN", wrongToken, "ANAPLAN_SIMULATOR_SPEED", "1000"}, join([]string{"auth", "token"}, fromVault), 75, false},
+		{"check, from a vault", inVault(vaultCanary), []string{"auth", "check", "vault:anaplan/prod#cert", "vault:anaplan/prod#store", "--passphrase", "vault:anaplan/prod#store_password"}, 0, false},
+		{"check, a vault that refuses", inVault(wrongToken), []string{"auth", "check", "vault:anaplan/prod#cert"}, 77, false},
+		{"check, a vault that is not there", []string{"VAULT_ADDR", "http://127.0.0.1:1/", "VAULT_TOKEN", wrongToken}, []string{"auth", "check", "vault:anaplan/prod#cert"}, 75, false},
+		{"request", []string{"ANAPLAN_PASSPHRASE", keyPassphrase}, []string{"auth", "request", "--email", sample.Email, "--out", in("new")}, 0, false},
+		{"upload, a signed address that is not there", nil, join([]string{"upload", "sales.csv", "--source", "http://canary-person:canary-password@127.0.0.1:1/a.csv?sig=" + signature}, place, certificate), 75, true},
 		{"check", nil, join([]string{"auth", "check"}, certificate), 0, false},
 		{"check, wrong passphrase", []string{"ANAPLAN_PASSPHRASE", "canary-wrong-passphrase"}, []string{"auth", "check", "--certificate", in("cert.pem"), "--private-key", in("key.pem")}, 77, false},
 		{"list", nil, join([]string{"list", "imports"}, place, certificate), 0, true},
@@ -111,7 +135,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 			defer tap.sim.Close()
 			server := httptest.NewServer(tap)
 			defer server.Close()
-			for _, s := range []string{keyPassphrase, sample.Password, wrongPassword, "canary-wrong-passphrase"} {
+			for _, s := range []string{keyPassphrase, sample.Password, wrongPassword, "canary-wrong-passphrase", storePassword, vaultCanary, wrongToken, signature, "canary-password"} {
 				tap.note("a passphrase or password", s)
 			}
 			for line := range strings.Lines(string(files["key.pem"])) {
@@ -144,4 +168,18 @@ func TestSecretsAreNowhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// storeOf is the sample's certificate and key in a PKCS#12 file.
+func storeOf(t *testing.T, files map[string][]byte, password string) []byte {
+	t.Helper()
+	id, err := keystore.Files{Certificate: files["cert.pem"], Key: files["key.pem"]}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := pkcs12.Modern.Encode(id.Signer, id.Leaf, nil, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
