@@ -117,7 +117,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		{"token, a vault that is not there", []string{"VAULT_ADDR", "http://127.0.0.1:1/", "VAULT_TOKEN", wrongToken, "ANAPLAN_SIMULATOR_SPEED", "1000"}, join([]string{"auth", "token"}, fromVault), 75, false},
 		{"check, from a vault", inVault(vaultCanary), []string{"auth", "check", "vault:anaplan/prod#cert", "vault:anaplan/prod#store", "--passphrase", "vault:anaplan/prod#store_password"}, 0, false},
 		{"check, a vault that refuses", inVault(wrongToken), []string{"auth", "check", "vault:anaplan/prod#cert"}, 77, false},
-		{"check, a vault that is not there", []string{"VAULT_ADDR", "http://127.0.0.1:1/", "VAULT_TOKEN", wrongToken}, []string{"auth", "check", "vault:anaplan/prod#cert"}, 75, false},
+		{"check, a vault that is not there", []string{"VAULT_ADDR", "http://127.0.0.1:1/", "VAULT_TOKEN", wrongToken, "ANAPLAN_SIMULATOR_SPEED", "1000"}, []string{"auth", "check", "vault:anaplan/prod#cert"}, 75, false},
 		{"request", []string{"ANAPLAN_PASSPHRASE", keyPassphrase}, []string{"auth", "request", "--email", sample.Email, "--out", in("new")}, 0, false},
 		{"upload, a signed address that is not there", nil, join([]string{"upload", "sales.csv", "--source", "http://canary-person:canary-password@127.0.0.1:1/a.csv?sig=" + signature}, place, certificate), 75, true},
 		{"check", nil, join([]string{"auth", "check"}, certificate), 0, false},
