@@ -19,7 +19,13 @@ func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
 		if err != nil {
 			return nil, connectionError(conn, "password", err)
 		}
-		return auth.Basic{User: conn.User, Password: password}, nil
+		return &auth.Password{User: conn.User, Fetch: func(_ context.Context, fresh bool) (secret.Value, error) {
+			if !fresh {
+				return password, nil
+			}
+			p.forgetSecrets(conn)
+			return p.resolve(conn, conn.Password)
+		}}, nil
 	}
 	ids, err := p.identities(conn, func(text string) { p.log.Warn(text) }) // now, so that what is wrong with files is said before anything begins
 	if err != nil {
