@@ -86,6 +86,9 @@ func lineOf(c inventory.Certificate) string {
 }
 
 func TestAuthCheckPutsTogetherWhatIsFoundAnywhere(t *testing.T) {
+	if testing.Short() {
+		return // nothing runs side by side in it, and the race detector is slow with keys
+	}
 	company(t)
 	for _, tt := range []struct {
 		args string

@@ -39,6 +39,9 @@ func filesHere(t *testing.T) []string {
 }
 
 func TestRequestMakesKeyAndRequest(t *testing.T) {
+	if testing.Short() {
+		return // nothing runs side by side in it, and the race detector is slow with keys
+	}
 	cert, _ := identityFiles(t)
 	inFolder(t)
 	got := call([]string{"PASS", "canary of the key"}, "auth", "request", "--renew", cert, "--bits", "2048", "--out", "new", "--passphrase", "env:PASS", "--output", "json")

@@ -75,6 +75,9 @@ func readme(t *testing.T) (text string, blocks []block) {
 // are shown to print is what they print. What needs more than that names the part of
 // .ci/integration that runs it.
 func TestReadme(t *testing.T) {
+	if testing.Short() {
+		return // its commands are those of other tests, one after another: of no use to the race detector, which is slow with them
+	}
 	_, blocks := readme(t)
 	integration, err := os.ReadFile(filepath.Join(repository, ".ci", "integration"))
 	if err != nil {
