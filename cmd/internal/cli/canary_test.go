@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,8 +70,8 @@ func TestNothingSecretIsShown(t *testing.T) {
 	env := []string{"ANAPLAN_SIMULATOR_SPEED", fmt.Sprint(scriptSpeed), "SECRET_PASS", canaryPassphrase, "SECRET_WORD", sample.Password}
 	var said strings.Builder
 	for _, connection := range []string{"certificate", "basic", "wrong"} {
-		for _, more := range [][]string{{"--log-format", "json", "--output", "json"}, {"--output", "text"}} {
-			args := append([]string{"run", filepath.Join(dir, connection+".toml"), "--debug", "--ledger", filepath.Join(dir, "ledger.db"),
+		for i, more := range [][]string{{"--log-format", "json", "--output", "json"}, {"--output", "text"}} {
+			args := append([]string{"run", filepath.Join(dir, connection+".toml"), "--debug", "--ledger", filepath.Join(dir, "ledger.db"), "--run-id", fmt.Sprint(connection, i),
 				"--report", filepath.Join(dir, connection+".html"), "--result-file", filepath.Join(dir, connection+".json")}, more...)
 			got := call(env, args...)
 			if want := map[string]int{"certificate": 3, "basic": 3, "wrong": 77}[connection]; got.code != want {
@@ -79,9 +80,19 @@ func TestNothingSecretIsShown(t *testing.T) {
 			said.WriteString(got.out + got.err)
 		}
 	}
-	for _, args := range [][]string{{"runs"}, {"auth", "check", "--all", "--connections", filepath.Join(dir, "connections.toml")},
+	at := []string{"ANAPLAN_API_URL", server.URL, "ANAPLAN_AUTH_URL", server.URL}
+	login := []string{"--connection", "certificate", "--connections", filepath.Join(dir, "connections.toml"), "-w", "Finance", "-m", "Sales Hub", "--debug"}
+	for _, args := range [][]string{{"runs"}, {"runs", "show", "wrong0", "--debug"}, {"runs", "show", "certificate0", "--output", "html"}, {"runs", "dumps", "basic0"}, {"runs", "prune", "--older-than", "1d", "--debug"},
+		{"status", "--debug"}, {"resume", "wrong1", "--debug"}, {"resume", "certificate1", "--debug"}, {"cancel", "certificate1", "--debug"},
+		slices.Concat([]string{"list", "imports"}, login),
+		slices.Concat([]string{"exec", "import", "Load Sales", "--source", filepath.Join(dir, "data", "sales.csv"), "--prompt", "Version=Actual"}, login),
+		slices.Concat([]string{"exec", "import", "Load Sales", "--source", filepath.Join(dir, "data", "sales.csv"), "--print-job"}, login),
+		slices.Concat([]string{"tasks", "import", "Load Sales"}, login), {"auth", "check", "--all", "--connections", filepath.Join(dir, "connections.toml")},
 		{"check", filepath.Join(dir, "certificate.toml"), "--debug"}, {"plan", filepath.Join(dir, "certificate.toml"), "--debug"}} {
-		got := call(append(env, "ANAPLAN_LEDGER", filepath.Join(dir, "ledger.db")), args...)
+		got := call(slices.Concat(env, at, []string{"ANAPLAN_LEDGER", filepath.Join(dir, "ledger.db")}), args...)
+		if got.code == 64 || got.out+got.err == "" {
+			t.Errorf("%v did nothing: code %d\n%s", args, got.code, got.err)
+		}
 		said.WriteString(got.out + got.err)
 	}
 	tenant.mu.Lock()
@@ -128,7 +139,7 @@ func TestNothingSecretIsShown(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || files < 10 || dumps != 4 {
+	if err != nil || files < 10 || dumps != 6 {
 		t.Errorf("%d files, %d dumps: %v", files, dumps, err)
 	}
 }

@@ -78,13 +78,17 @@ func TestSecretsAreNowhere(t *testing.T) {
 	dir := t.TempDir()
 	const storePassword, wrongToken, signature = "canary-store-password", "canary-wrong-token", "canary-signature"
 	store := storeOf(t, files, storePassword)
+	java, err := os.ReadFile(filepath.Join(repository, "auth", "keystore", "testdata", "stores", "anaplan.jks"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	vault := newVaultServer(t)
 	vault.fields = map[string]string{"cert": string(files["cert.pem"]), "key": string(files["encrypted.pem"]), "passphrase": keyPassphrase,
 		"store": base64.StdEncoding.EncodeToString(store), "store_password": storePassword}
 	inVault := func(token string) []string { return []string{"VAULT_ADDR", vault.URL, "VAULT_TOKEN", token} }
 	fromVault := []string{"--certificate", "vault:anaplan/prod#cert", "--private-key", "vault:anaplan/prod#key", "--passphrase", "vault:anaplan/prod#passphrase"}
 	storeFromVault := []string{"--certificate", "vault:anaplan/prod#store", "--passphrase", "vault:anaplan/prod#store_password"}
-	for name, data := range map[string][]byte{"cert.pem": files["cert.pem"], "store.p12": store, "key.pem": files["encrypted.pem"], "pass": []byte(keyPassphrase),
+	for name, data := range map[string][]byte{"cert.pem": files["cert.pem"], "store.p12": store, "anaplan.jks": java, "key.pem": files["encrypted.pem"], "pass": []byte(keyPassphrase),
 		"wrong": []byte("canary-wrong-passphrase"), "data.csv": []byte("a,b\n1,2\n")} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
@@ -110,6 +114,9 @@ func TestSecretsAreNowhere(t *testing.T) {
 		{"token, a key store", []string{"ANAPLAN_PASSPHRASE", storePassword}, []string{"auth", "token", "--certificate", in("store.p12")}, 0, true},
 		{"token, a key store, wrong password", []string{"ANAPLAN_PASSPHRASE", "canary-wrong-passphrase"}, []string{"auth", "token", "--certificate", in("store.p12")}, 77, false},
 		{"token, a key store, no such alias", []string{"ANAPLAN_PASSPHRASE", storePassword}, []string{"auth", "token", "--certificate", in("store.p12"), "--alias", "nobody"}, 77, false},
+		{"token, a Java key store", []string{"ANAPLAN_PASSPHRASE", "changeit", "ANAPLAN_KEY_PASSPHRASE", "keypass1"}, []string{"auth", "token", "--certificate", in("anaplan.jks")}, 77, true},
+		{"token, a Java key store, wrong key password", []string{"ANAPLAN_PASSPHRASE", "changeit", "ANAPLAN_KEY_PASSPHRASE", "canary-wrong-passphrase"}, []string{"auth", "token", "--certificate", in("anaplan.jks")}, 77, false},
+		{"payload, a Java key store", []string{"ANAPLAN_PASSPHRASE", "changeit", "ANAPLAN_KEY_PASSPHRASE", "keypass1"}, []string{"auth", "payload", "--certificate", in("anaplan.jks"), "--out", in("java")}, 0, false},
 		{"token, from a vault", inVault(vaultCanary), join([]string{"auth", "token"}, fromVault), 0, true},
 		{"token, a key store from a vault", inVault(vaultCanary), join([]string{"auth", "token"}, storeFromVault), 0, true},
 		{"token, no such field of a vault", inVault(vaultCanary), []string{"auth", "token", "--certificate", "vault:anaplan/prod#nothing"}, 77, false},
@@ -138,6 +145,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 			for _, s := range []string{keyPassphrase, sample.Password, wrongPassword, "canary-wrong-passphrase", storePassword, vaultCanary, wrongToken, signature, "canary-password"} {
 				tap.note("a passphrase or password", s)
 			}
+			tap.secrets["changeit"], tap.secrets["keypass1"] = "the password of a store", "the password of a key in it"
 			for line := range strings.Lines(string(files["key.pem"])) {
 				tap.note("a line of the private key", strings.TrimSpace(line))
 			}
