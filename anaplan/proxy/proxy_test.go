@@ -229,10 +229,10 @@ func TestFaults(t *testing.T) {
 				if !ok || !strings.Contains(err.Error(), "proxy.example.com:") {
 					t.Fatalf("%s at %s: %T, %v", tt.name, calls[n].name, err, err)
 				}
-				end1 := jobs.Explain(err)
-				fmt.Fprintf(&got, "%s, at %s: %d\n", tt.name, calls[n].name, ledger.Code(end1.Verdict, end1.Cause))
+				ending := jobs.Explain(err)
+				fmt.Fprintf(&got, "%s, at %s: %d\n", tt.name, calls[n].name, ledger.Code(ending.Verdict, ending.Cause))
 				if n == tt.from {
-					fmt.Fprintf(&got, "  %s\n  → %s\n", e, end1.Next)
+					fmt.Fprintf(&got, "  %s\n  → %s\n", e, ending.Next)
 				}
 			})
 		}

@@ -255,7 +255,7 @@ func (k *checking) pair(conn checkedConnection, certificate string, keys []strin
 	}
 	var id *keystore.Identity
 	var err error
-	for i, key := range append([]string{}, or2(keys)...) {
+	for i, key := range atLeastOne(keys) {
 		var e error
 		if id, e = k.p.pair(conn.Connection, certificate, key); i == 0 || e == nil || !errors.Is(e, keystore.Mismatch) {
 			err = e
@@ -327,8 +327,8 @@ func (k *checking) entries(conn checkedConnection, certificate string, keys []st
 	return true
 }
 
-// or2 is a list of at least one: no key of its own.
-func or2(keys []string) []string {
+// atLeastOne is the keys, or an empty one: the certificate's file holds the key.
+func atLeastOne(keys []string) []string {
 	if len(keys) == 0 {
 		return []string{""}
 	}

@@ -64,7 +64,7 @@ func jobWith(name, connection string) string {
 	return "name = \"" + name + "\"\n" + connection + "\n[[step]]\nname = \"s\"\nprocess = \"P\"\n[anaplan]\nworkspace = \"F\"\nmodel = \"M\"\n" + region
 }
 
-func checked1(t *testing.T, code int, args ...string) *inventory.Inventory {
+func inventoryOf(t *testing.T, code int, args ...string) *inventory.Inventory {
 	t.Helper()
 	got := call([]string{"PASS", "secret", "ANAPLAN_SIMULATOR_SPEED", "100"}, append(append([]string{"auth", "check"}, args...), "--output", "json")...)
 	if got.code != code {
@@ -104,7 +104,7 @@ func TestAuthCheckPutsTogetherWhatIsFoundAnywhere(t *testing.T) {
 		{"certs/sales.pem new connections.toml --warn 10d", 0, []string{"sales@example.com ok matches  Team Sales sales:sales.pem -:sales.pem",
 			"hr@example.com ok matches  Team Sales hr:hr.pem", "sales@example.com ok encrypted   -:sales-2027.pem"}},
 	} {
-		inv := checked1(t, tt.code, strings.Fields(tt.args)...)
+		inv := inventoryOf(t, tt.code, strings.Fields(tt.args)...)
 		var got []string
 		for _, c := range inv.Certificates {
 			got = append(got, lineOf(c))
@@ -114,7 +114,7 @@ func TestAuthCheckPutsTogetherWhatIsFoundAnywhere(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant\n%s", tt.args, sortedGot, sortedWant)
 		}
 	}
-	inv := checked1(t, 4, "certs", "new", "--all")
+	inv := inventoryOf(t, 4, "certs", "new", "--all")
 	if s := inv.Certificates[0].Successor; s == nil || s.InPlace || !strings.HasSuffix(s.File, "sales-2027.pem") {
 		t.Errorf("successor %+v", s)
 	}
@@ -132,7 +132,7 @@ func TestAuthCheckPutsTogetherWhatIsFoundAnywhere(t *testing.T) {
 	two := strings.NewReplacer(`certificate = "certs/sales.pem"`, `certificate = ["certs/sales.pem", "new/sales-2027.pem"]`, `private_key = "certs/sales.key"`,
 		"private_key = [\"new/sales-2027.key\", \"certs/sales.key\"]\npassphrase = \"env:PASS\"").Replace(string(text))
 	writeFile(t, "two.toml", []byte(two))
-	inv = checked1(t, 0, "two.toml")
+	inv = inventoryOf(t, 0, "two.toml")
 	if last := inv.Certificates[len(inv.Certificates)-1]; last.State != inventory.Replaced || len(inv.Plan) != 0 {
 		t.Errorf("%s, plan %v", lineOf(last), inv.Plan)
 	}
@@ -143,7 +143,7 @@ func TestAuthCheckRunsNothingThatIsMet(t *testing.T) {
 	company(t)
 	writeFile(t, "met/connections.toml", []byte("[connection.x]\nregion = \"eu3\"\ncertificate = \"../certs/hr.pem\"\nprivate_key = \"cmd:touch ran\"\npassphrase = \"cmd:touch ran\"\n"+
 		"[connection.y]\nregion = \"eu3\"\ncertificate = \"cmd:touch ran\"\n"))
-	inv := checked1(t, 0, "met")
+	inv := inventoryOf(t, 0, "met")
 	for i, want := range []string{" not checked not given   y:cmd:touch ran", "hr@example.com ok not given   x:hr.pem"} {
 		if got := lineOf(inv.Certificates[i]); got != want {
 			t.Error(got)
@@ -225,7 +225,7 @@ func TestAuthCheckOnline(t *testing.T) {
 	urls := "urls = { api = \"" + server.URL + "/2/0\", auth = \"" + server.URL + "\" }\n"
 	writeFile(t, "connections.toml", []byte("[connection.good]\n"+urls+"certificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n"+
 		"[connection.stranger]\n"+urls+"certificate = \"stranger.pem\"\n[connection.again]\nextends = \"good\"\n"))
-	inv := checked1(t, 77, "--all", "--online", "--connections", filepath.Join(dir, "connections.toml"))
+	inv := inventoryOf(t, 77, "--all", "--online", "--connections", filepath.Join(dir, "connections.toml"))
 	if len(inv.Certificates) != 2 {
 		t.Fatalf("%+v", inv.Certificates)
 	}
@@ -236,7 +236,7 @@ func TestAuthCheckOnline(t *testing.T) {
 	if l := good.Places[0].Online; good.State != inventory.OK || l == nil || !l.Accepted || l.User != sample.Email {
 		t.Errorf("%+v", l)
 	}
-	for _, c := range checked1(t, 0, "--all", "--connections", "connections.toml").Certificates {
+	for _, c := range inventoryOf(t, 0, "--all", "--connections", "connections.toml").Certificates {
 		if c.Places[0].Online != nil {
 			t.Error("it was asked without --online")
 		}

@@ -115,10 +115,13 @@ func (p *Program) request(c *cli.Context) error {
 
 // requestUsage refuses flags that do not go together.
 func requestUsage(c *cli.Context) error {
+	nobody := c.String("email") == "" && c.String("renew") == ""
 	switch {
+	case nobody && c.String("out") == "":
+		return usage("write auth request --email ADDRESS-OF-THE-ANAPLAN-USER --out PREFIX; --renew CERTIFICATE takes the address of an old one", "neither --email nor --out is given")
 	case c.String("out") == "":
 		return usage("give --out PREFIX, such as --out batch-2027", "no --out is given")
-	case c.String("email") == "" && c.String("renew") == "":
+	case nobody:
 		return usage("give --email with the address of the Anaplan user, or --renew with the old certificate", "no --email is given")
 	case c.IsSet("subject") && (c.IsSet("cn") || c.IsSet("org") || c.IsSet("country")):
 		return usage("give one of them", "--subject stands in place of --cn, --org and --country")

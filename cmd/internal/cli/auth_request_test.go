@@ -124,6 +124,7 @@ func TestRequestRefuses(t *testing.T) {
 		code int
 		want string // on stderr, without the program's name
 	}{
+		{"", 64, "neither --email nor --out is given\n  → write auth request --email ADDRESS-OF-THE-ANAPLAN-USER --out PREFIX; --renew CERTIFICATE takes the address of an old one\n"},
 		{"--email a@example.com", 64, "no --out is given\n  → give --out PREFIX, such as --out batch-2027\n"},
 		{"--out x", 64, "no --email is given\n  → give --email with the address of the Anaplan user, or --renew with the old certificate\n"},
 		{"--out x --email ada", 64, "--email: \"ada\" is not an email address\n  → " + address + "\n"},
