@@ -32,16 +32,20 @@ func (l *Ledger) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (le
 	token := rand.Text()
 	var epoch int64
 	var sent ledger.Instant
-	// A second time takes over what a first one may have taken: they have one token.
-	limited, end := l.limited(ctx)
+	asking, end := l.outliving(ctx)
 	defer end()
-	err = l.again(limited, func() (err error) {
+	// A second time takes over what a first one may have taken: they have one token.
+	err = l.again(asking, func() (err error) {
 		sent = l.times.Instant()
-		epoch, err = l.seize(limited, key, string(holder), token)
+		epoch, err = l.seize(asking, key, string(holder), token)
 		return err
 	})
 	if err != nil {
 		return nil, l.failed(ctx, toTake, err)
+	}
+	if ctx.Err() != nil {
+		_ = l.giveBack(context.WithoutCancel(ctx), key, epoch) // the row ends by itself
+		return nil, ctx.Err()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,6 +63,18 @@ func (l *Ledger) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (le
 		})
 	l.leases[h] = true
 	return h, nil
+}
+
+// outliving is limited, for a question whose answer has to be known: it goes on for
+// releasePatience after ctx has ended. The server may do what it was asked although nobody
+// waits for the answer, and a lease would be held that nobody gives back.
+func (l *Ledger) outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	limited, cancel := l.limited(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(releasePatience, cancel) })
+	return limited, func() {
+		stop()
+		cancel()
+	}
 }
 
 // giveBack ends the row of a lease, if it still has this epoch.

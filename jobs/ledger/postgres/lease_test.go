@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/url"
@@ -131,12 +132,13 @@ func TestIntentsAreFenced(t *testing.T) {
 }
 
 // cutter is a proxy that cuts a connection when the client says a word: before it is passed
-// on, or after, when the server's answer comes.
+// on, or after, when the server's answer comes. Or it holds that answer back.
 type cutter struct {
 	address string
 	mu      sync.Mutex
 	word    string // empty: cut nothing
 	after   bool
+	held    chan struct{} // nil: cut
 	cuts    atomic.Int64
 }
 
@@ -174,7 +176,16 @@ func newCutter(t *testing.T, to string) *cutter {
 func (c *cutter) cut(word string, after bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.word, c.after = word, after
+	c.word, c.after, c.held = word, after, nil
+}
+
+// hold holds the answer to a word back until what it returns is closed.
+func (c *cutter) hold(word string) chan<- struct{} {
+	c.cut(word, true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = make(chan struct{})
+	return c.held
 }
 
 func (c *cutter) serve(client net.Conn, to string) {
@@ -188,16 +199,20 @@ func (c *cutter) serve(client net.Conn, to string) {
 	defer back.Wait()
 	var mu sync.Mutex
 	mute := false
+	var held chan struct{}
 	back.Go(func() {
 		defer client.Close()
 		data := make([]byte, 1<<16)
 		for {
 			n, err := server.Read(data)
 			mu.Lock()
-			stop := mute
+			stop, wait := mute, held
 			mu.Unlock()
 			if err != nil || stop {
 				return
+			}
+			if wait != nil {
+				<-wait
 			}
 			if _, err := client.Write(data[:n]); err != nil {
 				return
@@ -213,6 +228,7 @@ func (c *cutter) serve(client net.Conn, to string) {
 		}
 		c.mu.Lock()
 		hit, after := c.word != "" && strings.Contains(string(data[:n]), c.word), c.after
+		hold := c.held
 		if hit {
 			c.word = ""
 			c.cuts.Add(1)
@@ -223,7 +239,7 @@ func (c *cutter) serve(client net.Conn, to string) {
 		}
 		if hit {
 			mu.Lock()
-			mute = true
+			mute, held = hold == nil, hold
 			mu.Unlock()
 		}
 		if _, err := server.Write(data[:n]); err != nil {
@@ -305,6 +321,38 @@ func TestALostTakingIsFoundAgain(t *testing.T) {
 	}
 	if _, err := l.Take(t.Context(), "k", holder()); !errors.As(err, new(*ledger.HeldError)) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestATakingThatIsGivenUpIsGivenBack: the server has done it when the context ends, and the
+// answer is still on its way.
+func TestATakingThatIsGivenUpIsGivenBack(t *testing.T) {
+	address := fresh(t)
+	other := mustOpen(t, address)
+	c := newCutter(t, address)
+	l := mustOpen(t, c.address)
+	release := c.hold("INSERT INTO lease")
+	ctx, cancel := context.WithCancel(t.Context())
+	taken := make(chan error)
+	go func() {
+		_, err := l.Take(ctx, "k", holder())
+		taken <- err
+	}()
+	held := func() bool {
+		by, err := other.Holder(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return by != nil
+	}
+	eventually(t, "it is held", held)
+	cancel()
+	close(release)
+	if err := <-taken; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if held() {
+		t.Error("it is still held")
 	}
 }
 
