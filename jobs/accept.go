@@ -103,26 +103,11 @@ func rows(r anaplan.Result) ledger.Rows {
 }
 
 // sum adds what is known; what no action knows stays unknown.
-func sum(actions []ledger.ActionVerdict) ledger.Rows {
-	var all ledger.Rows
+func sum(actions []ledger.ActionVerdict) (all ledger.Rows) {
 	for _, a := range actions {
-		add(&all.Total, a.Rows.Total)
-		add(&all.OK, a.Rows.OK)
-		add(&all.Ignored, a.Rows.Ignored)
-		add(&all.Warnings, a.Rows.Warnings)
-		add(&all.Failed, a.Rows.Failed)
+		all.Add(a.Rows)
 	}
 	return all
-}
-
-func add(to **int64, n *int64) {
-	if n == nil {
-		return
-	}
-	if *to == nil {
-		*to = new(int64)
-	}
-	**to += *n
 }
 
 // withDump fills counts that the details lack, or have as none, from the failure dump. A

@@ -51,3 +51,19 @@ type Rows struct {
 	Warnings *int64 `json:"warnings"`
 	Failed   *int64 `json:"failed"`
 }
+
+// Add adds what is known; what neither knows stays unknown. The counts of n are not shared.
+func (r *Rows) Add(n Rows) {
+	for _, c := range []struct{ to, n **int64 }{
+		{&r.Total, &n.Total}, {&r.OK, &n.OK}, {&r.Ignored, &n.Ignored}, {&r.Warnings, &n.Warnings}, {&r.Failed, &n.Failed},
+	} {
+		if *c.n == nil {
+			continue
+		}
+		sum := **c.n
+		if *c.to != nil {
+			sum += **c.to
+		}
+		*c.to = &sum
+	}
+}

@@ -179,27 +179,11 @@ func (n counts) String() string {
 }
 
 // Rows is the sum over all steps of what is known.
-func (r Report) Rows() ledger.Rows {
-	var all ledger.Rows
+func (r Report) Rows() (all ledger.Rows) {
 	for _, s := range r.Steps {
-		add(&all.Total, s.Rows.Total)
-		add(&all.OK, s.Rows.OK)
-		add(&all.Ignored, s.Rows.Ignored)
-		add(&all.Warnings, s.Rows.Warnings)
-		add(&all.Failed, s.Rows.Failed)
+		all.Add(s.Rows)
 	}
 	return all
-}
-
-func add(to **int64, n *int64) {
-	if n == nil {
-		return
-	}
-	sum := *n
-	if *to != nil {
-		sum += **to
-	}
-	*to = &sum
 }
 
 // rowWords puts counts into words: "4,980 loaded, 17 rejected". Empty if none is known.

@@ -42,15 +42,11 @@ func (p *Program) doCancel(c *cli.Context) error {
 		return usage("give one of them", "--wait and --no-wait exclude one another")
 	}
 	p.startLog(c)
-	book, err := p.readLedger(c)
+	book, state, err := p.openRun(c, c.String("job"))
 	if err != nil {
 		return err
 	}
 	defer book.Close()
-	state, err := p.findRun(c, book, c.String("job"))
-	if err != nil {
-		return err
-	}
 	id := state.Created.ID
 	holder, err := book.Holder(c.Context, ledger.RunKey(id))
 	if err != nil {

@@ -187,10 +187,7 @@ func ledgerFailure(err error) error {
 
 // ledgerTrouble is an error of the ledger that says itself what to do; nil for others.
 func ledgerTrouble(err error) *failure {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return &failure{code: ledger.CodeInternal, cause: ledger.CauseInternal, what: e.What(), next: e.Next, err: err}
-	}
-	e, ok := errors.AsType[*postgres.Error](err)
+	e, ok := errors.AsType[*ledger.StoreError](err)
 	if !ok {
 		return nil
 	}

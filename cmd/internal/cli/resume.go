@@ -41,15 +41,11 @@ func (p *Program) resumeCommand() *cli.Command {
 
 func (p *Program) doResume(c *cli.Context) error {
 	p.startLog(c)
-	book, err := p.readLedger(c)
+	book, state, err := p.openRun(c, c.String("job-name"))
 	if err != nil {
 		return err
 	}
 	defer book.Close()
-	state, err := p.findRun(c, book, c.String("job-name"))
-	if err != nil {
-		return err
-	}
 	t, err := p.fromRecord(c, state)
 	if err != nil {
 		return err
@@ -312,15 +308,11 @@ func decisionFailure(err error) *failure {
 
 // stepsLeft are the names of the steps of a run that are not done.
 func (p *Program) stepsLeft(c *cli.Context) []string {
-	book, err := p.readLedger(c)
+	book, state, err := p.openRun(c, c.String("job-name"))
 	if err != nil {
 		return nil
 	}
 	defer book.Close()
-	state, err := p.findRun(c, book, c.String("job-name"))
-	if err != nil {
-		return nil
-	}
 	var names []string
 	for _, t := range state.Steps {
 		if t.End == nil || !t.Plan.Satisfied(*t.End) {

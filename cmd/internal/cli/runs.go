@@ -128,6 +128,20 @@ func (l listedRuns) text(w io.Writer) error {
 	return writeTable(w, rows)
 }
 
+// openRun opens the ledger to look into it, and finds the run that a person means by its id.
+func (p *Program) openRun(c *cli.Context, job string) (*book, ledger.State, error) {
+	book, err := p.readLedger(c)
+	if err != nil {
+		return nil, ledger.State{}, err
+	}
+	state, err := p.findRun(c, book, job)
+	if err != nil {
+		book.Close()
+		return nil, ledger.State{}, err
+	}
+	return book, state, nil
+}
+
 // findRun finds the run that a person means by its id.
 func (p *Program) findRun(c *cli.Context, book *book, job string) (ledger.State, error) {
 	args, err := arguments(c, "RUN")
@@ -164,15 +178,11 @@ func (p *Program) doRunsShow(c *cli.Context) error {
 		return err
 	}
 	p.startLog(c)
-	book, err := p.readLedger(c)
+	book, state, err := p.openRun(c, c.String("job"))
 	if err != nil {
 		return err
 	}
 	defer book.Close()
-	state, err := p.findRun(c, book, c.String("job"))
-	if err != nil {
-		return err
-	}
 	if c.Bool("follow") {
 		if state, err = p.follow(c, book, state); err != nil {
 			return err
@@ -246,15 +256,11 @@ type listedDump struct {
 
 func (p *Program) doRunsDumps(c *cli.Context) error {
 	p.startLog(c)
-	book, err := p.readLedger(c)
+	book, state, err := p.openRun(c, c.String("job"))
 	if err != nil {
 		return err
 	}
 	defer book.Close()
-	state, err := p.findRun(c, book, c.String("job"))
-	if err != nil {
-		return err
-	}
 	list := listedDumps{Schema: 1, Job: state.Created.ID.Job, Run: state.Created.ID.Run, Dumps: []listedDump{}}
 	known := false
 	for _, s := range state.Steps {

@@ -14,42 +14,6 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
-// Error says what is wrong with a ledger's database, for people.
-type Error struct {
-	Doing string // "open", "write to", "read"
-	Where string // of the ledger; empty if its address is not understood
-	Why   string
-	Next  string // what to do
-	Away  bool   // the server is not there now: later it may be
-	Err   error  // the cause, for errors.Is; may be nil
-}
-
-func (e *Error) Error() string {
-	if e.Next == "" {
-		return e.What()
-	}
-	return e.What() + "; " + e.Next
-}
-
-// What is the message without what to do.
-func (e *Error) What() string {
-	if e.Where == "" {
-		return e.Doing + " the ledger: " + e.Why
-	}
-	return e.Doing + " the ledger " + e.Where + ": " + e.Why
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
-// What is being done to a ledger.
-const (
-	toOpen  = "open"
-	toWrite = "write to"
-	toRead  = "read"
-	toTake  = "take a lease in"
-	toSee   = "look at a lease in"
-)
-
 // failed explains an error of a call. Errors of the ledger's own contract stay as they
 // are, and so does the end of the caller's context.
 func (l *Ledger) failed(ctx context.Context, doing string, err error) error {
@@ -69,10 +33,10 @@ func (l *Ledger) failed(ctx context.Context, doing string, err error) error {
 
 // explain makes of an error of the database or of the network one that says what to do.
 func (l *Ledger) explain(doing string, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*ledger.StoreError](err); ok {
 		return e
 	}
-	e := &Error{Doing: doing, Where: l.where, Err: err}
+	e := &ledger.StoreError{Doing: doing, Where: l.where, Err: err}
 	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
 		e.Err = p // the library's own hold the whole configuration
 		l.refused(e, p)
@@ -99,7 +63,7 @@ func (l *Ledger) explain(doing string, err error) error {
 
 // refused explains what the server says. The codes are those of PostgreSQL's manual,
 // appendix A.
-func (l *Ledger) refused(e *Error, p *pgconn.PgError) {
+func (l *Ledger) refused(e *ledger.StoreError, p *pgconn.PgError) {
 	said := fmt.Sprintf("%s (SQLSTATE %s)", p.Message, p.Code)
 	e.Why = said
 	switch p.Code {
@@ -146,13 +110,13 @@ const (
 )
 
 func (l *Ledger) readOnly(doing string, err error) error {
-	return &Error{Doing: doing, Where: l.where, Why: readOnlyWhy, Next: readOnlyNext, Err: err}
+	return &ledger.StoreError{Doing: doing, Where: l.where, Why: readOnlyWhy, Next: readOnlyNext, Err: err}
 }
 
 // unknown says that nobody knows whether a transaction was made. It must not be taken for
 // one that says that it was not.
 func (l *Ledger) unknown(doing string, err error) error {
-	e := &Error{Doing: doing, Where: l.where, Err: err,
+	e := &ledger.StoreError{Doing: doing, Where: l.where, Err: err,
 		Why:  "the connection was lost while the change was being committed (" + plain(err) + "), so it is not known whether it was made",
 		Next: "see that the server runs, and look into the ledger before going on"}
 	if p, ok := errors.AsType[*pgconn.PgError](err); ok {

@@ -41,7 +41,7 @@ func (l *Ledger) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (le
 		return err
 	})
 	if err != nil {
-		return nil, l.failed(ctx, toTake, err)
+		return nil, l.failed(ctx, ledger.ToTake, err)
 	}
 	if ctx.Err() != nil {
 		_ = l.giveBack(context.WithoutCancel(ctx), key, epoch) // the row ends by itself
@@ -130,7 +130,7 @@ func (l *Ledger) Holder(ctx context.Context, key ledger.Key) (by *ledger.Holder,
 		return err
 	})
 	if err != nil {
-		return nil, l.failed(ctx, toSee, err)
+		return nil, l.failed(ctx, ledger.ToSee, err)
 	}
 	return by, nil
 }

@@ -263,7 +263,7 @@ func TestLostInMidCommit(t *testing.T) {
 			lost := ledgertest.At(1, ledger.Warned{Text: "lost"})
 			c.cut("commit\x00", after)
 			_, err := l.Append(t.Context(), id, 1, 0, lost)
-			e, ok := errors.AsType[*Error](err)
+			e, ok := errors.AsType[*ledger.StoreError](err)
 			if !ok || c.cuts.Load() != 1 || !strings.Contains(e.Why, "not known whether it was made") || errors.Is(err, ledger.ErrConflict) {
 				t.Fatalf("%d cuts, got %v", c.cuts.Load(), err)
 			}

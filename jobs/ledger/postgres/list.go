@@ -13,7 +13,7 @@ import (
 // Runs implements ledger.Ledger. It reads the table of runs, not the events.
 func (l *Ledger) Runs(ctx context.Context, q ledger.Query) (found []ledger.Summary, err error) {
 	where, args := conditions(q)
-	err = l.transact(ctx, toRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
+	err = l.transact(ctx, ledger.ToRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, fmt.Sprintf(`SELECT job, run, started, updated, ended, verdict, cause, code, steps, done, closed
 			FROM run%s ORDER BY started DESC, id DESC LIMIT %d`, where, q.Most()), args...)
 		if err != nil {

@@ -75,7 +75,7 @@ func open(ctx context.Context, address string, h how) (*Ledger, error) {
 		known: map[int64]*ledger.State{}, leases: map[ledger.Lease]bool{}, shares: map[*share]bool{}}
 	cfg.AfterConnect = l.greet
 	if l.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
-		return nil, l.explain(toOpen, err)
+		return nil, l.explain(ledger.ToOpen, err)
 	}
 	if err := l.prepare(ctx, h); err != nil {
 		l.pool.Close()
@@ -87,7 +87,7 @@ func open(ctx context.Context, address string, h how) (*Ledger, error) {
 // parse understands an address.
 func parse(address string) (cfg *pgxpool.Config, schema string, err error) {
 	// What the libraries say of a bad address may hold a part of the password.
-	bad := &Error{Doing: toOpen, Why: "its address cannot be understood",
+	bad := &ledger.StoreError{Doing: ledger.ToOpen, Why: "its address cannot be understood",
 		Next: "write postgres://USER@HOST:5432/DATABASE, with %XX for special characters in a password"}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
@@ -107,7 +107,7 @@ func parse(address string) (cfg *pgxpool.Config, schema string, err error) {
 	case schema == "":
 		schema = defaultSchema
 	case strings.ContainsAny(schema, ",\"\x00"):
-		return nil, "", &Error{Doing: toOpen, Where: where(cfg, defaultSchema), Why: "search_path in its address is not one schema", Next: "name one"}
+		return nil, "", &ledger.StoreError{Doing: ledger.ToOpen, Where: where(cfg, defaultSchema), Why: "search_path in its address is not one schema", Next: "name one"}
 	}
 	if params["application_name"] == "" {
 		params["application_name"] = "anaplan-runner"
@@ -176,5 +176,5 @@ func (l *Ledger) greet(ctx context.Context, conn *pgx.Conn) error {
 }
 
 func (l *Ledger) problem(why, next string) error {
-	return &Error{Doing: toOpen, Where: l.where, Why: why, Next: next}
+	return &ledger.StoreError{Doing: ledger.ToOpen, Where: l.where, Why: why, Next: next}
 }

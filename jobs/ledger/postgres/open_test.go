@@ -58,7 +58,7 @@ func TestWrongAddresses(t *testing.T) {
 		"postgres://u:s3cret@h:port/d", "postgres://u:s3cret@h/d?sslmode=odd", "postgres://u:s3cret@h/d?pool_max_conns=many", "postgres://u:s3cret@h/d?search_path=a,b",
 		"postgres://u@h/d?password=s3cret&sslrootcert=/nowhere/s3cret"} {
 		_, err := Open(t.Context(), address)
-		if e, ok := errors.AsType[*Error](err); !ok || e.Next == "" {
+		if e, ok := errors.AsType[*ledger.StoreError](err); !ok || e.Next == "" {
 			t.Errorf("%s: got %v", address, err)
 			continue
 		}
@@ -91,11 +91,11 @@ func TestErrors(t *testing.T) {
 		{refused("58030", "could not fsync file"), "write to the ledger postgres://u@h/d: could not fsync file (SQLSTATE 58030); look into the server's log"},
 		{&net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}, "write to the ledger postgres://u@h/d: the connection was lost: read tcp: connection reset by peer; see that the server runs, and try again"},
 	} {
-		if got := l.explain(toWrite, c.err).Error(); got != c.want {
+		if got := l.explain(ledger.ToWrite, c.err).Error(); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
-	if got := l.unknown(toWrite, context.DeadlineExceeded); !strings.Contains(got.Error(), "not known whether it was made") {
+	if got := l.unknown(ledger.ToWrite, context.DeadlineExceeded); !strings.Contains(got.Error(), "not known whether it was made") {
 		t.Errorf("got %v", got)
 	}
 }
@@ -103,7 +103,7 @@ func TestErrors(t *testing.T) {
 func TestNobodyListens(t *testing.T) {
 	quiet(t)
 	_, err := Open(t.Context(), "postgres://u:s3cret@127.0.0.1:1/d?sslmode=disable")
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*ledger.StoreError](err)
 	if !ok || e.What() != "open the ledger postgres://u@127.0.0.1:1/d: the server cannot be reached: dial tcp 127.0.0.1:1: connect: connection refused" {
 		t.Errorf("got %v", err)
 	}
@@ -131,7 +131,7 @@ func TestServerRefuses(t *testing.T) {
 		{"only reads", standby, readOnlyWhy, "primary"},
 	} {
 		_, err := Open(t.Context(), c.address)
-		e, ok := errors.AsType[*Error](err)
+		e, ok := errors.AsType[*ledger.StoreError](err)
 		if !ok || !strings.Contains(e.Why, c.says) || !strings.Contains(e.Next, c.next) || !strings.Contains(e.Where, "@127.0.0.1") || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: got %v", c.name, err)
 		}
@@ -307,7 +307,7 @@ func TestFullDisk(t *testing.T) {
 			seq = last
 		}
 	}
-	if e, ok := errors.AsType[*Error](err); !ok || !strings.HasPrefix(e.Why, "the server's disk is full: ") || !strings.Contains(e.Next, "free space") {
+	if e, ok := errors.AsType[*ledger.StoreError](err); !ok || !strings.HasPrefix(e.Why, "the server's disk is full: ") || !strings.Contains(e.Next, "free space") {
 		t.Errorf("got %v", err)
 	}
 	events, err := l.Events(t.Context(), id, 0)

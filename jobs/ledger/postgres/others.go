@@ -14,7 +14,7 @@ import (
 // Unsettled implements ledger.Ledger. The tables say which runs have such starts, and
 // their events say which.
 func (l *Ledger) Unsettled(ctx context.Context, host, model string) (found []ledger.Start, err error) {
-	err = l.transact(ctx, toRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
+	err = l.transact(ctx, ledger.ToRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT id, seq FROM run WHERE id IN (SELECT run FROM task
 			WHERE (outcome IN ('pending', 'open') OR outcome = 'started' AND ended = '') AND host = $1 AND model = $2)`, text(host), text(model))
 		if err != nil {
@@ -44,7 +44,7 @@ func (l *Ledger) Unsettled(ctx context.Context, host, model string) (found []led
 
 // Tasks implements ledger.Ledger.
 func (l *Ledger) Tasks(ctx context.Context, host, model, object string, after time.Time) (found []string, err error) {
-	err = l.transact(ctx, toRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
+	err = l.transact(ctx, ledger.ToRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT task FROM task
 			WHERE task <> '' AND intended > $1 AND host = $2 AND model = $3 AND object = $4 ORDER BY task COLLATE "C"`,
 			ledger.Stamp(after), text(host), text(model), text(object))
@@ -65,7 +65,7 @@ func (l *Ledger) Ask(ctx context.Context, id ledger.ID, w ledger.Wish) error {
 	if err := w.Check(); err != nil {
 		return err
 	}
-	return l.transact(ctx, toWrite, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+	return l.transact(ctx, ledger.ToWrite, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
 		row, err := rowOf(ctx, tx, id)
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (l *Ledger) Ask(ctx context.Context, id ledger.ID, w ledger.Wish) error {
 
 // Asked implements ledger.Ledger.
 func (l *Ledger) Asked(ctx context.Context, id ledger.ID) (w *ledger.Wish, err error) {
-	err = l.transact(ctx, toRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
+	err = l.transact(ctx, ledger.ToRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
 		w = nil
 		row, err := rowOf(ctx, tx, id)
 		if err != nil {
@@ -108,7 +108,7 @@ func (l *Ledger) Asked(ctx context.Context, id ledger.ID) (w *ledger.Wish, err e
 // Remove implements ledger.Ledger.
 func (l *Ledger) Remove(ctx context.Context, id ledger.ID) error {
 	key := ledger.RunKey(id)
-	return l.transact(ctx, toWrite, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+	return l.transact(ctx, ledger.ToWrite, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
 		var row int64
 		err := tx.QueryRow(ctx, `SELECT id FROM run WHERE job = $1 AND run = $2 FOR UPDATE`, sendable(id.Job), sendable(id.Run)).Scan(&row)
 		if errors.Is(err, pgx.ErrNoRows) {

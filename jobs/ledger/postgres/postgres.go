@@ -70,7 +70,7 @@ func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, e
 	last := after
 	var row int64
 	var done *ledger.State
-	err := l.transact(ctx, toWrite, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+	err := l.transact(ctx, ledger.ToWrite, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
 		done = nil
 		var seq, highest int64
 		err := tx.QueryRow(ctx, `SELECT id, seq, epoch FROM run WHERE job = $1 AND run = $2 FOR UPDATE`, sendable(id.Job), sendable(id.Run)).Scan(&row, &seq, &highest)
@@ -223,7 +223,7 @@ var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadO
 
 // Events implements ledger.Ledger.
 func (l *Ledger) Events(ctx context.Context, id ledger.ID, after int64) (events []ledger.Event, err error) {
-	err = l.transact(ctx, toRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
+	err = l.transact(ctx, ledger.ToRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
 		row, err := rowOf(ctx, tx, id)
 		if err != nil {
 			return err

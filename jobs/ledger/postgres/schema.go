@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
 //go:embed schema/version_1.sql
@@ -25,7 +27,7 @@ func (l *Ledger) prepare(ctx context.Context, h how) error {
 	case err != nil:
 		return err
 	case version == 0 && !h.create:
-		return &Error{Doing: toOpen, Where: l.where, Why: "there is none", Next: "the first run makes it; name another with --ledger", Err: ErrMissing}
+		return &ledger.StoreError{Doing: ledger.ToOpen, Where: l.where, Why: "there is none", Next: "the first run makes it; name another with --ledger", Err: ErrMissing}
 	case version < len(h.versions) && !h.create:
 		return l.problem(fmt.Sprintf("an earlier version of this program wrote it (schema %d, this one knows %d)", version, len(h.versions)),
 			"the next run brings it up to this version")
@@ -41,10 +43,10 @@ func (l *Ledger) prepare(ctx context.Context, h how) error {
 func (l *Ledger) Writable(ctx context.Context) error {
 	var readOnly bool
 	if err := l.pool.QueryRow(ctx, `SELECT current_setting('transaction_read_only')::bool`).Scan(&readOnly); err != nil {
-		return l.failed(ctx, toOpen, err)
+		return l.failed(ctx, ledger.ToOpen, err)
 	}
 	if readOnly {
-		return l.readOnly(toOpen, nil)
+		return l.readOnly(ledger.ToOpen, nil)
 	}
 	return nil
 }
@@ -63,7 +65,7 @@ func (l *Ledger) inspect(ctx context.Context, q querier, newest int) (version in
 			coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE')), false)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1`, l.schema).Scan(&tables, &versioned, &ours)
 	if err != nil {
-		return 0, l.failed(ctx, toOpen, err)
+		return 0, l.failed(ctx, ledger.ToOpen, err)
 	}
 	const another = "name another schema with search_path in the address, or another database"
 	switch {
@@ -76,7 +78,7 @@ func (l *Ledger) inspect(ctx context.Context, q querier, newest int) (version in
 	}
 	var by string
 	if err := q.QueryRow(ctx, `SELECT program, version FROM ledger_version`).Scan(&by, &version); err != nil {
-		return 0, l.failed(ctx, toOpen, err)
+		return 0, l.failed(ctx, ledger.ToOpen, err)
 	}
 	switch {
 	case by != program:
@@ -93,7 +95,7 @@ func (l *Ledger) inspect(ctx context.Context, q querier, newest int) (version in
 // migrate makes the schema, or brings it up, in one transaction, one runner at a time.
 func (l *Ledger) migrate(ctx context.Context, versions []string) error {
 	made := false
-	err := l.transact(ctx, toOpen, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+	err := l.transact(ctx, ledger.ToOpen, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, program+" "+l.schema); err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (l *Ledger) Share(ctx context.Context, budget string, tell func(runners int
 		return err
 	})
 	if err != nil {
-		return nil, l.failed(ctx, toWrite, err)
+		return nil, l.failed(ctx, ledger.ToWrite, err)
 	}
 	tell(runners)
 	// The place is kept after ctx has ended, as leases are.

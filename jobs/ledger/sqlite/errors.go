@@ -11,46 +11,13 @@ import (
 
 	driver "modernc.org/sqlite"
 	code "modernc.org/sqlite/lib"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
-
-// Error says what is wrong with a ledger's file, for people.
-type Error struct {
-	Doing string // "open", "write to", "read"
-	Path  string // of the ledger; empty if it has none
-	Why   string
-	Next  string // what to do
-	Err   error  // the cause, for errors.Is; may be nil
-}
-
-func (e *Error) Error() string {
-	if e.Next == "" {
-		return e.What()
-	}
-	return e.What() + "; " + e.Next
-}
-
-// What is the message without what to do.
-func (e *Error) What() string {
-	if e.Path == "" {
-		return e.Doing + " the ledger: " + e.Why
-	}
-	return e.Doing + " the ledger " + e.Path + ": " + e.Why
-}
-
-func (e *Error) Unwrap() error { return e.Err }
 
 const (
 	notDatabase = "it is not an SQLite database"
 	otherFile   = "name another file with --ledger, or move this one away"
-)
-
-// What is being done to a ledger.
-const (
-	toOpen  = "open"
-	toWrite = "write to"
-	toRead  = "read"
-	toTake  = "take a lease in"
-	toSee   = "look at a lease in"
 )
 
 func (l *Ledger) explain(doing string, err error) error {
@@ -60,10 +27,10 @@ func (l *Ledger) explain(doing string, err error) error {
 // explain makes of an error of SQLite or of the operating system one that says what to
 // do. One that is explained already, and the end of a context, stay as they are.
 func explain(doing, path string, patience time.Duration, err error) error {
-	if _, ok := errors.AsType[*Error](err); ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if _, ok := errors.AsType[*ledger.StoreError](err); ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	e := &Error{Doing: doing, Path: path, Err: err}
+	e := &ledger.StoreError{Doing: doing, Where: path, Err: err}
 	dir := filepath.Dir(path)
 	switch primary(err) {
 	case code.SQLITE_NOTADB:
@@ -96,7 +63,7 @@ func explain(doing, path string, patience time.Duration, err error) error {
 }
 
 // system explains an error of the operating system.
-func system(e *Error, dir string, err error) {
+func system(e *ledger.StoreError, dir string, err error) {
 	e.Why = err.Error()
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		e.Why = fmt.Sprintf("%s %s: %v", p.Op, p.Path, p.Err)

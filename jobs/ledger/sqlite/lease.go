@@ -38,7 +38,7 @@ func (l *Ledger) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (le
 		return nil, fmt.Errorf("take %s: %w", key, err)
 	}
 	h := &lease{of: l, key: key}
-	err = l.transact(ctx, toTake, func(ctx context.Context, tx *sql.Tx) error {
+	err = l.transact(ctx, ledger.ToTake, func(ctx context.Context, tx *sql.Tx) error {
 		if err := l.lockFolder(); err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (l *Ledger) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (le
 // Holder implements ledger.Ledger.
 func (l *Ledger) Holder(ctx context.Context, key ledger.Key) (*ledger.Holder, error) {
 	var by *ledger.Holder
-	err := l.transact(ctx, toSee, func(ctx context.Context, tx *sql.Tx) error {
+	err := l.transact(ctx, ledger.ToSee, func(ctx context.Context, tx *sql.Tx) error {
 		err := l.unheld(ctx, tx, key, func() error { return nil })
 		if held, ok := errors.AsType[*ledger.HeldError](err); ok {
 			by = &held.By
@@ -114,7 +114,7 @@ func (l *Ledger) lockFolder() error {
 		return fmt.Errorf("find out the file system of %s: %w", l.locks, err)
 	}
 	if kind != "" { // it is a mount or a link
-		return &Error{Doing: toTake, Path: l.path, Why: l.locks + " lies on a network file system (" + kind + "), where locks are not safe",
+		return &ledger.StoreError{Doing: ledger.ToTake, Where: l.path, Why: l.locks + " lies on a network file system (" + kind + "), where locks are not safe",
 			Next: "make it a folder on the disk of the ledger"}
 	}
 	return nil
@@ -171,7 +171,7 @@ func (l *Ledger) heldBy(ctx context.Context, tx *sql.Tx, key ledger.Key) error {
 	held := &ledger.HeldError{Key: key}
 	if err == nil {
 		if err := json.Unmarshal([]byte(holder), &held.By); err != nil {
-			return &Error{Doing: toSee, Path: l.path, Why: fmt.Sprintf("somebody has %s, and who cannot be read (%v)", key, err),
+			return &ledger.StoreError{Doing: ledger.ToSee, Where: l.path, Why: fmt.Sprintf("somebody has %s, and who cannot be read (%v)", key, err),
 				Next: "wait until nothing runs", Err: err}
 		}
 	}

@@ -19,23 +19,23 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, er
 	rows, err := l.db.QueryContext(ctx, `SELECT job, run, started, updated, ended, verdict, cause, code, steps, done, closed
 		FROM run`+where+` ORDER BY started DESC, id DESC LIMIT ?`, append(args, q.Most())...)
 	if err != nil {
-		return nil, l.failed(toRead, err)
+		return nil, l.failed(ledger.ToRead, err)
 	}
 	defer rows.Close()
 	var found []ledger.Summary
 	for rows.Next() {
 		var r ledger.RunRow
 		if err := rows.Scan(&r.Job, &r.Run, &r.Started, &r.Updated, &r.Ended, &r.Verdict, &r.Cause, &r.Code, &r.Steps, &r.Done, &r.Closed); err != nil {
-			return nil, l.failed(toRead, err)
+			return nil, l.failed(ledger.ToRead, err)
 		}
 		s, err := r.Summary()
 		if err != nil {
-			return nil, l.failed(toRead, err)
+			return nil, l.failed(ledger.ToRead, err)
 		}
 		found = append(found, s)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, l.failed(toRead, err)
+		return nil, l.failed(ledger.ToRead, err)
 	}
 	return found, nil
 }

@@ -51,18 +51,18 @@ type how struct {
 
 func open(ctx context.Context, path string, h how) (*Ledger, error) {
 	if path == "" {
-		return nil, &Error{Doing: toOpen, Why: "it has no name", Next: "name a file with --ledger"}
+		return nil, &ledger.StoreError{Doing: ledger.ToOpen, Why: "it has no name", Next: "name a file with --ledger"}
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, explain(toOpen, path, h.patience, err)
+		return nil, explain(ledger.ToOpen, path, h.patience, err)
 	}
 	l := &Ledger{path: abs, patience: h.patience, network: h.network, known: map[int64]*ledger.State{}, leases: map[*lease]bool{}}
 	if err := l.place(h); err != nil {
 		return nil, err
 	}
 	if l.db, err = sql.Open("sqlite", source(abs, h.patience)); err != nil {
-		return nil, l.explain(toOpen, err)
+		return nil, l.explain(ledger.ToOpen, err)
 	}
 	// One connection: no waiting for ourselves in SQLite, where a time-out would decide.
 	l.db.SetMaxOpenConns(1)
@@ -70,12 +70,12 @@ func open(ctx context.Context, path string, h how) (*Ledger, error) {
 		return nil, errors.Join(err, l.db.Close())
 	}
 	if l.file, err = os.Stat(abs); err != nil {
-		return nil, errors.Join(l.explain(toOpen, err), l.db.Close())
+		return nil, errors.Join(l.explain(ledger.ToOpen, err), l.db.Close())
 	}
 	// Under whatever name the file is opened, its locks are the same.
 	real, err := filepath.EvalSymlinks(abs)
 	if err != nil {
-		return nil, errors.Join(l.explain(toOpen, err), l.db.Close())
+		return nil, errors.Join(l.explain(ledger.ToOpen, err), l.db.Close())
 	}
 	l.locks = real + ".locks"
 	return l, nil
@@ -109,11 +109,11 @@ func (l *Ledger) place(h how) error {
 	case errors.Is(err, fs.ErrNotExist) && !h.create:
 		return l.missing()
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return l.explain(toOpen, err)
+		return l.explain(ledger.ToOpen, err)
 	}
 	fresh := err != nil
 	if kind, err := h.network(existing(l.path)); err != nil {
-		return l.explain(toOpen, fmt.Errorf("find out its file system: %w", err))
+		return l.explain(ledger.ToOpen, fmt.Errorf("find out its file system: %w", err))
 	} else if kind != "" {
 		return l.problem("it lies on a network file system ("+kind+"), where an SQLite file is not safe",
 			"name one on a local disk of this machine with --ledger")
@@ -121,22 +121,22 @@ func (l *Ledger) place(h how) error {
 	if !fresh {
 		// SQLite would open it for reading, and fail in the middle of a run.
 		if err := mayWrite(l.path); err != nil {
-			return l.explain(toOpen, err)
+			return l.explain(ledger.ToOpen, err)
 		}
 		return nil
 	}
 	if err := makeFolder(filepath.Dir(l.path)); err != nil {
-		return l.explain(toOpen, err)
+		return l.explain(ledger.ToOpen, err)
 	}
 	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another process was faster
 	}
 	if err != nil {
-		return l.explain(toOpen, err)
+		return l.explain(ledger.ToOpen, err)
 	}
 	if err := errors.Join(f.Close(), syncFolder(filepath.Dir(l.path))); err != nil {
-		return l.explain(toOpen, err)
+		return l.explain(ledger.ToOpen, err)
 	}
 	return nil
 }
@@ -152,10 +152,10 @@ func existing(path string) string {
 }
 
 func (l *Ledger) problem(why, next string) error {
-	return &Error{Doing: toOpen, Path: l.path, Why: why, Next: next}
+	return &ledger.StoreError{Doing: ledger.ToOpen, Where: l.path, Why: why, Next: next}
 }
 
 func (l *Ledger) missing() error {
-	return &Error{Doing: toOpen, Path: l.path, Why: "there is none",
+	return &ledger.StoreError{Doing: ledger.ToOpen, Where: l.path, Why: "there is none",
 		Next: "the first run makes it; name another with --ledger", Err: ErrMissing}
 }

@@ -153,8 +153,8 @@ func TestMessages(t *testing.T) {
 			t.Errorf("%s: no error", name)
 			return
 		}
-		if _, ok := errors.AsType[*Error](err); !ok {
-			t.Errorf("%s: %T, want an *Error", name, err)
+		if _, ok := errors.AsType[*ledger.StoreError](err); !ok {
+			t.Errorf("%s: %T, want an *ledger.StoreError", name, err)
 		}
 		said = append(said, "# "+name, strings.ReplaceAll(filepath.ToSlash(err.Error()), filepath.ToSlash(dir), "DIR"), "")
 	}

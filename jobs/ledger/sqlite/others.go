@@ -15,7 +15,7 @@ import (
 // their events say which.
 func (l *Ledger) Unsettled(ctx context.Context, host, model string) ([]ledger.Start, error) {
 	var found []ledger.Start
-	err := l.transact(ctx, toRead, func(ctx context.Context, tx *sql.Tx) error {
+	err := l.transact(ctx, ledger.ToRead, func(ctx context.Context, tx *sql.Tx) error {
 		runs, err := tx.QueryContext(ctx, `SELECT id, seq FROM run WHERE id IN (SELECT run FROM task
 			WHERE (outcome IN ('pending', 'open') OR outcome = 'started' AND ended = '') AND host = ? AND model = ?)`, host, model)
 		if err != nil {
@@ -58,7 +58,7 @@ func (l *Ledger) Tasks(ctx context.Context, host, model, object string, after ti
 	rows, err := l.db.QueryContext(ctx, `SELECT task FROM task
 		WHERE task <> '' AND intended > ? AND host = ? AND model = ? AND object = ? ORDER BY task`, ledger.Stamp(after), host, model, object)
 	if err != nil {
-		return nil, l.failed(toRead, err)
+		return nil, l.failed(ledger.ToRead, err)
 	}
 	var found []string
 	err = eachRow(rows, func() error {
@@ -68,7 +68,7 @@ func (l *Ledger) Tasks(ctx context.Context, host, model, object string, after ti
 		return err
 	})
 	if err != nil {
-		return nil, l.failed(toRead, err)
+		return nil, l.failed(ledger.ToRead, err)
 	}
 	return found, nil
 }
@@ -89,7 +89,7 @@ func (l *Ledger) Ask(ctx context.Context, id ledger.ID, w ledger.Wish) error {
 	if err := w.Check(); err != nil {
 		return err
 	}
-	return l.transact(ctx, toWrite, func(ctx context.Context, tx *sql.Tx) error {
+	return l.transact(ctx, ledger.ToWrite, func(ctx context.Context, tx *sql.Tx) error {
 		row, err := rowOf(ctx, tx, id)
 		if err != nil {
 			return err
@@ -116,13 +116,13 @@ func (l *Ledger) Asked(ctx context.Context, id ledger.ID) (*ledger.Wish, error) 
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, noRun(id)
 	case err != nil:
-		return nil, l.failed(toRead, err)
+		return nil, l.failed(ledger.ToRead, err)
 	case !what.Valid:
 		return nil, nil
 	}
 	w := &ledger.Wish{What: what.String, By: by.String, Seq: seq.Int64}
 	if w.At, err = ledger.Unstamp(at.String); err != nil {
-		return nil, l.failed(toRead, fmt.Errorf("time of the wish for run %q: %w", id.Run, err))
+		return nil, l.failed(ledger.ToRead, fmt.Errorf("time of the wish for run %q: %w", id.Run, err))
 	}
 	return w, nil
 }
@@ -130,7 +130,7 @@ func (l *Ledger) Asked(ctx context.Context, id ledger.ID) (*ledger.Wish, error) 
 // Remove implements ledger.Ledger. The lock file of the run goes with it.
 func (l *Ledger) Remove(ctx context.Context, id ledger.ID) error {
 	key := ledger.RunKey(id)
-	return l.transact(ctx, toWrite, func(ctx context.Context, tx *sql.Tx) error {
+	return l.transact(ctx, ledger.ToWrite, func(ctx context.Context, tx *sql.Tx) error {
 		row, err := rowOf(ctx, tx, id)
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	_ "embed"
 	"fmt"
 	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
 // The schema: tables that are the same since version 1, tables of version 2, triggers.
@@ -57,7 +59,7 @@ func (l *Ledger) inspect(ctx context.Context, q querier) (version int64, err err
 		FROM pragma_user_version AS v, pragma_application_id AS a`).Scan(&version, &app, &tables)
 	switch {
 	case err != nil:
-		return 0, l.explain(toOpen, err)
+		return 0, l.explain(ledger.ToOpen, err)
 	case version == 0 && app == 0 && tables == 0:
 		return 0, nil
 	case app != applicationID:
@@ -76,7 +78,7 @@ func (l *Ledger) inspect(ctx context.Context, q querier) (version int64, err err
 // it calls migrating, if that is not nil.
 func (l *Ledger) lay(ctx context.Context, migrating func() error) error {
 	made := false
-	err := l.transact(ctx, toOpen, func(ctx context.Context, tx *sql.Tx) error {
+	err := l.transact(ctx, ledger.ToOpen, func(ctx context.Context, tx *sql.Tx) error {
 		version, err := l.inspect(ctx, tx)
 		if err != nil || version == schemaVersion {
 			return err
@@ -106,7 +108,7 @@ func (l *Ledger) logAhead(ctx context.Context) error {
 			return l.problem("SQLite cannot keep a write-ahead log there (its journal mode is "+mode+")",
 				"name a file on a local disk of this machine with --ledger")
 		case !busy(err) || waited >= l.patience:
-			return l.explain(toOpen, err)
+			return l.explain(ledger.ToOpen, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -58,7 +58,7 @@ func (l *Ledger) Close() error {
 // Append implements ledger.Ledger.
 func (l *Ledger) Append(ctx context.Context, id ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
 	last := after
-	err := l.transact(ctx, toWrite, func(ctx context.Context, tx *sql.Tx) error {
+	err := l.transact(ctx, ledger.ToWrite, func(ctx context.Context, tx *sql.Tx) error {
 		var row, seq, highest int64
 		err := tx.QueryRowContext(ctx, `SELECT id, seq, epoch FROM run WHERE job = ? AND run = ?`, id.Job, id.Run).Scan(&row, &seq, &highest)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -185,10 +185,10 @@ func (l *Ledger) same() error {
 	case errors.Is(err, fs.ErrPermission):
 		return l.explain("use", err)
 	case err == nil && os.SameFile(now, l.file) && now.Size() < l.file.Size(): // SQLite makes it no shorter
-		return &Error{Doing: "use", Path: l.path, Why: "it was cut short while it was open, and is damaged",
+		return &ledger.StoreError{Doing: ledger.ToUse, Where: l.path, Why: "it was cut short while it was open, and is damaged",
 			Next: "put a backup back, and look at Anaplan which tasks ran before you run the job again"}
 	case err != nil || !os.SameFile(now, l.file):
-		return &Error{Doing: "use", Path: l.path, Why: "it was deleted or replaced while it was open, and what is written now would be lost",
+		return &ledger.StoreError{Doing: ledger.ToUse, Where: l.path, Why: "it was deleted or replaced while it was open, and what is written now would be lost",
 			Next: "put it back, and look at Anaplan which tasks ran before you run the job again", Err: err}
 	}
 	return nil
@@ -227,7 +227,7 @@ func (l *Ledger) Events(ctx context.Context, id ledger.ID, after int64) ([]ledge
 	}
 	rows, err := l.db.QueryContext(ctx, `SELECT data FROM event WHERE run = ? AND seq > ? ORDER BY seq`, row, after)
 	if err != nil {
-		return nil, l.failed(toRead, err)
+		return nil, l.failed(ledger.ToRead, err)
 	}
 	events, err := decode(rows)
 	return events, l.readError(err)
@@ -237,7 +237,7 @@ func (l *Ledger) readError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return l.failed(toRead, err)
+	return l.failed(ledger.ToRead, err)
 }
 
 // decode reads the stored events of a query, and closes it.
