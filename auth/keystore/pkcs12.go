@@ -100,11 +100,11 @@ type safeBag struct {
 // openPKCS12 reads a store. Passwords are asked for when something encrypted with one is met that an empty one does not open.
 func (f file) openPKCS12(ask passwords) (*store, error) {
 	o := &opening{file: f, ask: ask}
-	if f.data[1] == 0x80 {
-		return nil, f.fail(Unsupported, "is PKCS#12 in BER, of which only the form DER is supported", "make it again: openssl pkcs12 -in "+f.arg("STORE.p12")+" -out converted.pem; converted.pem then holds both certificate and encrypted key", nil)
-	}
 	var p pfx
-	rest, err := asn1.Unmarshal(f.data, &p)
+	der, rest, err := derOf(f.data)
+	if err == nil {
+		_, err = asn1.Unmarshal(der, &p)
+	}
 	if err != nil || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, o.damaged("it is cut off, or not the structure of PKCS#12")
 	}
@@ -116,7 +116,7 @@ func (f file) openPKCS12(ask passwords) (*store, error) {
 		return nil, o.damaged("its content cannot be read")
 	}
 	var contents []contentInfo
-	if rest, err := asn1.Unmarshal(safe, &contents); err != nil || len(rest) > 0 {
+	if !readBER(safe, &contents) {
 		return nil, o.damaged("its list of contents cannot be read")
 	}
 	if len(p.MAC.Digest.Algorithm.Algorithm) > 0 {
@@ -193,7 +193,7 @@ func (o *opening) bags(c contentInfo) ([]safeBag, error) {
 		return nil, o.trouble("its contents", fmt.Errorf("the kind %s is neither plain nor encrypted with a password", c.Type))
 	}
 	var raw []bag
-	if rest, err := asn1.Unmarshal(data, &raw); err != nil || len(rest) > 0 {
+	if !readBER(data, &raw) {
 		return nil, o.damaged("the entries in it cannot be read")
 	}
 	all := make([]safeBag, len(raw))
@@ -214,7 +214,7 @@ func (o *opening) decrypt(s scheme, data []byte) ([]byte, error) {
 		if err != nil {
 			return nil, o.damaged("an encrypted part of it cannot be read")
 		}
-		if !isSequence(out) {
+		if !readBER(out, new([]asn1.RawValue)) { // a wrong password
 			return nil, nil
 		}
 		return out, nil
@@ -241,10 +241,14 @@ func (o *opening) decrypt(s scheme, data []byte) ([]byte, error) {
 	return out, err
 }
 
-func isSequence(der []byte) bool {
-	var v asn1.RawValue
-	rest, err := asn1.Unmarshal(der, &v)
-	return err == nil && len(rest) == 0 && v.Tag == asn1.TagSequence && v.IsCompound
+// readBER reads a structure that is the whole of b, in BER or DER, and reports whether it could.
+func readBER(b []byte, into any) bool {
+	der, rest, err := derOf(b)
+	if err != nil || len(rest) > 0 {
+		return false
+	}
+	_, err = asn1.Unmarshal(der, into)
+	return err == nil
 }
 
 // isPKCS8 reports whether this has the structure of an unencrypted key, of any kind.

@@ -213,7 +213,8 @@ func wrongStores(t *testing.T) []wrongInput {
 		{name: "PKCS#12 with a check sum by MD5", files: crafted(repack(t, content("modern.p12"), func(p *pfx) { p.MAC.Digest.Algorithm.Algorithm = asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 5} })), want: Unsupported},
 		{name: "PKCS#12, its key asks for 2 billion iterations", files: crafted(craft(t, 1<<31-1)), want: Unsupported},
 		{name: "PKCS#12 sealed with a key", files: crafted(repack(t, content("plain.p12"), func(p *pfx) { p.Safe.Type = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2} })), want: Unsupported},
-		{name: "PKCS#12 in BER", files: crafted(append([]byte{0x30, 0x80, 2, 1, 3, 0x30, 0x80}, make([]byte, 40)...)), want: Unsupported},
+		{name: "PKCS#12 in BER, cut off", files: crafted(append([]byte{0x30, 0x80, 2, 1, 3, 0x30, 0x80}, make([]byte, 40)...)), want: Damaged},
+		{name: "PKCS#12 in BER, without its end", files: crafted(bytes.TrimSuffix(content("firefox.p12"), []byte{0, 0})), want: Damaged},
 	}
 }
 

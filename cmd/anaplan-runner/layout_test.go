@@ -69,6 +69,7 @@ var homes = map[string][]string{
 	"github.com/zeebo/xxh3":              {"anaplan/transfer", "jobs/data"},
 	"github.com/hashicorp/vault/api":     {"auth/secret/vault"},
 	"github.com/youmark/pkcs8":           {"auth/keystore"},
+	"golang.org/x/crypto":                {"auth/keystore"},
 	"gocloud.dev":                        {"jobs/data/blob"},
 	"cloud.google.com/go/storage":        {"jobs/data/blob"},
 	"github.com/googleapis/gax-go":       {"jobs/data/blob"},

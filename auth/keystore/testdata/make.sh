@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the key stores of this folder, stores/, in the forms that OpenSSL 3 and keytool write: for the tests of this package, which
+# Makes the key stores of this folder, stores/, in the forms that OpenSSL 3, keytool and Firefox (NSS) write: for the tests of this package, which
 # use those that are committed, and for `.ci/integration keys`, which makes all of them anew with the tools that are installed.
 #
 #   make.sh [FOLDER]      default: stores, beside this file
@@ -93,6 +93,15 @@ import secret.p12 PKCS12 modern.p12 "Batch Prod" anaplan
 quiet keytool -genseckey -keyalg AES -keysize 256 -alias secret -keystore secret.p12 -storepass changeit
 STOREPASS='pässwört€' quiet keytool -importkeystore -noprompt -srckeystore modern.p12 -srcstorepass changeit -srcalias "Batch Prod" -destkeystore umlaut.jks -deststoretype JKS \
 	-deststorepass:env STOREPASS -destkeypass:env STOREPASS -destalias anaplan
+
+# What Firefox writes, by its library: in BER.
+mkdir nss.tmp
+quiet certutil -N -d sql:nss.tmp --empty-password
+quiet pk12util -i modern.p12 -d sql:nss.tmp -W changeit -K ''
+quiet pk12util -o firefox.p12 -n "Batch Prod" -d sql:nss.tmp -W changeit -K ''
+quiet pk12util -o firefox-legacy.p12 -n "Batch Prod" -d sql:nss.tmp -W 'pässwört€😀' -K '' \
+	-c 'PKCS #12 V2 PBE With SHA-1 And 3KEY Triple DES-CBC' -C 'PKCS #12 V2 PBE With SHA-1 And 40 Bit RC2 CBC'
+
 openssl base64 -in pkcs12.jks -out pkcs12.base64
-rm -f -- *.tmp *.srl make.log chain.pem
+rm -rf -- *.tmp *.srl make.log chain.pem
 chmod 600 -- *
