@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
 	"net/http/httptest"
@@ -19,9 +20,19 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(waiters{m}, map[string]func(){
 		"anaplan-runner": func() { os.Exit(Process().Main(os.Args[1:])) },
 	})
+}
+
+// waiters are tests that mostly wait: more of them than there are processors run at a time.
+type waiters struct{ *testing.M }
+
+func (w waiters) Run() int {
+	if err := flag.Set("test.parallel", "4"); err != nil { // -parallel, which is read later, is stronger
+		panic(err)
+	}
+	return w.M.Run()
 }
 
 // TestScripts runs testdata/script/*.txt with the real program. Each script has a
