@@ -41,6 +41,9 @@ type work int
 const maxWork = 10_000_000 // a few seconds
 
 func (w *work) spend(n int) error {
+	if n < 1 {
+		return errNotASN1
+	}
 	if n > maxIterations {
 		return fmt.Errorf("it asks for %d iterations, and more than %d are refused", n, maxIterations)
 	}
@@ -109,7 +112,7 @@ func schemeOf(a pkix.AlgorithmIdentifier) (scheme, error) {
 	if rest, err := asn1.Unmarshal(a.Parameters.FullBytes, &p); err != nil || len(rest) > 0 || p.Iterations < 1 {
 		return scheme{}, errNotASN1
 	}
-	return scheme{2 * p.Iterations, func(pass password) (cipher.Block, []byte, error) {
+	return scheme{saturated(2, p.Iterations), func(pass password) (cipher.Block, []byte, error) {
 		block, err := pbe.block(pkcs12KDF(sha1.New, 1, pass.wide, p.Salt, p.Iterations, pbe.size))
 		return block, pkcs12KDF(sha1.New, 2, pass.wide, p.Salt, p.Iterations, 8), err
 	}}, nil

@@ -340,7 +340,10 @@ func (o *opening) sealed(b safeBag) (scheme, []byte, error) {
 		return scheme{}, nil, errNotASN1
 	}
 	s, err := schemeOf(info.Algorithm)
-	return s, info.Data, errors.Join(err, o.work.spend(s.iterations))
+	if err == nil {
+		err = o.work.spend(s.iterations)
+	}
+	return s, info.Data, err
 }
 
 // key opens a key: with its own password if one is given, else with the store's.

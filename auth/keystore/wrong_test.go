@@ -370,7 +370,25 @@ func TestWorkIsBounded(t *testing.T) {
 	if err := new(work).spend(maxIterations + 1); err == nil {
 		t.Error("too much at once")
 	}
+	if err := new(work).spend(-1); err == nil {
+		t.Error("work is given back")
+	}
 	if n := saturated(4, 1<<62); n < maxIterations {
 		t.Errorf("overflows to %d", n)
+	}
+	for _, id := range []asn1.ObjectIdentifier{{1, 2, 840, 113549, 1, 12, 1, 3}, {1, 2, 840, 113549, 1, 12, 1, 6}} {
+		for _, n := range []int{maxIterations/2 + 1, 1 << 62, 1<<62 + 5, 1<<63 - 1} {
+			parameters := marshal(t, struct {
+				Salt       []byte
+				Iterations int
+			}{[]byte("saltsalt"), n})
+			s, err := schemeOf(pkix.AlgorithmIdentifier{Algorithm: id, Parameters: asn1.RawValue{FullBytes: parameters}})
+			if err == nil {
+				err = new(work).spend(s.iterations)
+			}
+			if err == nil {
+				t.Errorf("%v: %d iterations are taken as %d", id, n, s.iterations)
+			}
+		}
 	}
 }
