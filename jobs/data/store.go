@@ -23,8 +23,8 @@ type Store interface {
 	// Create begins a file that takes the name when it is committed.
 	Create(ctx context.Context, name string) (Writer, error)
 	// Move gives a file another full name in the same store. One that is there already
-	// stays, and the error is fs.ErrExist. When it fails, the file is still under its old
-	// name.
+	// stays, and the error is fs.ErrExist. When it fails, the file is under its old name;
+	// where that cannot be told, the new one has its bytes too.
 	Move(ctx context.Context, from, to string) error
 	// Remove removes a file. One that is not there is fs.ErrNotExist.
 	Remove(ctx context.Context, name string) error

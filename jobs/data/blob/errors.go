@@ -97,6 +97,13 @@ func isPrecondition(err error) bool {
 		n == 0 && gcerrors.Code(err) == gcerrors.FailedPrecondition
 }
 
+// isRefusal says whether a service has answered that it did not do, and will not do, what
+// it was asked for.
+func isRefusal(err error) bool {
+	n, _ := status(err)
+	return n >= 400 && n < 500 && n != http.StatusRequestTimeout && n != http.StatusTooManyRequests
+}
+
 // failure makes an error about an object.
 func (s *Store) failure(p place, doing string, kind error, why string, err error) *data.StoreError {
 	e := &data.StoreError{Doing: doing, Name: p.display(), Why: why, Kind: kind, Err: err}

@@ -16,7 +16,8 @@ const serverCopyMost = 5 << 30
 
 // Move copies an object and removes the old one. See [data.Store]. Where the services can,
 // the copy is bound to there being no other, and both to the object not having changed.
-// Between buckets, and beyond 5 GiB, the bytes come here and go back.
+// Between buckets, and beyond 5 GiB, the bytes come here and go back. After an error that
+// does not tell whether the old one goes, the copy stays: [data.Stores.EndMove] ends it.
 func (s *Store) Move(ctx context.Context, from, to string) error {
 	a, b, err := s.pair(from, to)
 	if err != nil {
@@ -27,7 +28,8 @@ func (s *Store) Move(ctx context.Context, from, to string) error {
 		return err
 	}
 	bucket, service, err := s.open(ctx, a)
-	if err == nil {
+	asked := err == nil
+	if asked {
 		limited, cancel := context.WithTimeout(ctx, answerLimit)
 		defer cancel()
 		err = bucket.DeleteWithOptions(limited, a.key, &blob.DeleteOptions{BeforeDelete: service.removeIf(version)})
@@ -35,13 +37,18 @@ func (s *Store) Move(ctx context.Context, from, to string) error {
 	if err == nil {
 		return nil
 	}
-	// The answer may have been lost.
+	// The answer may have been lost, and the library then asks again for what is gone.
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
 	defer cancel()
-	if _, _, e := s.attributes(rest, a); isNotFound(e) && !isNotFound(err) {
+	now, service, e := s.attributes(rest, a)
+	if isNotFound(e) {
 		return nil
 	}
-	return errors.Join(s.explain(ctx, a, "move", err), s.Remove(rest, b.name))
+	moving := s.explain(ctx, a, "move", err)
+	if e != nil || service.attributes(now) != version || asked && !isRefusal(err) {
+		return moving // the old one may still go, or is gone: the copy may be all that is left
+	}
+	return errors.Join(moving, s.Remove(rest, b.name))
 }
 
 // Copy copies an object. See [data.Copier].
