@@ -40,6 +40,8 @@ func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
 		switch {
 		case to == name:
 			continue
+		case sameFolder(name, to):
+			err = errSamePlace
 		case there[name] != "":
 			to = there[name]
 		case stays:
@@ -79,16 +81,34 @@ func (r *run) relocateFile(ctx context.Context, from, to string) (string, error)
 	return to, fmt.Errorf("there are %d files of this name", mostSameNames)
 }
 
-// sameFile says whether two paths are one file.
+// sameFile says whether two paths in different folders are two names of one file, of which
+// one can be taken away: no links that lead to it.
 func sameFile(a, b string) bool {
+	if data.Remote(a) || data.Remote(b) || sameFolder(a, b) {
+		return false
+	}
+	first, err := os.Lstat(a)
+	if err != nil || !first.Mode().IsRegular() {
+		return false
+	}
+	second, err := os.Lstat(b)
+	return err == nil && second.Mode().IsRegular() && os.SameFile(first, second)
+}
+
+// errSamePlace keeps a file from being moved.
+var errSamePlace = errors.New("it lies in that folder already: its two names lead to one place")
+
+// sameFolder says whether the folders of two paths are one, though they may be written
+// differently: a link leads to it, or small and capital letters are the same there.
+func sameFolder(a, b string) bool {
 	if data.Remote(a) || data.Remote(b) {
 		return false
 	}
-	first, err := os.Stat(a)
+	first, err := os.Stat(filepath.Dir(a))
 	if err != nil {
 		return false
 	}
-	second, err := os.Stat(b)
+	second, err := os.Stat(filepath.Dir(b))
 	return err == nil && os.SameFile(first, second)
 }
 
@@ -196,7 +216,12 @@ func (r *run) digestOf(ctx context.Context, in FileInput, at []string) (digest s
 	return facts.Digest, err
 }
 
+// isThere says whether something has a name, though it be a link that leads nowhere.
 func (r *run) isThere(ctx context.Context, name string) bool {
+	if !data.Remote(name) {
+		_, err := os.Lstat(name)
+		return err == nil
+	}
 	_, err := r.stores().Find(ctx, data.Source{Name: name})
 	return err == nil
 }

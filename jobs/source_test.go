@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -544,6 +545,52 @@ func TestAfterWhenAnotherFileComes(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestAfterThroughLinks: the only copy of a source stays, whatever leads to it from the
+// folder to which it is to be moved.
+func TestAfterThroughLinks(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		link func(*night) error
+		want []string
+		says string
+	}{
+		{"the folder is a link to that of the source", func(n *night) error { return os.Symlink("in", filepath.Join(n.dir, "done")) },
+			[]string{"done/sales.csv", "in/sales.csv"}, errSamePlace.Error()},
+		{"a link to the source has the name", func(n *night) error {
+			return errors.Join(os.Mkdir(filepath.Join(n.dir, "done"), 0o700), os.Symlink("../in/sales.csv", filepath.Join(n.dir, "done/sales.csv")))
+		}, []string{"done/sales-2.csv", "done/sales.csv"}, ""},
+	} {
+		for _, killed := range []bool{false, true} {
+			t.Run(fmt.Sprint(tc.name, ", killed ", killed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := newLeanNight(t, simulator.Options{})
+					defer n.close()
+					n.runner.Now = realNow(t, n)
+					text := n.read("sales.csv")
+					n.put("in/sales.csv", text)
+					if err := tc.link(n); err != nil {
+						t.Fatal(err)
+					}
+					s := n.run(t.Context(), salesFrom(n, "in/sales.csv", after(n)))
+					if killed {
+						n.forget(s.Created.ID, before("source_moved"))
+						s = n.resume(s.Created.ID, Continuation{})
+					}
+					if diff := cmp.Diff(tc.want, n.files("in", "done")); diff != "" || s.End.Code != 0 {
+						t.Fatal(diff, messages(s))
+					}
+					if n.read(tc.want[0]) != text {
+						t.Error("it is not whole")
+					}
+					if len(s.Moves) != 1 || s.Moves[0].Error != tc.says {
+						t.Errorf("%+v", s.Moves)
+					}
+				})
+			})
+		}
 	}
 }
 
