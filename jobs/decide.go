@@ -49,6 +49,8 @@ func reopening(t *ledger.StepState, s PlanStep) *ledger.StepReopened {
 		return &ledger.StepReopened{Why: "what became of its task is looked at again"}
 	case !ran && (len(life) == 0 || life[len(life)-1].Outcome != ledger.IntentStarted):
 		return &ledger.StepReopened{Why: "nothing of it has run"}
+	case t.End.Fetch && !ofItsObject(t):
+		return &ledger.StepReopened{Rerun: true, Why: "the job names another object by now, and nothing of that has run"}
 	case t.End.Fetch && (t.End.Cause != ledger.CauseGuard || !rerunSafe(s)):
 		return &ledger.StepReopened{Why: "what its task wrote is fetched"}
 	case rerunSafe(s):
@@ -114,6 +116,13 @@ func lastOf(t *ledger.StepState) *ledger.IntentState {
 		return &life[len(life)-1]
 	}
 	return nil
+}
+
+// ofItsObject says whether the step's last task is one of the object that the step means: a
+// corrected job may have given it another one since.
+func ofItsObject(t *ledger.StepState) bool {
+	last := lastOf(t)
+	return last != nil && last.Object.ID == t.Object.ID && last.Model.ID == t.Model.ID && last.Model.Host == t.Model.Host
 }
 
 // unknown says whether it is not known if the step's last start happened.

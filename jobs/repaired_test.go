@@ -1,0 +1,45 @@
+package jobs
+
+import (
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+)
+
+// TestRepairedToAnotherProcess: a step whose process is ok and whose output was refused is
+// given another process: that is started, and not judged by what the first one did.
+func TestRepairedToAnotherProcess(t *testing.T) {
+	for name, other := range map[string]func(*night) configs.Step{
+		"in the same model": func(n *night) configs.Step { return sampleNight(n)[1] },
+		"in another model":  func(n *night) configs.Step { return sampleNight(n)[2] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newLeanNight(t, simulator.Options{})
+				defer n.close()
+				publish := configs.Step{Name: "publish", Verb: configs.Process, Object: configs.Ref{Name: "Publish Month"},
+					Files: []configs.StepFile{{File: configs.Ref{Name: "Forecast Output"}, Guard: configs.Guard{MinRows: new(int64(1_000_000))},
+						Targets: []configs.Target{{Path: filepath.Join(n.dir, "out.csv")}}}}}
+				s := n.run(t.Context(), publish)
+				if got := verdicts(s); got != "publish failed/guard" {
+					t.Fatal(got, messages(s))
+				}
+				id := s.Created.ID
+				repaired := other(n)
+				repaired.Name, repaired.Base, repaired.Needs, repaired.NeedsSet = "publish", "publish", nil, false
+				repaired.Accept.MinLoaded = new(int64)
+				s = n.resume(id, Continuation{Repair: n.request(id, repaired).Plan})
+				if got := verdicts(s); got != "publish ok" || s.End.Code != ledger.CodeOK {
+					t.Fatal(got, messages(s))
+				}
+				if last := lastOf(&s.Steps[0]); len(s.Steps[0].Intents) != 2 || last.Object.Name != repaired.Object.Name {
+					t.Errorf("%d tasks were started, the last one of %q", len(s.Steps[0].Intents), last.Object.Name)
+				}
+			})
+		})
+	}
+}
