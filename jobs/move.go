@@ -99,7 +99,7 @@ func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err 
 		return got, err
 	}
 	s.progress(Progress{Phase: PhaseCheck, Text: out.Export.Name, Done: -1})
-	if err := s.patient(ctx, func() error { return s.untouched(ctx, out.Export) }); err != nil {
+	if err := s.still(ctx, out.Export); err != nil {
 		return got, err
 	}
 	if got.facts, err = to.Finish(ctx); err != nil {
@@ -113,6 +113,11 @@ func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err 
 			return got, err
 		}
 		if err := s.guardCommand(ctx, out.Guard.Command, copied.Name(), got.facts); err != nil {
+			return got, err
+		}
+	}
+	if s.check() != nil { // it may have taken long: what is in its place may be newer
+		if err := s.still(ctx, out.Export); err != nil {
 			return got, err
 		}
 	}

@@ -56,6 +56,16 @@ func (e *overwritten) Error() string {
 	return fmt.Sprintf("its output may have been written anew since, by %s", e.by)
 }
 
+// still says whether an export's output is certainly still that of the step's task. Nobody of
+// this ledger comes between while the model is held; once a lease may be lost, the task lists
+// are asked.
+func (s *step) still(ctx context.Context, export ledger.ObjectRef) error {
+	if s.origin == nil && s.check() != nil {
+		s.origin = s.own
+	}
+	return s.patient(ctx, func() error { return s.untouched(ctx, export) })
+}
+
 // untouched says whether an export's output is certainly still that of its origin: since
 // then neither the export nor a process with it was run, by anybody. The lists do not tell
 // who did.

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,7 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 			// It runs. The log is the last place that can keep its id.
 			s.run.logger().Errorf("task %s of %s was started and could not be recorded: %v", task.ID, s.describe(), lost)
 		}
+		s.own = &origin{task.ID, cmp.Or(task.CreationTime, intent.ServerTime)}
 		return task, nil, nil
 	case errors.Is(err, anaplan.ErrNotStarted):
 		s.note(ledger.StartRefused{Number: int(number), Text: err.Error()})
@@ -92,6 +94,7 @@ func (s *step) post(ctx context.Context, before ledger.TaskListed) (anaplan.Task
 		return anaplan.Task{}, end, nil
 	}
 	if found != nil {
+		s.own = &origin{found.ID, cmp.Or(found.CreationTime, intent.ServerTime)}
 		return *found, nil, nil
 	}
 	return anaplan.Task{}, nil, errAbsent

@@ -40,6 +40,7 @@ type step struct {
 	held      *holding               // what the try holds
 	reads     []ledger.FileRead      // what the step's task is to read
 	origin    *origin                // of what it downloads, if others may have come between
+	own       *origin                // what this runner started last
 	uploaded  map[string]string      // digests of what earlier steps uploaded for it, by the id of the server file
 }
 
