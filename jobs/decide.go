@@ -192,7 +192,7 @@ func (r *run) adoptions(ctx context.Context, c Continuation) (map[string]anaplan
 			if slices.Contains(lastOf(t).Before.Recent, id) {
 				return nil, &DecisionError{"--adopt", id, "it was there before the run wanted to start its own", "look at the tasks again: anaplan-runner tasks"}
 			}
-			tenant, err := r.Connect(ctx, r.req.Plan.Steps[i].Connection)
+			tenant, err := r.Connect(ctx, stepNamed(r.req.Plan, t.Plan.Name).Connection) // what has begun is not missing in it
 			if err != nil {
 				return nil, err
 			}

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -42,4 +43,43 @@ func TestRepairedToAnotherProcess(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAdoptAndRepairAtOnce: a task is adopted for the step that lost its start, wherever
+// that stands in the corrected job.
+func TestAdoptAndRepairAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stranger := simulator.Stranger{User: "ana.ortiz@example.com", Model: "Sales Hub", Kind: "import", Object: "Load Sales",
+			Moment: simulator.Moment{Method: "POST", Path: `/tasks$`}}
+		n := newLeanNight(t, simulator.Options{Strangers: []simulator.Stranger{stranger},
+			Faults: []simulator.Fault{{Method: "POST", Path: `/tasks$`, Drop: "after"}}})
+		defer n.close()
+		load := loadSales(n, 1000)
+		load.Connection = "sales"
+		connect := n.runner.Connect
+		asked := map[string]int{}
+		n.runner.Connect = func(ctx context.Context, connection string) (*Tenant, error) {
+			asked[connection]++
+			return connect(ctx, connection)
+		}
+		req := n.request(ledger.ID{Job: "nightly", Run: "r"}, sampleNight(n)[9], load)
+		var err error
+		if req.Plan, err = NewPlan(req.Plan.Job, Selection{Only: []string{"load sales"}}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := n.runner.Run(t.Context(), req)
+		if err != nil || s.End.Code != ledger.CodeUnsure {
+			t.Fatal(err, messages(s))
+		}
+		var ours string
+		for _, task := range n.sim.Tasks() {
+			if !task.Stranger {
+				ours = task.ID
+			}
+		}
+		s = n.resume(req.ID, Continuation{Adopt: []string{ours}, Repair: n.request(req.ID, load).Plan})
+		if verdicts(s) != "load sales ok" || s.Steps[0].Intents[0].Task != ours || asked[""] > 0 {
+			t.Errorf("%s; connections: %v", messages(s), asked)
+		}
+	})
 }
