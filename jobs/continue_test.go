@@ -444,6 +444,24 @@ func TestLateButDone(t *testing.T) {
 	})
 }
 
+// TestLateAndNotDone: not_after that comes while the last step runs does not hide how that
+// ended.
+func TestLateAndNotDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, slowTasks())
+		defer n.close()
+		load := loadSales(n, 1000)
+		load.Accept.MinLoaded = new(int64(1000))
+		req := n.request(ledger.ID{Job: "nightly", Run: "r"}, load)
+		req.Date = time.Now().UTC()
+		req.Plan.Job.NotAfter = time.Now().Add(2 * time.Minute).UTC().Format("15:04")
+		s, err := n.runner.Run(t.Context(), req)
+		if err != nil || verdicts(s) != "load sales partial/rows" || s.End.Verdict != ledger.Partial || s.End.Code != ledger.CodeRows {
+			t.Errorf("%v: %+v\n%s", err, s.End, messages(s))
+		}
+	})
+}
+
 // TestHaltsBeforeNamesAreFound: a run that waits for Anaplan before its first step hears
 // people, and sees its deadline.
 func TestHaltsBeforeNamesAreFound(t *testing.T) {

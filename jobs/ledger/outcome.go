@@ -50,14 +50,14 @@ func (s State) Closed() bool {
 var severity = []int{CodeTerminate, CodeAction, CodeTime, CodePermission, CodeConfig, CodeInput, CodeTemporary, CodeInternal, CodeRows}
 
 // Outcome is how a run has ended, by its steps: 76 if any step is unsure; else the
-// signal's code, unless nothing was left to do when it came; else that of the first step
-// that stopped it, in the order of their ends; else the worst of its steps; else 0. It is
-// pure.
+// signal's code, unless nothing was left to do when it came; likewise 124 if a time of day
+// kept a step from its start or its end; else that of the first step that stopped it, in the
+// order of their ends; else the worst of its steps; else 0. It is pure.
 func Outcome(s State) RunEnded {
 	if t := s.firstEnded(func(t StepState) bool { return t.End.Verdict == Unsure }); t != nil {
 		return byStep(*t, CodeUnsure)
 	}
-	if s.Stop != nil && !s.Closed() {
+	if s.stopped() {
 		code := Code(Cancelled, s.Stop.Cause)
 		if s.Stop.Signal == "SIGINT" {
 			code = CodeInterrupt
@@ -82,6 +82,17 @@ func Outcome(s State) RunEnded {
 		}
 	}
 	return RunEnded{Verdict: Skipped, Code: CodeOK, Message: "every step was skipped"}
+}
+
+// stopped says whether the run was stopped before its steps had ended. A time of day that
+// passes while the last ones run stops nothing: not_after lets them go on.
+func (s State) stopped() bool {
+	if s.Stop == nil || s.Closed() {
+		return false
+	}
+	return s.Stop.Cause != CauseTime || slices.ContainsFunc(s.Steps, func(t StepState) bool {
+		return t.End == nil || strings.Contains(t.End.Message, s.Stop.Text) // that it was blocked by it, or cancelled
+	})
 }
 
 func byStep(t StepState, code int) RunEnded {

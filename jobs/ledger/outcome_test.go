@@ -16,12 +16,13 @@ func TestOutcomePrecedence(t *testing.T) {
 		v    Verdict
 		c    Cause
 		onto string // on_failure and on_partial
+		by   *StopAsked
 	}
 	const cont = "continue"
 	ok := end{v: OK}
 	all := []end{ // every code but 76, with on_failure = continue, the worst first
-		{Failed, CauseAction, cont}, {TimedOut, CauseTime, cont}, {Failed, CauseLogin, cont}, {Failed, CauseConfig, cont},
-		{Failed, CauseGuard, cont}, {Failed, CauseBusy, cont}, {Failed, CauseInternal, cont}, {Partial, CauseRows, cont},
+		{v: Failed, c: CauseAction, onto: cont}, {v: TimedOut, c: CauseTime, onto: cont}, {v: Failed, c: CauseLogin, onto: cont}, {v: Failed, c: CauseConfig, onto: cont},
+		{v: Failed, c: CauseGuard, onto: cont}, {v: Failed, c: CauseBusy, onto: cont}, {v: Failed, c: CauseInternal, onto: cont}, {v: Partial, c: CauseRows, onto: cont},
 	}
 	codes := []int{1, 124, 77, 78, 65, 75, 70, 3}
 	type row struct {
@@ -31,21 +32,26 @@ func TestOutcomePrecedence(t *testing.T) {
 		want int
 		v    Verdict
 	}
+	late := &StopAsked{Cause: CauseTime, Text: "not_after has passed"}
 	rows := []row{
 		{"all ok", []end{ok, ok}, nil, 0, OK},
 		{"all skipped", []end{{v: Skipped}, {v: Skipped}}, nil, 0, Skipped},
 		{"some skipped", []end{{v: Skipped}, ok}, nil, 0, OK},
-		{"unsure before everything", []end{{Failed, CauseAction, ""}, {Unsure, CauseStartUnknown, ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGINT"}, 76, Unsure},
-		{"unsure with another cause", []end{{Unsure, CauseLogin, ""}}, nil, 76, Unsure},
-		{"SIGINT before failures", []end{{Failed, CauseAction, ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGINT"}, 130, Cancelled},
-		{"SIGTERM before failures", []end{{Failed, CauseAction, ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGTERM"}, 143, Cancelled},
+		{"unsure before everything", []end{{v: Failed, c: CauseAction, onto: ""}, {v: Unsure, c: CauseStartUnknown, onto: ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGINT"}, 76, Unsure},
+		{"unsure with another cause", []end{{v: Unsure, c: CauseLogin, onto: ""}}, nil, 76, Unsure},
+		{"SIGINT before failures", []end{{v: Failed, c: CauseAction, onto: ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGINT"}, 130, Cancelled},
+		{"SIGTERM before failures", []end{{v: Failed, c: CauseAction, onto: ""}}, &StopAsked{Cause: CauseSignal, Signal: "SIGTERM"}, 143, Cancelled},
 		{"SIGHUP", []end{ok, {v: Blocked}}, &StopAsked{Cause: CauseSignal, Signal: "SIGHUP"}, 143, Cancelled},
 		{"SIGHUP when all was done", []end{ok}, &StopAsked{Cause: CauseSignal, Signal: "SIGHUP"}, 0, OK},
-		{"not_after when all was done", []end{ok, {Partial, CauseRows, cont}}, &StopAsked{Cause: CauseTime}, 3, Partial},
-		{"the first that stopped, not the worst", []end{{Partial, CauseRows, ""}, {Failed, CauseAction, ""}}, nil, 3, Partial},
-		{"the first that stopped, not one that went on", []end{{Failed, CauseAction, cont}, {Failed, CauseGuard, ""}}, nil, 65, Failed},
-		{"cancelled", []end{{Cancelled, CauseAction, ""}}, nil, 1, Cancelled},
-		{"blocked steps bear no code", []end{{Failed, CauseNetwork, ""}, {v: Blocked}}, nil, 75, Failed},
+		{"not_after when all was done", []end{ok, {v: Partial, c: CauseRows, onto: cont}}, &StopAsked{Cause: CauseTime}, 3, Partial},
+		{"not_after while the last one ran, partial", []end{ok, {v: Partial, c: CauseRows, onto: ""}}, late, 3, Partial},
+		{"not_after while the last one ran, failed", []end{{v: Failed, c: CauseAction, onto: ""}, {v: Blocked}}, late, 1, Failed},
+		{"not_after that blocks a step", []end{{v: Failed, c: CauseAction, onto: ""}, {v: Blocked, by: late}}, late, 124, Cancelled},
+		{"a deadline that cancels a step", []end{{v: TimedOut, c: CauseTime, by: late}}, late, 124, Cancelled},
+		{"the first that stopped, not the worst", []end{{v: Partial, c: CauseRows, onto: ""}, {v: Failed, c: CauseAction, onto: ""}}, nil, 3, Partial},
+		{"the first that stopped, not one that went on", []end{{v: Failed, c: CauseAction, onto: cont}, {v: Failed, c: CauseGuard, onto: ""}}, nil, 65, Failed},
+		{"cancelled", []end{{v: Cancelled, c: CauseAction, onto: ""}}, nil, 1, Cancelled},
+		{"blocked steps bear no code", []end{{v: Failed, c: CauseNetwork, onto: ""}, {v: Blocked}}, nil, 75, Failed},
 	}
 	for i, worse := range all {
 		rows = append(rows, row{"alone", []end{ok, worse}, nil, codes[i], worse.v})
@@ -58,6 +64,9 @@ func TestOutcomePrecedence(t *testing.T) {
 		for i, e := range r.ends {
 			s.Steps = append(s.Steps, StepState{Plan: StepPlan{Name: "s", OnFailure: e.onto, OnPartial: e.onto},
 				End: &StepEnded{Verdict: e.v, Cause: e.c}, Ended: t0.Add(time.Duration(i) * time.Minute)})
+			if e.by != nil {
+				s.Steps[i].End.Message = "because " + e.by.Text
+			}
 		}
 		got := Outcome(s)
 		if got.Code != r.want || got.Verdict != r.v {
