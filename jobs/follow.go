@@ -345,6 +345,9 @@ func (s *step) leave(ctx context.Context, w *watching) {
 const leaveGrace = 1500 * time.Millisecond
 
 func (s *step) cancelsOnStop(cause error) bool {
+	if h, ok := errors.AsType[*halt](cause); ok && !h.cancel {
+		return false // detached: a person wants it to go on
+	}
 	stopped, ok := errors.AsType[*Stopped](cause)
 	switch s.plan.OnStop {
 	case "cancel":

@@ -274,6 +274,29 @@ func TestOnStopDecides(t *testing.T) {
 	}
 }
 
+// TestDetachCancelsNothing: on_stop is for signals. Who detaches a run wants its tasks to go on.
+func TestDetachCancelsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, slowTasks())
+		defer n.close()
+		step := loadSales(n, 1000)
+		step.OnStop = "cancel"
+		req := n.request(ledger.ID{Job: "nightly", Run: "r"}, step)
+		time.AfterFunc(time.Minute, func() {
+			if err := n.ledger.Ask(context.Background(), req.ID, ledger.Wish{What: ledger.WishDetach, By: "omar@there", At: time.Now()}); err != nil {
+				t.Error(err)
+			}
+		})
+		s, err := n.runner.Run(t.Context(), req)
+		if err != nil || s.End.Code != ledger.CodeTerminate || len(s.Steps[0].Cancelled) > 0 {
+			t.Errorf("%v: %+v, asked for %+v", err, s.End, s.Steps[0].Cancelled)
+		}
+		if s = n.resume(req.ID, Continuation{}); verdicts(s) != "load sales ok" {
+			t.Error(messages(s))
+		}
+	})
+}
+
 // TestStopWhileNamesAreResolved stops before anything of the job's own has begun.
 func TestStopWhileNamesAreResolved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
