@@ -462,6 +462,26 @@ func TestLateAndNotDone(t *testing.T) {
 	})
 }
 
+// TestSettledTooLate: what became of a start is found out after not_after too.
+func TestSettledTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, slowTasks())
+		defer n.close()
+		req := n.request(ledger.ID{Job: "nightly", Run: "r"}, sampleNight(n)[9])
+		req.Date = time.Now().UTC()
+		req.Plan.Job.NotAfter = time.Now().Add(30 * time.Minute).UTC().Format("15:04")
+		if s, err := n.runner.Run(t.Context(), req); err != nil || s.End.Code != 0 {
+			t.Fatal(err, messages(s))
+		}
+		n.forget(req.ID, before("task_started"))
+		time.Sleep(40 * time.Minute)
+		s := n.resume(req.ID, Continuation{})
+		if verdicts(s) != "banner off ok" || s.End.Code != 0 || len(n.sim.Tasks()) != 1 {
+			t.Errorf("%s: code %d, %d tasks\n%s", verdicts(s), s.End.Code, len(n.sim.Tasks()), messages(s))
+		}
+	})
+}
+
 // TestHaltsBeforeNamesAreFound: a run that waits for Anaplan before its first step hears
 // people, and sees its deadline.
 func TestHaltsBeforeNamesAreFound(t *testing.T) {

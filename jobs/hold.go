@@ -188,8 +188,10 @@ func (s *step) check() error {
 // take takes one lease.
 func (s *step) take(ctx context.Context, key ledger.Key) (lease ledger.Lease, err error) {
 	try := func() (err error) {
-		if err := s.late(); err != nil {
-			return err
+		if s.begun == nil { // else what became of a start is found out, however late
+			if err := s.late(); err != nil {
+				return err
+			}
 		}
 		lease, err = s.run.lease(ctx, key, s.run.holder(s.plan.Name))
 		return err

@@ -180,6 +180,9 @@ func (s *step) try(ctx context.Context) *ending {
 		if end != nil {
 			return end
 		}
+		if err := s.late(); err != nil {
+			return s.failed(ctx, "start", err)
+		}
 	}
 	if s.run.only {
 		return stopEnding() // there is nothing to cancel, and nothing starts
