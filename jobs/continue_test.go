@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -478,6 +479,26 @@ func TestSettledTooLate(t *testing.T) {
 		s := n.resume(req.ID, Continuation{})
 		if verdicts(s) != "banner off ok" || s.End.Code != 0 || len(n.sim.Tasks()) != 1 {
 			t.Errorf("%s: code %d, %d tasks\n%s", verdicts(s), s.End.Code, len(n.sim.Tasks()), messages(s))
+		}
+	})
+}
+
+// TestUnsureWhileAnaplanIsAway: a run that cannot be continued says that a step is unsure.
+func TestUnsureWhileAnaplanIsAway(t *testing.T) {
+	stranger := simulator.Stranger{User: "ana.ortiz@example.com", Model: "Sales Hub", Kind: "import", Object: "Load Sales",
+		Moment: simulator.Moment{Method: "POST", Path: `/tasks$`}}
+	synctest.Test(t, func(t *testing.T) {
+		n, s := lostImport(t, stranger)
+		defer n.close()
+		if s.End.Code != ledger.CodeUnsure {
+			t.Fatal(messages(s))
+		}
+		n.runner.Connect = func(context.Context, string) (*Tenant, error) {
+			return nil, &net.OpError{Op: "dial", Err: errors.New("refused")}
+		}
+		s = n.resume(s.Created.ID, Continuation{})
+		if s.End.Code != ledger.CodeUnsure || !strings.Contains(s.End.Next, "--adopt") || !strings.Contains(strings.Join(s.Warnings, "\n"), "dial: refused") {
+			t.Errorf("%+v, warnings %q", s.End, s.Warnings)
 		}
 	})
 }

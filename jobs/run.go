@@ -114,7 +114,8 @@ func plannedSteps(plan *Plan) []ledger.StepPlan {
 	return steps
 }
 
-// refuse ends a run whose names could not be resolved: nothing was started.
+// refuse ends a run whose names could not be resolved: nothing was started. Of a continued
+// one a step may be unsure all the same.
 func (r *run) refuse(ctx context.Context, why error) (ledger.State, error) {
 	if h, ok := errors.AsType[*halt](why); ok {
 		_ = r.record(ctx, "", h.asked) // kept as trouble
@@ -122,6 +123,11 @@ func (r *run) refuse(ctx context.Context, why error) (ledger.State, error) {
 	}
 	if ctx.Err() != nil {
 		r.stopAsked(ctx)
+		return r.finish(ctx, ledger.Outcome(r.state))
+	}
+	// What nobody knows of a step is worse than that the run cannot go on.
+	if slices.ContainsFunc(r.state.Steps, func(t ledger.StepState) bool { return t.End != nil && t.End.Verdict == ledger.Unsure }) {
+		_ = r.record(ctx, "", ledger.Warned{Text: fmt.Sprintf("the run could not go on: %v", why)}) // kept as trouble
 		return r.finish(ctx, ledger.Outcome(r.state))
 	}
 	// A call without this run's id would do again what is done already.
