@@ -92,6 +92,20 @@ func (r *run) flush(ctx context.Context) error {
 			r.recorded, r.pending, r.doubt = seq, nil, false
 			return r.trouble
 		}
+		if errors.Is(err, ledger.ErrConflict) && r.doubt { // an append of before may have been made only now
+			was := r.recorded
+			if failed := r.look(ctx); failed != nil && !errors.Is(failed, ledger.ErrConflict) {
+				err = failed
+				continue
+			}
+			if len(r.pending) == 0 {
+				r.doubt = false
+				return r.trouble
+			}
+			if r.recorded > was {
+				continue
+			}
+		}
 		if errors.Is(err, ledger.ErrConflict) || errors.Is(err, ledger.ErrClosed) {
 			return r.close(err)
 		}

@@ -177,6 +177,48 @@ func (r ledgerResult) check(t *testing.T, l *badLedger) {
 	}
 }
 
+// tardyLedger makes an append only when the next one comes, as a database does whose commit
+// stalls: the first ends without an answer, nobody sees it, and the second waits for its lock.
+type tardyLedger struct {
+	memory.Ledger
+	at, appends int
+	late        func()
+}
+
+func (l *tardyLedger) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
+	l.appends++
+	if l.appends == l.at {
+		l.late = func() { _, _ = l.Ledger.Append(context.Background(), run, after, epoch, events...) }
+		return 0, errors.New("the connection was lost while the change was being committed")
+	}
+	if l.late != nil {
+		l.late()
+		l.late = nil
+	}
+	return l.Ledger.Append(ctx, run, after, epoch, events...)
+}
+
+// TestAppendThatComesLate: an append that is made after it seemed lost is no other runner's.
+func TestAppendThatComesLate(t *testing.T) {
+	for at := 1; at <= 12; at++ {
+		synctest.Test(t, func(t *testing.T) {
+			n := newLeanNight(t, simulator.Options{})
+			defer n.close()
+			l := &tardyLedger{at: at}
+			n.runner.Ledger = l
+			id := ledger.ID{Job: "nightly", Run: "r"}
+			s, err := n.runner.Run(t.Context(), n.request(id, sampleNight(n)[:3]...))
+			if err != nil || s.End.Code != 0 {
+				t.Fatalf("append %d: %v\n%s", at, err, messages(s))
+			}
+			events, err := l.Events(t.Context(), id, 0)
+			if err != nil || int64(len(events)) != s.Seq {
+				t.Errorf("append %d: %d events of %d, %v", at, len(events), s.Seq, err)
+			}
+		})
+	}
+}
+
 // TestRunOfAnotherIsLeftAlone is a run id that is taken, and a run that somebody else
 // writes to.
 func TestRunOfAnotherIsLeftAlone(t *testing.T) {
