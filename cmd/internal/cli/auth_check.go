@@ -28,7 +28,8 @@ meet Anaplan's requirements, when do they end; what to do, and in which order to
    anaplan-runner auth check --all --output prom --result-file /var/lib/node_exporter/anaplan.prom
 
 A certificate that is found in several places is one line. In a folder, a key is found beside its certificate,
-links to folders are not followed, hidden ones are left out, nobody is asked for a passphrase, and no program is run.
+links to folders are not followed, hidden ones are left out, nobody is asked for a passphrase, no program is run, no
+vault is asked, and --online tries no login by what is found.
 The code is 77 if one cannot be used, else 4 if one ends within --warn, else 0; one whose successor is in place is well.`
 
 func (p *Program) authCheckCommand() *cli.Command {

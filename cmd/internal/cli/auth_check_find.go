@@ -35,7 +35,7 @@ type checking struct {
 // checkedConnection is a connection whose certificates are looked at.
 type checkedConnection struct {
 	configs.Connection
-	met bool // in a folder, not named: then no program it names is run, and nobody asked
+	met bool // in a folder, not named: then no program it names is run, no vault and nobody asked, and no login tried
 }
 
 func loginOfPlace(conn configs.Connection) string { return absolute(conn.File) + "\x00" + conn.Name }
@@ -89,8 +89,12 @@ func (k *checking) all() error {
 			return usage("give files, --certificate and --private-key, or --connections FILE", "there is no certificate to check")
 		}
 	}
-	seen := map[string]bool{}
+	seen, named := map[string]bool{}, map[string]bool{}
 	for _, conn := range k.connections {
+		named[loginOfPlace(conn.Connection)] = named[loginOfPlace(conn.Connection)] || !conn.met
+	}
+	for _, conn := range k.connections {
+		conn.met = conn.met && !named[loginOfPlace(conn.Connection)]
 		if key := loginOfPlace(conn.Connection); conn.File != "" {
 			if seen[key] {
 				continue
@@ -99,6 +103,9 @@ func (k *checking) all() error {
 		}
 		if err := k.ctx.Err(); err != nil {
 			return err
+		}
+		if conn.met && k.c.Bool("online") {
+			k.p.log.Warnf("%s was met in a folder, so no login is tried: name the file, or the connection", or(conn.Name, conn.File))
 		}
 		k.connection(conn)
 	}
@@ -250,14 +257,16 @@ func (k *checking) pair(conn checkedConnection, certificate string, keys []strin
 	if k.entries(conn, certificate, keys, place) {
 		return
 	}
-	if conn.met && k.unasked(&conn, append([]string{certificate, conn.Passphrase}, keys...)) {
-		keys = nil
+	withheld, ownPassword := false, false // a key, and a key's own password, that are not fetched
+	if conn.met {
+		ownPassword = needsMore(conn.KeyPassphrase)
+		keys, withheld = conn.unasked(keys)
 	}
 	var id *keystore.Identity
 	var err error
 	for i, key := range atLeastOne(keys) {
 		var e error
-		if id, e = k.p.pair(conn.Connection, certificate, key); i == 0 || e == nil || !errors.Is(e, keystore.Mismatch) {
+		if id, e = k.load(conn, certificate, key); i == 0 || e == nil || !errors.Is(e, keystore.Mismatch) {
 			err = e
 		}
 		if err == nil {
@@ -266,8 +275,11 @@ func (k *checking) pair(conn checkedConnection, certificate string, keys []strin
 		}
 	}
 	named := conn.Name == "" && conn.File == ""
-	if err != nil && (named || conn.met) && len(keys) == 0 && errors.Is(err, keystore.NoKey) {
+	switch {
+	case (named || conn.met) && len(keys) == 0 && errors.Is(err, keystore.NoKey), withheld && errors.Is(err, keystore.Mismatch):
 		place.Key, err = inventory.KeyNotGiven, nil // a file alone may well be without its key
+	case ownPassword && errors.Is(err, keystore.WrongPassphrase):
+		err = keystore.PassphraseMissing
 	}
 	if id == nil {
 		var certificateErr error
@@ -290,7 +302,7 @@ func (k *checking) pair(conn checkedConnection, certificate string, keys []strin
 	if id != nil {
 		place.Alias = id.Alias
 	}
-	if k.c.Bool("online") && err == nil && id != nil && place.Defined != "" && id.Check(k.b.Now) == nil && place.Key == inventory.KeyMatches {
+	if k.c.Bool("online") && !conn.met && err == nil && id != nil && place.Defined != "" && id.Check(k.b.Now) == nil && place.Key == inventory.KeyMatches {
 		place.Online = k.login(conn.Connection, certificate, place.KeyFile, or(append(id.Emails(), keystore.Name(id.Leaf))...))
 	}
 	k.b.Add(id, place)
@@ -335,14 +347,27 @@ func atLeastOne(keys []string) []string {
 	return keys
 }
 
-// unasked reports whether a connection that was met in a folder needs more than files, and
-// leaves out what does.
-func (k *checking) unasked(conn *checkedConnection, texts []string) bool {
-	if slices.ContainsFunc(texts, needsMore) {
-		conn.Passphrase = ""
-		return true
+// unasked leaves out passwords for which a program is run or a vault asked, and returns the keys without such; withheld if there were.
+func (c *checkedConnection) unasked(keys []string) (left []string, withheld bool) {
+	for _, password := range []*string{&c.Passphrase, &c.KeyPassphrase} {
+		if needsMore(*password) {
+			*password = ""
+		}
 	}
-	return false
+	left = slices.DeleteFunc(slices.Clone(keys), needsMore)
+	return left, len(left) < len(keys)
+}
+
+// load loads one certificate with its key. For a connection that was only met, nobody is asked for a passphrase.
+func (k *checking) load(conn checkedConnection, certificate, key string) (*keystore.Identity, error) {
+	files, err := k.p.files(conn.Connection, certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	if conn.met && conn.Passphrase == "" {
+		files.Passphrase = nil
+	}
+	return files.Load()
 }
 
 // needsMore reports whether a program is run, or a vault asked, to have what a text means.

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// storeFile is a key store of the package keystore's tests.
+func storeFile(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "auth", "keystore", "testdata", "stores", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// A connection that lies in a folder, and was not named, runs no program.
+func TestAuthCheckRunsNothingThatIsMet(t *testing.T) {
+	company(t)
+	writeFile(t, "met/connections.toml", []byte("[connection.x]\nregion = \"eu3\"\ncertificate = \"../certs/hr.pem\"\nprivate_key = \"cmd:touch ran\"\npassphrase = \"cmd:touch ran\"\n"+
+		"[connection.y]\nregion = \"eu3\"\ncertificate = \"cmd:touch ran\"\n"))
+	inv := inventoryOf(t, 0, "met")
+	for i, want := range []string{" not checked not given   y:cmd:touch ran", "hr@example.com ok not given   x:hr.pem"} {
+		if got := lineOf(inv.Certificates[i]); got != want {
+			t.Error(got)
+		}
+	}
+	if _, err := os.Stat("met/ran"); err == nil {
+		t.Error("the program was run")
+	}
+}
+
+// The passwords of its key stores are no exception: without them there is less to say, and nothing is wrong.
+func TestAuthCheckFetchesNoPasswordOfWhatIsMet(t *testing.T) {
+	modern, java := storeFile(t, "modern.p12"), storeFile(t, "anaplan.jks")
+	company(t)
+	asked := false
+	vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked = true
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer vault.Close()
+	writeFile(t, "met/s.p12", modern)
+	writeFile(t, "met/s.jks", java)
+	writeFile(t, "met/pw", []byte("changeit"))
+	address := "vault = { address = \"" + vault.URL + "\" }\n"
+	for _, tt := range []struct{ name, connection, want string }{
+		{"a key password by a program", "certificate = \"s.p12\"\npassphrase = \"file:pw\"\nkey_passphrase = \"cmd:touch ran\"\n", "matches"},
+		{"a key password by a program, and another than the store's", "certificate = \"s.jks\"\npassphrase = \"file:pw\"\nkey_passphrase = \"cmd:touch ran\"\n", "encrypted"},
+		{"a key password in a vault", "certificate = \"s.p12\"\npassphrase = \"file:pw\"\nkey_passphrase = \"vault:a#b\"\n" + address, "matches"},
+		{"a store's password by a program", "certificate = \"s.p12\"\npassphrase = \"cmd:touch ran\"\n", " not checked encrypted"},
+		{"a store's password in a vault", "certificate = \"s.p12\"\npassphrase = \"vault:a#b\"\n" + address, " not checked encrypted"},
+		{"no password of a store", "certificate = \"s.p12\"\n", " not checked encrypted"},
+		{"no password of a key", "certificate = \"../certs/sales.pem\"\nprivate_key = \"../new/sales-2027.key\"\n", "encrypted"},
+		{"one key of two in a vault", "certificate = \"../certs/hr.pem\"\nprivate_key = [\"other.key\", \"vault:a#b\"]\n" + address, "hr@example.com ok not given"},
+	} {
+		writeFile(t, "met/other.key", []byte(keyPEM(0)))
+		writeFile(t, "met/connections.toml", []byte("[connection.x]\nregion = \"eu3\"\n"+tt.connection))
+		inv := inventoryOf(t, -1, "met", "--warn", "0d")
+		line := ""
+		for _, c := range inv.Certificates {
+			if c.Connection == "x" {
+				line += lineOf(c) + " " + c.Problem
+			}
+		}
+		if inv.ExitCode != 0 || !strings.Contains(line, tt.want) {
+			t.Errorf("%s: code %d, %s, want %s", tt.name, inv.ExitCode, line, tt.want)
+		}
+	}
+	if _, err := os.Stat("met/ran"); err == nil {
+		t.Error("a program was run")
+	}
+	if asked {
+		t.Error("a vault was asked")
+	}
+}
+
+// --online logs in by what is named, not by what lies in a folder.
+func TestAuthCheckOnlineOnlyByWhatIsNamed(t *testing.T) {
+	certificate, key := identityFiles(t)
+	inFolder(t)
+	asked := false
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked = true
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer host.Close()
+	writeFile(t, "met/connections.toml", []byte("[connection.x]\nurls = { api = \""+host.URL+"/2/0\", auth = \""+host.URL+"\" }\ncertificate = \""+certificate+"\"\nprivate_key = \""+key+"\"\n"))
+	got := call(nil, "auth", "check", "met", "--online", "--warn", "0d")
+	if asked || got.code != 0 || !strings.Contains(got.err, "no login is tried") {
+		t.Errorf("asked: %v, code %d: %s", asked, got.code, got.err)
+	}
+	for _, args := range [][]string{{"met/connections.toml"}, {"met", "--all", "--connections", "met/connections.toml"}} {
+		asked = false
+		if got := call(nil, append([]string{"auth", "check", "--online"}, args...)...); !asked || got.code != 77 {
+			t.Errorf("%v: asked: %v, code %d: %s", args, asked, got.code, got.err)
+		}
+	}
+}
