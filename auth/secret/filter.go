@@ -8,7 +8,6 @@ import (
 	"html"
 	"io"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -218,103 +217,6 @@ func (f *Filter) begun(s string) int {
 		}
 	}
 	return len(s)
-}
-
-// Value replaces the texts of what p points at, also those inside of structs, slices, maps and pointers, which are copied as far as
-// something is replaced in them. Keys of maps stay, and so do bytes.
-func (f *Filter) Value(v any) any {
-	if f == nil || v == nil {
-		return v
-	}
-	f.mu.RLock()
-	none := f.pairs == nil
-	f.mu.RUnlock()
-	if none {
-		return v
-	}
-	out, changed := f.walk(reflect.ValueOf(v))
-	if !changed {
-		return v
-	}
-	return out.Interface()
-}
-
-func (f *Filter) walk(v reflect.Value) (reflect.Value, bool) {
-	switch v.Kind() {
-	case reflect.String:
-		if clean := f.Text(v.String()); clean != v.String() {
-			return reflect.ValueOf(clean).Convert(v.Type()), true
-		}
-	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			return v, false
-		}
-		in, changed := f.walk(v.Elem())
-		if !changed {
-			return v, false
-		}
-		if v.Kind() == reflect.Interface {
-			return in, true
-		}
-		p := reflect.New(v.Type().Elem())
-		p.Elem().Set(in)
-		return p, true
-	case reflect.Struct:
-		var out reflect.Value
-		for i := range v.NumField() {
-			if !v.Type().Field(i).IsExported() {
-				continue
-			}
-			if in, changed := f.walk(v.Field(i)); changed {
-				if !out.IsValid() {
-					out = reflect.New(v.Type()).Elem()
-					out.Set(v)
-				}
-				out.Field(i).Set(in)
-			}
-		}
-		return orSame(out, v)
-	case reflect.Slice, reflect.Array:
-		if k := v.Type().Elem().Kind(); k >= reflect.Bool && k <= reflect.Complex128 {
-			return v, false
-		}
-		var out reflect.Value
-		for i := range v.Len() {
-			if in, changed := f.walk(v.Index(i)); changed {
-				if !out.IsValid() {
-					out = reflect.New(v.Type()).Elem()
-					if v.Kind() == reflect.Slice {
-						out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
-					}
-					reflect.Copy(out, v)
-				}
-				out.Index(i).Set(in)
-			}
-		}
-		return orSame(out, v)
-	case reflect.Map:
-		var out reflect.Value
-		for _, k := range v.MapKeys() {
-			if in, changed := f.walk(v.MapIndex(k)); changed {
-				if !out.IsValid() {
-					out = reflect.MakeMap(v.Type())
-					for _, k := range v.MapKeys() {
-						out.SetMapIndex(k, v.MapIndex(k))
-					}
-				}
-				out.SetMapIndex(k, in)
-			}
-		}
-		return orSame(out, v)
-	}
-	return v, false
-}
-
-func orSame(out, v reflect.Value) (reflect.Value, bool) {
-	if out.IsValid() {
-		return out, true
-	}
-	return v, false
 }
 
 // A FilterWriter takes secrets out of what is written through it. It is safe for use by several goroutines.

@@ -113,38 +113,6 @@ func TestFilterWriterAtEveryCut(t *testing.T) {
 	}
 }
 
-func TestFilterOfValues(t *testing.T) {
-	type in struct {
-		Text  string
-		Named json.Number
-		List  []string
-		Map   map[string]any
-		Ptr   *in
-		N     int
-		Bytes []byte
-		Any   any
-	}
-	make := func(s string) in {
-		return in{Text: "x " + s, Named: json.Number(s), List: []string{"a", s}, Map: map[string]any{"k": []any{s, 1}, "l": "m"},
-			Ptr: &in{Text: s}, N: 3, Bytes: []byte("b"), Any: struct{ S string }{s}}
-	}
-	f := &Filter{}
-	given := make(canary)
-	if diff := cmp.Diff(any(given), f.Value(given)); diff != "" {
-		t.Error(diff)
-	}
-	f.Add(FromString(canary))
-	if diff := cmp.Diff(any(make(redacted)), f.Value(given)); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(make(canary), given); diff != "" {
-		t.Errorf("what was given is changed: %s", diff)
-	}
-	if f.Value(nil) != nil {
-		t.Error("nothing becomes something")
-	}
-}
-
 func BenchmarkFilterWriter(b *testing.B) {
 	f := &Filter{}
 	for i := range 50 {

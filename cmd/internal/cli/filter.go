@@ -2,15 +2,16 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
-	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
 // environmentSecrets are variables that hold a secret itself, for us or for a library.
@@ -62,16 +63,34 @@ func (p *Program) knowAddress(u *url.URL) {
 		p.filter.Add(secret.FromString(password))
 	}
 	for name, values := range u.Query() {
-		name = strings.ToLower(name)
-		for _, part := range []string{"sig", "token", "key", "secret", "passw", "credential"} {
-			if strings.Contains(name, part) {
-				for _, v := range values {
-					p.filter.Add(secret.FromString(v))
-				}
+		if secretName(name) {
+			for _, v := range values {
+				p.filter.Add(secret.FromString(v))
 			}
 		}
 	}
 }
+
+// secretName reports whether a part of a query holds a secret by its name, such as
+// access_token, apiKey or X-Amz-Signature; keyword and design are none.
+func secretName(name string) bool {
+	words := strings.FieldsFunc(camel.ReplaceAllString(name, "$1 $2"), func(c rune) bool { return !unicode.IsLetter(c) })
+	for _, word := range words {
+		word = strings.ToLower(word)
+		if slices.Contains([]string{"sig", "key"}, word) {
+			return true
+		}
+		for _, end := range []string{"token", "secret", "password", "passwd", "passphrase", "signature", "credential", "credentials", "apikey", "accesskey"} {
+			if strings.HasSuffix(word, end) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// camel is where a word begins within a name such as accessToken.
+var camel = regexp.MustCompile(`([a-z])([A-Z])`)
 
 // knowing makes known to the filter what passes it on the wire: authorizations, the messages
 // of logins, and the tokens that they are answered with.
@@ -146,17 +165,4 @@ func (f failing) Read([]byte) (int, error) {
 		return 0, f.err
 	}
 	return 0, io.EOF
-}
-
-// Append takes secrets out of the texts of events before they are written. See
-// [ledger.Ledger].
-func (b *book) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
-	if b.filter != nil { // in the caller's own events, which it compares with what was written if it is in doubt
-		for i, e := range events {
-			if body, ok := b.filter.Value(e.Body).(ledger.Body); ok {
-				events[i].Body = body
-			}
-		}
-	}
-	return b.Ledger.Append(ctx, run, after, epoch, events...)
 }
