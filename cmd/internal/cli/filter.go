@@ -97,6 +97,7 @@ var camel = regexp.MustCompile(`([a-z])([A-Z])`)
 type knowing struct {
 	p    *Program
 	base http.RoundTripper
+	data bool // what is fetched is data: no login, whatever its address looks like
 }
 
 func (k knowing) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -109,7 +110,7 @@ func (k knowing) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	k.p.filter.Add(secret.FromString(r.Header.Get("X-Vault-Token")))
-	login := strings.Contains(r.URL.Path, "/token/")
+	login := !k.data && strings.Contains(r.URL.Path, "/token/")
 	if login && r.Body != nil && r.GetBody == nil {
 		body, err := io.ReadAll(r.Body)
 		r.Body.Close()
@@ -140,7 +141,11 @@ func (k knowing) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 		}
 	}
-	answer.Body = &replayed{io.MultiReader(bytes.NewReader(body), failing{readErr}), answer.Body}
+	rest := io.Reader(answer.Body)
+	if readErr != nil {
+		rest = failing{readErr}
+	}
+	answer.Body = &replayed{io.MultiReader(bytes.NewReader(body), rest), answer.Body}
 	return answer, nil
 }
 
@@ -160,9 +165,4 @@ type replayed struct {
 // failing ends a body as it ended when it was read.
 type failing struct{ err error }
 
-func (f failing) Read([]byte) (int, error) {
-	if f.err != nil {
-		return 0, f.err
-	}
-	return 0, io.EOF
-}
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 )
 
 // parrot is a tenant that refuses starts, and repeats in its text everything secret that it
@@ -119,5 +121,35 @@ func TestAPanicIsFiltered(t *testing.T) {
 	}}
 	if code := p.Main([]string{"version"}); code != 70 || strings.Contains(errs.String(), "panicking") || !strings.Contains(errs.String(), "[redacted]") {
 		t.Errorf("code %d: %s", code, errs.String())
+	}
+}
+
+// TestLongAnswersPassWhole: also of an address that looks like a login's, and of a login
+// that is answered with more than is looked through.
+func TestLongAnswersPassWhole(t *testing.T) {
+	const size = 3 << 20
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range size >> 10 {
+			_, _ = w.Write(make([]byte, 1<<10)) // no length is told
+		}
+	}))
+	defer server.Close()
+	p := &Program{Getenv: func(string) (string, bool) { return "", false }, filter: &secret.Filter{}}
+	address := server.URL + "/download/token/sales.csv"
+	source, _, err := p.stores().Schemes["http"].Open(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	client := &http.Client{Transport: knowing{p: p, base: http.DefaultTransport}}
+	answer, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	for name, from := range map[string]io.Reader{"a source": source, "a login": answer.Body} {
+		if n, err := io.Copy(io.Discard, from); n != size || err != nil {
+			t.Errorf("%s: %d of %d bytes, %v", name, n, size, err)
+		}
 	}
 }

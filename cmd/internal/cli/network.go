@@ -62,5 +62,5 @@ func (p *Program) network(conn configs.Connection, roots *x509.CertPool) (http.R
 	if err != nil {
 		return nil, connectionError(conn, "proxy", err)
 	}
-	return knowing{p, base}, nil
+	return knowing{p: p, base: base}, nil
 }

@@ -170,7 +170,7 @@ func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
 	}
 	return vault.New(vault.Options{Address: address, Namespace: or(v.Namespace, p.vaultVariable("NAMESPACE")), Mount: v.Mount, Method: v.Method, AuthMount: v.AuthMount,
 		Token: token, TokenFile: inDir(conn.Dir, v.TokenFile), RoleID: v.RoleID, SecretID: by(v.SecretID), Role: v.Role, JWTFile: inDir(conn.Dir, v.JWTFile),
-		Transport: knowing{p, base}, FirstWait: time.Duration(float64(time.Second) / p.simulatorSpeed(hostOf(address)))}), nil
+		Transport: knowing{p: p, base: base}, FirstWait: time.Duration(float64(time.Second) / p.simulatorSpeed(hostOf(address)))}), nil
 }
 
 // vaultToken is the token that the vault program would take.

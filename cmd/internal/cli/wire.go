@@ -37,6 +37,10 @@ func (p *Program) stores() *data.Stores {
 	maps.Copy(all.Schemes, objectStores())
 	servers := &web.Store{}
 	if base, err := p.network(configs.Connection{}, nil); err == nil {
+		if k, ok := base.(knowing); ok {
+			k.data = true
+			base = k
+		}
 		servers.Transport = base
 	}
 	maps.Copy(all.Schemes, servers.Schemes())
