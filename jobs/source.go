@@ -97,15 +97,16 @@ func (s *step) inspectChanged(ctx context.Context, sources []*source) ([]*source
 
 // takeSource brings one source here, reads it, and holds it against its guard.
 func (s *step) takeSource(ctx context.Context, in FileInput) (*source, error) {
-	with, err := s.run.against(ctx, s.plan.Name, in.File.ID, in.Guard, in.Header)
-	if err != nil {
-		return nil, err
-	}
 	found, err := s.find(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	s.run.sources.found(in.Source.Name, found)
+	// Its control file comes with it: what lay there before is of another one.
+	with, err := s.run.against(ctx, s.plan.Name, in.File.ID, in.Guard, in.Header)
+	if err != nil {
+		return nil, err
+	}
 	if err := in.Guard.Early(found, with); err != nil {
 		return nil, err
 	}

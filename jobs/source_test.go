@@ -289,6 +289,33 @@ func TestUnchangedIsOfWhatTheModelHolds(t *testing.T) {
 	})
 }
 
+// TestWaitForControl: a source that is waited for is held against the control file that comes
+// with it, and not against what lay there when the wait began.
+func TestWaitForControl(t *testing.T) {
+	for _, before := range []string{"", "rows = 25\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newLeanNight(t, simulator.Options{})
+			defer n.close()
+			n.runner.Now = realNow(t, n)
+			if before != "" {
+				n.put("in/sales.ctl", before)
+			}
+			time.AfterFunc(5*time.Minute, func() {
+				n.put("in/sales.csv", n.read("sales.csv"))
+				n.put("in/sales.ctl", "rows = 24\n")
+				n.put("in/ready", "")
+			})
+			s := n.run(t.Context(), salesFrom(n, "in/sales.csv", func(s *configs.Step) {
+				s.Source.WaitFor = configs.WaitFor{Path: filepath.Join(n.dir, "in/ready"), Limit: time.Hour}
+				s.Guard.Control = &configs.Control{Path: filepath.Join(n.dir, "in/sales.ctl")}
+			}))
+			if s.End.Code != 0 {
+				t.Errorf("with %q before: %s", before, messages(s))
+			}
+		})
+	}
+}
+
 // after lets the sources of a step be moved.
 func after(n *night) func(*configs.Step) {
 	return func(s *configs.Step) {
