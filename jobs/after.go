@@ -136,6 +136,7 @@ type movement struct {
 	folder string
 	taken
 	own bool // this runner has found the files itself
+	ok  bool // all steps that read it are ok
 }
 
 // moved is what became of a movement.
@@ -177,7 +178,7 @@ func (r *run) owed() []movement {
 				continue
 			}
 			r.sources.moving[in.Source.Name] = folder
-			m := movement{in: in, folder: folder}
+			m := movement{in: in, folder: folder, ok: ok}
 			m.taken, m.own = r.taken(in, ok)
 			if len(m.names) > 0 && !slices.ContainsFunc(m.names, func(name string) bool { return configs.Moved(folder, name) != name }) {
 				continue // they are there

@@ -15,9 +15,14 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
-// relocate moves the files of a source.
+// relocate moves the files of a source. Of steps that are ok nothing is moved of which it is
+// not known that they have read it.
 func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
 	if len(m.names) == 0 {
+		if m.ok {
+			r.logger().Warnf("%s is not moved: nobody knows which files this run has read", m.in.Shown())
+			return nil
+		}
 		found, err := r.stores().Find(ctx, m.in.Source)
 		if err != nil {
 			return nil // nobody knows which files it was: there is nothing to move
@@ -26,10 +31,13 @@ func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
 			m.names = append(m.names, e.Name)
 		}
 	}
-	there, stays := map[string]string{}, r.rewritten(ctx, m)
+	there, stays := map[string]string{}, map[string]error{}
 	if !m.own && m.digest != "" {
-		if there, stays = r.movedBefore(ctx, m); there == nil && stays {
-			r.undoLinks(m)
+		there, stays = r.movedBefore(ctx, m)
+		r.undoLinks(m, stays)
+	} else if r.rewritten(ctx, m) {
+		for _, name := range m.names {
+			stays[name] = errRewritten
 		}
 	}
 	var events []ledger.SourceMoved
@@ -44,8 +52,8 @@ func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
 			err = errSamePlace
 		case there[name] != "":
 			to = there[name]
-		case stays:
-			err = errRewritten
+		case stays[name] != nil:
+			err = stays[name]
 		default:
 			to, err = r.relocateFile(ctx, name, to)
 		}
@@ -150,9 +158,9 @@ func (r *run) rewritten(ctx context.Context, m movement) bool {
 }
 
 // movedBefore finds the files that an earlier runner had moved and not recorded: at their
-// new place lie the bytes that were sent. rewritten says that others lie at the old one, and
-// those nowhere.
-func (r *run) movedBefore(ctx context.Context, m movement) (there map[string]string, rewritten bool) {
+// new place lie the bytes that were sent. stays are those that stay where they are, and why:
+// something lies at the old place of which nobody can tell that it was read.
+func (r *run) movedBefore(ctx context.Context, m movement) (there map[string]string, stays map[string]error) {
 	left := slices.Clone(m.names) // those that are gone are looked for at their new place
 	all := slices.Clone(m.names)  // all that are there are
 	for i, name := range m.names {
@@ -164,10 +172,13 @@ func (r *run) movedBefore(ctx context.Context, m movement) (there map[string]str
 			left[i] = all[i]
 		}
 	}
-	for _, at := range [][]string{left, all} {
+	why := errRewritten
+	for i, at := range [][]string{left, all} {
 		digest, err := r.digestOf(ctx, m.in, at)
+		if err != nil && i == 0 {
+			why = err
+		}
 		if err != nil || digest != m.digest {
-			rewritten = rewritten || err == nil && slices.Equal(at, m.names)
 			continue
 		}
 		there = map[string]string{}
@@ -176,15 +187,20 @@ func (r *run) movedBefore(ctx context.Context, m movement) (there map[string]str
 				there[name] = at[i]
 			}
 		}
-		return there, false
+		return there, nil
 	}
-	return nil, rewritten
+	stays = map[string]error{}
+	for i, name := range m.names {
+		if left[i] == name {
+			stays[name] = why
+		}
+	}
+	return nil, stays
 }
 
-// undoLinks takes back moves that were cut off when a file had both names, where it has been
-// written since.
-func (r *run) undoLinks(m movement) {
-	for _, name := range m.names {
+// undoLinks takes back moves that were cut off when a file had both names, where it stays.
+func (r *run) undoLinks(m movement, stays map[string]error) {
+	for name := range stays {
 		to := configs.Moved(m.folder, name)
 		for n := 1; n <= mostSameNames && to != name; n++ {
 			if _, err := os.Lstat(numbered(to, n)); err != nil {

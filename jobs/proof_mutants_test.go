@@ -215,7 +215,7 @@ var changes = []struct{ file, text, instead string }{
 	{"run.go", "\tr.end(ctx, e.step, &e.end.StepEnded)\n", "\tif r.mutant == \"move before the end is recorded\" { t := &r.state.Steps[e.step]; t.End = &e.end.StepEnded; due := r.due(); t.End = nil; for _, m := range due { r.recordMoved(ctx, moved{m, r.relocate(ctx, m)}) } }\n\tr.end(ctx, e.step, &e.end.StepEnded)\n"},
 	{"after.go", "if len(places) > 0 && !own {", "if len(places) > 0 && !own && r.mutant != \"move again what is recorded as moved\" {"},
 	{"after_move.go", "case there[name] != \"\":", "case there[name] != \"\" && r.mutant != \"forget a move that is not recorded\":"},
-	{"after_move.go", "\t\tcase stays:\n", "\t\tcase stays && r.mutant != \"move what nobody has read\":\n"},
+	{"after_move.go", "\t\tcase stays[name] != nil:\n", "\t\tcase stays[name] != nil && r.mutant != \"move what nobody has read\":\n"},
 	{"command.go", "\tcase rerunSafe(s.plan):\n", "\tcase rerunSafe(s.plan), s.run.mutant == \"run an unsure program again\":\n"},
 	{"command.go", "\ts.note(ended)\n", "\tif s.run.mutant != \"take a program for ended that is not recorded so\" { s.note(ended) }\n"},
 	{"step.go", "\t\tend := f(ctx)\n", "\t\tend := f(ctx)\nif s.run.mutant == \"let retry run a failed process again\" && end.Verdict == ledger.Failed { s.note(ledger.StepReopened{Rerun: true, Why: \"again\"}); end.Again = true }\n"},

@@ -575,6 +575,29 @@ func TestAfterWhenAnotherFileComes(t *testing.T) {
 	}
 }
 
+// TestAfterAcceptedUnread: a source that its guard refused is not moved because a person took
+// the step for ok: another file may lie there by now.
+func TestAfterAcceptedUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.runner.Now = realNow(t, n)
+		text := n.read("sales.csv")
+		n.put("in/sales.csv", firstLines(text, 1))
+		s := n.run(t.Context(), salesFrom(n, "in/sales.csv", after(n), func(s *configs.Step) {
+			s.Source.After.Else, s.Guard.MinRows = "", new(int64(5))
+		}))
+		if verdicts(s) != "load sales failed/guard" {
+			t.Fatal(messages(s))
+		}
+		n.put("in/sales.csv", text) // of the next night
+		s = n.resume(s.Created.ID, Continuation{Accept: []string{"load sales"}})
+		if diff := cmp.Diff([]string{"in/sales.csv"}, n.files("in", "done", "bad")); diff != "" || s.End.Code != 0 || len(s.Moves) != 0 {
+			t.Error(diff, messages(s), s.Moves)
+		}
+	})
+}
+
 // TestAfterThroughLinks: the only copy of a source stays, whatever leads to it from the
 // folder to which it is to be moved.
 func TestAfterThroughLinks(t *testing.T) {
@@ -618,6 +641,51 @@ func TestAfterThroughLinks(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestAfterHalfMoved: of what an earlier runner has moved and not recorded, a file stays of
+// which nobody can tell that it was read.
+func TestAfterHalfMoved(t *testing.T) {
+	for _, tc := range []struct {
+		name, source string
+		comes        func(*night)
+		want         []string
+		says         string // of the last one
+	}{
+		{"the next one is half written", "in/sales.csv.gz", func(n *night) {
+			n.take("done/sales.csv.gz")
+			n.pack("whole.gz", strings.Repeat(n.read("sales.csv"), 3))
+			whole := n.read("whole.gz")
+			n.put("in/sales.csv.gz", whole[:len(whole)/2])
+		}, []string{"in/sales.csv.gz"}, "in/sales.csv.gz: "},
+		{"the next one comes in the place of one of two", "in/?.csv", func(n *night) {
+			n.take("done/b.csv")
+			n.put("in/b.csv", firstLines(n.read("sales.csv"), 3))
+		}, []string{"done/a.csv", "in/b.csv"}, errRewritten.Error()},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newLeanNight(t, simulator.Options{})
+				defer n.close()
+				n.runner.Now = realNow(t, n)
+				if tc.source == "in/?.csv" {
+					n.split()
+				} else {
+					n.pack(tc.source, n.read("sales.csv"))
+				}
+				s := n.run(t.Context(), salesFrom(n, tc.source, after(n), func(s *configs.Step) { s.Source.Pick = configs.PickAll }))
+				n.forget(s.Created.ID, before("source_moved"))
+				tc.comes(n)
+				s = n.resume(s.Created.ID, Continuation{})
+				if diff := cmp.Diff(tc.want, n.files("in", "done", "bad")); diff != "" || s.End.Code != 0 || len(s.Moves) == 0 {
+					t.Fatal(diff, messages(s), s.Moves)
+				}
+				if last := s.Moves[len(s.Moves)-1]; !strings.Contains(last.Error, tc.says) {
+					t.Errorf("%+v", last)
+				}
+			})
+		})
 	}
 }
 
