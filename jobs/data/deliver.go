@@ -15,6 +15,7 @@ type Target struct {
 	Name string // path or URL; compressed by its ending: .gz .zst .zip
 	Keep int    // how many previous ones are kept, as NAME.1, the latest, NAME.2 …
 	Done string // name of a marker, written when all targets are in place
+	Kept string // a version as [Delivery.Kept] gave it: what has it is not kept again
 }
 
 // Delivery takes one stream of bytes to several targets. Write all, then Finish, then
@@ -43,6 +44,9 @@ type outlet struct {
 	store Store
 	w     Writer
 	z     io.WriteCloser // writes to w
+
+	placed  bool
+	version string // of what is in place and need not be kept; empty: unknown
 }
 
 // Deliver begins a delivery. The format is that of the bytes. Folders of local targets
@@ -162,10 +166,13 @@ func (d *Delivery) Commit(ctx context.Context) (placed []string, err error) {
 		}
 	}
 	for _, o := range d.outlets {
-		if err := o.place(ctx); err != nil {
+		err := o.place(ctx)
+		if o.placed {
+			placed = append(placed, o.Name)
+		}
+		if err != nil {
 			return placed, err
 		}
-		placed = append(placed, o.Name)
 	}
 	for _, name := range markers {
 		if err := d.stores.mark(ctx, name, placed, d.facts); err != nil {
@@ -197,16 +204,36 @@ func are(names []string) string {
 	return quoted(shown) + " are"
 }
 
-// place keeps the previous file and takes its place.
-func (o *outlet) place(ctx context.Context) error {
-	if o.Keep <= 0 {
-		return o.w.Commit(ctx)
+// Kept gives, by the names of targets, the versions of what is in place and need not be
+// kept: what this delivery put there, or what it kept before it failed. A further delivery
+// that takes the place of this one is given them as Target.Kept, and leaves the kept ones
+// as they are.
+func (d *Delivery) Kept() map[string]string {
+	all := map[string]string{}
+	for _, o := range d.outlets {
+		if o.version != "" {
+			all[o.Name] = o.version
+		}
 	}
-	if err := keep(ctx, o.store, o.Name, o.Keep); err != nil {
-		return about("keep the previous", o.Name, err)
+	return all
+}
+
+// place keeps the previous file and takes its place.
+func (o *outlet) place(ctx context.Context) (err error) {
+	if o.Keep > 0 {
+		if o.version, err = keep(ctx, o.store, o.Target); err != nil {
+			return about("keep the previous", o.Name, err)
+		}
 	}
 	if err := o.w.Commit(ctx); err != nil {
 		return err
+	}
+	if o.placed = true; o.Keep <= 0 {
+		return nil
+	}
+	now, _, err := entryIn(ctx, o.store, o.Name)
+	if o.version = now.Version; err != nil {
+		o.version = "" // it is in place; another delivery keeps it too
 	}
 	return forget(ctx, o.store, o.Name, o.Keep)
 }

@@ -14,12 +14,19 @@ import (
 // keep sees to it that the file under a name is also there as NAME.1, and those before it
 // one number further, up to NAME.(n+1). Until [forget] nothing is gone, whenever it ends:
 // the file stays where it is all the time, and a call after one that did not come to its
-// end goes on where that stopped.
-func keep(ctx context.Context, s Store, name string, n int) error {
-	now, ok, err := entryIn(ctx, s, name)
-	if err != nil || !ok {
-		return err
+// end goes on where that stopped. One of the version t.Kept is not kept again. It gives the
+// version of the file.
+func keep(ctx context.Context, s Store, t Target) (version string, err error) {
+	now, ok, err := entryIn(ctx, s, t.Name)
+	if err != nil || !ok || now.Version != "" && now.Version == t.Kept {
+		return now.Version, err
 	}
+	return now.Version, keepEntry(ctx, s, now, t.Keep)
+}
+
+// keepEntry keeps a file that is there.
+func keepEntry(ctx context.Context, s Store, now Entry, n int) error {
+	name := now.Name
 	gap := 0 // the lowest number that is free
 	for i := 1; i <= n+1 && gap == 0; i++ {
 		old, ok, err := entryIn(ctx, s, numbered(name, i))
@@ -59,9 +66,19 @@ func forget(ctx context.Context, s Store, name string, n int) error {
 
 func numbered(name string, i int) string { return fmt.Sprintf("%s.%d", name, i) }
 
-// entryIn says whether a file is there.
+// entryIn says whether a file is there. Its name is no pattern, whatever it holds.
 func entryIn(ctx context.Context, s Store, name string) (Entry, bool, error) {
-	all, err := s.List(ctx, name)
+	if Remote(name) {
+		r, e, err := s.Open(ctx, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Entry{}, false, nil
+		}
+		if err != nil {
+			return Entry{}, false, err
+		}
+		return e, true, r.Close()
+	}
+	all, err := s.List(ctx, name) // that it is there is seen of one that cannot be read, too
 	for _, e := range all {
 		if e.Name == name {
 			return e, true, err

@@ -230,3 +230,25 @@ func TestPartsThatFail(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepsNamesThatLookLikePatterns: a target's name is none.
+func TestKeepsNamesThatLookLikePatterns(t *testing.T) {
+	stores := &data.Stores{Schemes: newMemory().Schemes()}
+	s := stores.Schemes["mem"]
+	for _, text := range []string{"n\n1\n", "n\n2\n"} {
+		d, err := stores.Deliver(t.Context(), []data.Target{{Name: "mem://b/a[1].csv", Keep: 1}}, data.Format{}, data.Checks{Loose: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(d, text)
+		if _, err := d.Finish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := content(t, s, "mem://b/a[1].csv.1"); got != "n\n1\n" {
+		t.Errorf("kept is %q", got)
+	}
+}
