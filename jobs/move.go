@@ -17,11 +17,7 @@ import (
 // fetch writes the server files that the step gives to their targets.
 func (s *step) fetch(ctx context.Context) *ending {
 	for _, out := range s.bound.Exports {
-		missing := slices.ContainsFunc(out.Targets, func(target data.Target) bool {
-			return !slices.ContainsFunc(s.written, func(w ledger.TargetWritten) bool {
-				return w.File.ID == out.Export.ID && w.Path == data.Display(target.Name)
-			})
-		})
+		missing := slices.ContainsFunc(out.Targets, func(target data.Target) bool { return !s.wrote(out, target) })
 		if !missing {
 			continue // there are none, or they are in place
 		}
@@ -30,6 +26,16 @@ func (s *step) fetch(ctx context.Context) *ending {
 		}
 	}
 	return s.done("downloaded")
+}
+
+// wrote says whether an earlier runner has put a target in place, and its marker after it.
+func (s *step) wrote(out FileOutput, target data.Target) bool {
+	for _, w := range slices.Backward(s.written) {
+		if w.File.ID == out.Export.ID && w.Path == data.Display(target.Name) {
+			return !w.Unmarked
+		}
+	}
+	return false
 }
 
 // download writes one server file to its targets. All of them are complete before the
@@ -42,7 +48,8 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 	got, err := s.deliver(ctx, out)
 	for i, name := range got.placed {
 		w := ledger.TargetWritten{File: out.Export, Path: data.Display(name), Bytes: got.Bytes, Rows: rowsOfFacts(got.facts),
-			Chunks: got.Chunks, Digest: got.Digest}
+			Chunks: got.Chunks, Digest: got.Digest, Version: s.kept[data.Display(name)]}
+		w.Unmarked = err != nil && slices.ContainsFunc(out.Targets, func(target data.Target) bool { return target.Name == name && target.Done != "" })
 		if i == 0 {
 			w.Wire, w.Took = got.Wire, got.Took
 		}
@@ -76,7 +83,11 @@ func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err 
 		return got, err
 	}
 	checks.Loose = out.Guard.Zero() // it is what Anaplan wrote, and nobody asks how many rows it has
-	to, err := s.run.stores().Deliver(ctx, out.Targets, out.Format, checks)
+	targets := slices.Clone(out.Targets)
+	for i := range targets {
+		targets[i].Kept = s.kept[data.Display(targets[i].Name)]
+	}
+	to, err := s.run.stores().Deliver(ctx, targets, out.Format, checks)
 	if err != nil {
 		return got, err
 	}
@@ -122,5 +133,8 @@ func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err 
 		}
 	}
 	got.placed, err = to.Commit(ctx)
+	for name, version := range to.Kept() {
+		s.kept[data.Display(name)] = version
+	}
 	return got, err
 }

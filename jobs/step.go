@@ -34,6 +34,7 @@ type step struct {
 
 	saved     []ledger.DumpSaved     // by earlier runners
 	written   []ledger.TargetWritten // by earlier runners, since their task ended
+	kept      map[string]string      // versions of the step's targets that are not to be kept, by their names
 	overruled []ledger.Start         // of steps on the model, whose tasks a person did not wait for
 	stopped   map[string]bool        // the tasks that earlier runners asked to cancel because they were stopped
 	ahead     bool                   // it is not the step's turn: a server file is filled ahead of need
@@ -63,7 +64,10 @@ func newStep(r *run, i int) *step {
 	s := &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i], origin: originOf(r, i)}
 	s.uploaded = uploadedFor(r, i)
 	t := &r.state.Steps[i]
-	s.tries, s.stopped = len(t.Tries), map[string]bool{}
+	s.tries, s.stopped, s.kept = len(t.Tries), map[string]bool{}, map[string]string{}
+	for _, w := range t.Targets {
+		s.kept[w.Path] = w.Version
+	}
 	for _, asked := range t.Cancelled {
 		s.stopped[asked.Task] = s.stopped[asked.Task] || asked.Stop
 	}

@@ -212,6 +212,13 @@ type (
 		// further target of the same download.
 		Wire int64         `json:"wire_bytes,omitempty"` // that came over the line: repeats included
 		Took time.Duration `json:"took,omitempty"`       // nanoseconds
+
+		// Unmarked: the download failed before its done marker was written. It is fetched
+		// again, with the marker.
+		Unmarked bool `json:"unmarked,omitempty"`
+		// Version is what the store knows it by, where previous ones are kept: while it is
+		// in place, a further download of the step does not keep it as one of them.
+		Version string `json:"version,omitempty"`
 	}
 
 	// SourceMoved says that a file of a source was moved after every step that reads it

@@ -1,0 +1,88 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+)
+
+// flaky is the file system, on which files whose names end so cannot be put in place, so
+// often.
+type flaky struct {
+	data.Local
+	suffix string
+	left   int
+}
+
+func (f *flaky) Create(ctx context.Context, name string) (data.Writer, error) {
+	w, err := f.Local.Create(ctx, name)
+	if err != nil || !strings.HasSuffix(name, f.suffix) {
+		return w, err
+	}
+	return flakyWriter{w, f}, nil
+}
+
+type flakyWriter struct {
+	data.Writer
+	store *flaky
+}
+
+func (w flakyWriter) Commit(ctx context.Context) error {
+	if w.store.left > 0 {
+		w.store.left--
+		return &data.StoreError{Doing: "write", Name: "it", Kind: data.ErrAway, Err: errors.New("503")}
+	}
+	return w.Writer.Commit(ctx)
+}
+
+// TestAMarkerThatFailedIsWrittenLater: a continued run does not take targets for done whose
+// marker is not there, and keeps yesterday's file, not the one that lacks its marker.
+func TestAMarkerThatFailedIsWrittenLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		tries, _ := retryOf(configs.Retry{})
+		n.runner.Stores = &data.Stores{Schemes: map[string]data.Store{"": &flaky{suffix: ".done", left: tries}}}
+		out := filepath.Join(n.dir, "out", "forecast.csv")
+		publish := process("Publish Month")
+		publish.Files = []configs.StepFile{{File: configs.Ref{Name: n.exportsOf("Publish Month")[0]}, Targets: []configs.Target{{Path: out, Keep: 1, Done: out + ".done"}}}}
+		n.put("out/forecast.csv", "of yesterday\n")
+		n.put("out/forecast.csv.done", "old\n")
+		s := n.run(t.Context(), publish)
+		if s.End.Code != 75 || !s.Steps[0].End.Fetch {
+			t.Fatalf("%s, code %d\n%s", verdicts(s), s.End.Code, messages(s))
+		}
+		s = n.resume(s.Created.ID, Continuation{})
+		if s.End.Code != 0 || !strings.HasPrefix(n.read("out/forecast.csv.done"), "{") {
+			t.Errorf("%s, code %d\n%s", verdicts(s), s.End.Code, messages(s))
+		}
+		if kept := n.read("out/forecast.csv.1"); kept != "of yesterday\n" {
+			t.Errorf("kept is %.30q", kept)
+		}
+	})
+}
+
+// TestTriesKeepYesterdaysFile: a delivery that is tried again does not keep its own.
+func TestTriesKeepYesterdaysFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.runner.Stores = &data.Stores{Schemes: map[string]data.Store{"": &flaky{suffix: "second.csv", left: 1}}}
+		n.put("out/first.csv", "of yesterday\n")
+		s := n.run(t.Context(), configs.Step{Name: "publish", Verb: configs.Export, Object: configs.Ref{Name: "Store List"},
+			Targets: []configs.Target{{Path: filepath.Join(n.dir, "out", "first.csv"), Keep: 1}, {Path: filepath.Join(n.dir, "out", "second.csv")}}})
+		if s.End.Code != 0 {
+			t.Fatalf("%s\n%s", verdicts(s), messages(s))
+		}
+		if kept := n.read("out/first.csv.1"); kept != "of yesterday\n" {
+			t.Errorf("kept is %.30q", kept)
+		}
+	})
+}
