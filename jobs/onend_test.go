@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,9 @@ func TestMain(m *testing.M) {
 		os.Exit(3)
 	case "hang":
 		time.Sleep(time.Minute)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // runs are short, and memory there is
 	}
 	os.Exit(m.Run())
 }

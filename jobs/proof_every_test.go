@@ -27,7 +27,7 @@ import (
 var (
 	every = flag.Bool("every", false, "every point of the sweeps, not a sample")
 	// The number is prime, so that a sample has something of each way.
-	sampled   = flag.Int("one-of", 29, "a sample of the sweeps is one of so many points")
+	sampled   = flag.Int("one-of", 41, "a sample of the sweeps is one of so many points")
 	onlyPoint = flag.String("point", "", "a part of the names of the points of sweeps to run, all of them")
 )
 

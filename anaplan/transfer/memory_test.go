@@ -123,7 +123,7 @@ func TestMemoryDoesNotGrowWithTheData(t *testing.T) {
 	const chunk, parallel, bound = 1_000_000, 4, 32 << 20
 	sizes := []int64{20_000_000, 200_000_000}
 	if testing.Short() {
-		sizes = []int64{10_000_000, 40_000_000}
+		sizes = []int64{4_000_000, 16_000_000}
 	}
 	for _, size := range sizes {
 		lines := size / 32

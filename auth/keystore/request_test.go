@@ -63,6 +63,9 @@ func TestNewRequestAsksForWhatAnaplanWants(t *testing.T) {
 
 // What is written must be what this package reads.
 func TestEncodedKeyIsRead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("under the race detector a key takes half a minute, and nothing here runs side by side")
+	}
 	key, err := NewKey(2048)
 	if err != nil {
 		t.Fatal(err)
