@@ -21,7 +21,7 @@ import (
 )
 
 // quick are times for tests that wait for a lease to end.
-var quick = ledger.Times{Life: 2 * time.Second, Renew: 200 * time.Millisecond, Trust: time.Second, Retry: 100 * time.Millisecond, Limit: time.Second}
+var quick = ledger.Times{Life: 4 * time.Second, Renew: 200 * time.Millisecond, Trust: 3 * time.Second, Retry: 100 * time.Millisecond, Limit: time.Second}
 
 func holder() ledger.Holder {
 	return ledger.Holder{Runner: ledger.Runner{Host: "h", PID: os.Getpid(), User: "u"}, Run: ledger.ID{Job: "j", Run: "r"}}

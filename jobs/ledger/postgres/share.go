@@ -59,7 +59,8 @@ func (l *Ledger) Share(ctx context.Context, budget string, tell func(runners int
 				return
 			case <-timer.C:
 			}
-			attempt, cancel := context.WithTimeout(inner, l.times.Limit)
+			// The server may still do what was given up, when the place has been given back.
+			attempt, cancel := l.outliving(inner)
 			now, err := s.renew(attempt, budget)
 			cancel()
 			if err == nil && now != runners {

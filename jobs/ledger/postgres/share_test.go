@@ -48,7 +48,7 @@ func TestShare(t *testing.T) {
 	told(t, others, 2)
 	told(t, numbers, 2)
 	// One that dies counts until its row ends.
-	exec(t, first, `INSERT INTO sharer VALUES ('dead', 'host/user', clock_timestamp() + interval '1 second')`)
+	exec(t, first, `INSERT INTO sharer VALUES ('dead', 'host/user', clock_timestamp() + interval '5 seconds')`)
 	told(t, numbers, 3)
 	told(t, others, 3)
 	told(t, numbers, 2)
@@ -103,7 +103,7 @@ func TestTwoRunnersStayUnderTheBudget(t *testing.T) {
 	before := sent.Load()
 	eventually(t, "enough is sent", func() bool { return sent.Load()-before >= 80 })
 	n := sent.Load() - before
-	if took := time.Since(began); float64(n) > 20*took.Seconds()+2 {
+	if took := time.Since(began); float64(n) > 20*took.Seconds()+10 {
 		t.Errorf("%d were sent in %s, the budget is 20 a second", n, took)
 	}
 }
