@@ -22,9 +22,16 @@ import (
 // Steps tell it what they find, and ask it for what was moved.
 type origins struct {
 	mu     sync.Mutex
-	files  map[string]taken
+	files  map[reader]taken
 	places map[string][]string // of those that this run has moved, where they are now
 	moving map[string]string   // the folder to which this runner has moved them last
+}
+
+// reader is a step that reads a source for a server file.
+type reader struct {
+	source string
+	step   int
+	file   string // id
 }
 
 // taken are the files that a source was, and the digest of their bytes as they are sent.
@@ -34,8 +41,16 @@ type taken struct {
 	digest  string
 }
 
+// readTaken are the files that a source was for the steps that read it.
+type readTaken struct {
+	taken
+	own    bool     // this runner has found the files itself
+	others []string // files that only some of the steps had
+	differ bool     // the steps had different bytes, nobody knows in which files
+}
+
 func newOrigins(b *Bound, s ledger.State) *origins {
-	o := &origins{files: map[string]taken{}, places: map[string][]string{}, moving: map[string]string{}}
+	o := &origins{files: map[reader]taken{}, places: map[string][]string{}, moving: map[string]string{}}
 	for _, step := range b.Steps {
 		for _, in := range step.Reads {
 			if _, known := o.places[in.Source.Name]; known || !in.Own() {
@@ -79,22 +94,23 @@ func withQuery(shown string, in FileInput) string {
 	return shown + "?" + query
 }
 
-func (o *origins) found(source string, f data.Found) {
+// found is told what a source is for a step, which has it later as read says.
+func (o *origins) found(by reader, f data.Found) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := taken{entries: f.Entries}
 	for _, e := range f.Entries {
 		t.names = append(t.names, e.Name)
 	}
-	o.files[source] = t
+	o.files[by] = t
 }
 
-func (o *origins) read(source, digest string) {
+func (o *origins) read(by reader, digest string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	t := o.files[source]
+	t := o.files[by]
 	t.digest = digest
-	o.files[source] = t
+	o.files[by] = t
 }
 
 func (o *origins) moved(in FileInput, moves []ledger.SourceMoved) {
@@ -134,9 +150,8 @@ func (r *run) movedSource(ctx context.Context, in FileInput) (data.Found, error)
 type movement struct {
 	in     FileInput
 	folder string
-	taken
-	own bool // this runner has found the files itself
-	ok  bool // all steps that read it are ok
+	readTaken
+	ok bool // all steps that read it are ok
 }
 
 // moved is what became of a movement.
@@ -179,7 +194,7 @@ func (r *run) owed() []movement {
 			}
 			r.sources.moving[in.Source.Name] = folder
 			m := movement{in: in, folder: folder, ok: ok}
-			m.taken, m.own = r.taken(in, ok)
+			m.in, m.readTaken = r.taken(in, ok)
 			if len(m.names) > 0 && !slices.ContainsFunc(m.names, func(name string) bool { return configs.Moved(folder, name) != name }) {
 				continue // they are there
 			}
@@ -212,48 +227,6 @@ func (r *run) over(source string) (over, ok bool) {
 		ok = ok && (t.End.Verdict == ledger.OK || t.End.Verdict == ledger.Skipped)
 	}
 	return over, ok
-}
-
-// taken are the files that a source was in this run, as far as that is known, and whether
-// this runner has found them itself. Those of steps that are ok are the ones that were
-// uploaded, though this runner may have found others before it knew what had happened.
-func (r *run) taken(in FileInput, ok bool) (taken, bool) {
-	r.sources.mu.Lock()
-	now, own := r.sources.files[in.Source.Name]
-	places := r.sources.places[in.Source.Name]
-	r.sources.mu.Unlock()
-	if own && ok {
-		var uploads []ledger.UploadState
-		for _, t := range r.state.Steps {
-			for _, u := range t.Uploads {
-				if u.Path == in.Shown() {
-					uploads = append(uploads, u)
-				}
-			}
-		}
-		own = len(uploads) == 0 || slices.ContainsFunc(uploads, func(u ledger.UploadState) bool { return u.Digest == now.digest })
-	}
-	for i, b := range r.bound.Steps {
-		if own || !slices.ContainsFunc(b.Reads, func(o FileInput) bool { return o.Source.Name == in.Source.Name }) {
-			continue
-		}
-		for _, u := range r.state.Steps[i].Uploads {
-			if u.Path != in.Shown() {
-				continue
-			}
-			now = taken{digest: u.Digest}
-			for _, name := range u.Files {
-				now.names = append(now.names, withQuery(name, in))
-			}
-			if len(u.Files) == 0 {
-				now.names = []string{in.Source.Name}
-			}
-		}
-	}
-	if len(places) > 0 && !own {
-		now.names = slices.Clone(places)
-	}
-	return now, own
 }
 
 // catchUp makes the movements that a runner before has left, before any step that has ended

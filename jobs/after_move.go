@@ -18,7 +18,7 @@ import (
 // relocate moves the files of a source. Of steps that are ok nothing is moved of which it is
 // not known that they have read it.
 func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
-	if len(m.names) == 0 {
+	if len(m.names) == 0 && len(m.others) == 0 {
 		if m.ok {
 			r.logger().Warnf("%s is not moved: nobody knows which files this run has read", m.in.Shown())
 			return nil
@@ -32,16 +32,24 @@ func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
 		}
 	}
 	there, stays := map[string]string{}, map[string]error{}
-	if !m.own && m.digest != "" {
+	switch {
+	case m.differ:
+		for _, name := range m.names {
+			stays[name] = errOthers
+		}
+	case !m.own && m.digest != "":
 		there, stays = r.movedBefore(ctx, m)
 		r.undoLinks(m, stays)
-	} else if r.rewritten(ctx, m) {
+	case r.rewritten(ctx, m):
 		for _, name := range m.names {
 			stays[name] = errRewritten
 		}
 	}
+	for _, name := range m.others {
+		stays[name] = errOthers
+	}
 	var events []ledger.SourceMoved
-	for _, name := range m.names {
+	for _, name := range slices.Concat(m.names, m.others) {
 		e := ledger.SourceMoved{Source: m.in.Shown(), From: data.Display(name), Digest: m.digest}
 		to := configs.Moved(m.folder, name)
 		var err error
@@ -52,6 +60,8 @@ func (r *run) relocate(ctx context.Context, m movement) []ledger.SourceMoved {
 			err = errSamePlace
 		case there[name] != "":
 			to = there[name]
+		case m.differ && !r.isThere(ctx, name):
+			continue // it may be that it was moved
 		case stays[name] != nil:
 			err = stays[name]
 		default:
@@ -103,9 +113,6 @@ func sameFile(a, b string) bool {
 	return err == nil && second.Mode().IsRegular() && os.SameFile(first, second)
 }
 
-// errSamePlace keeps a file from being moved.
-var errSamePlace = errors.New("it lies in that folder already: its two names lead to one place")
-
 // sameFolder says whether the folders of two paths are one, though they may be written
 // differently: a link leads to it, or small and capital letters are the same there.
 func sameFolder(a, b string) bool {
@@ -142,8 +149,12 @@ func numbered(name string, n int) string {
 	return fmt.Sprintf("%s%s-%d%s%s", name[:cut], strings.TrimSuffix(base, ext), n, ext, query)
 }
 
-// errRewritten keeps a file from being moved.
-var errRewritten = errors.New("it was written since it was read")
+// These keep a file from being moved.
+var (
+	errRewritten = errors.New("it was written since it was read")
+	errOthers    = errors.New("not all steps that read the source have read it as it is")
+	errSamePlace = errors.New("it lies in that folder already: its two names lead to one place")
+)
 
 // rewritten says whether one of the files that this runner has found is another one now.
 func (r *run) rewritten(ctx context.Context, m movement) bool {
@@ -152,8 +163,7 @@ func (r *run) rewritten(ctx context.Context, m movement) bool {
 		if err != nil || len(found.Entries) != 1 {
 			return false // to move it says why
 		}
-		now := found.Entries[0]
-		return now.Version != was.Version || now.Size != was.Size || !now.Modified.Equal(was.Modified)
+		return !was.Same(found.Entries[0])
 	})
 }
 

@@ -213,7 +213,7 @@ var changes = []struct{ file, text, instead string }{
 	{"settle.go", "t anaplan.Task) (why string, wait bool, err error) {\n", "t anaplan.Task) (why string, wait bool, err error) {\nif s.run.mutant == \"adopt any new task\" { return \"it is new\", false, nil }\n"},
 	{"fill.go", "intact && was.digest == src.facts.Digest", "intact && (was.digest == src.facts.Digest || s.run.mutant == \"compare no digest\")"},
 	{"run.go", "\tr.end(ctx, e.step, &e.end.StepEnded)\n", "\tif r.mutant == \"move before the end is recorded\" { t := &r.state.Steps[e.step]; t.End = &e.end.StepEnded; due := r.due(); t.End = nil; for _, m := range due { r.recordMoved(ctx, moved{m, r.relocate(ctx, m)}) } }\n\tr.end(ctx, e.step, &e.end.StepEnded)\n"},
-	{"after.go", "if len(places) > 0 && !own {", "if len(places) > 0 && !own && r.mutant != \"move again what is recorded as moved\" {"},
+	{"after_taken.go", "if len(places) > 0 && !all.own {", "if len(places) > 0 && !all.own && r.mutant != \"move again what is recorded as moved\" {"},
 	{"after_move.go", "case there[name] != \"\":", "case there[name] != \"\" && r.mutant != \"forget a move that is not recorded\":"},
 	{"after_move.go", "\t\tcase stays[name] != nil:\n", "\t\tcase stays[name] != nil && r.mutant != \"move what nobody has read\":\n"},
 	{"command.go", "\tcase rerunSafe(s.plan):\n", "\tcase rerunSafe(s.plan), s.run.mutant == \"run an unsure program again\":\n"},

@@ -101,7 +101,8 @@ func (s *step) takeSource(ctx context.Context, in FileInput) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.run.sources.found(in.Source.Name, found)
+	by := reader{in.Source.Name, s.plan.Index, in.File.ID}
+	s.run.sources.found(by, found)
 	// Its control file comes with it: what lay there before is of another one.
 	with, err := s.run.against(ctx, s.plan.Name, in.File.ID, in.Guard, in.Header)
 	if err != nil {
@@ -118,7 +119,7 @@ func (s *step) takeSource(ctx context.Context, in FileInput) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.run.sources.read(in.Source.Name, src.facts.Digest)
+	s.run.sources.read(by, src.facts.Digest)
 	err = in.Guard.Check(src.facts, with)
 	if errors.Is(err, data.ErrUnchanged) {
 		src.same = true

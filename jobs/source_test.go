@@ -598,6 +598,55 @@ func TestAfterAcceptedUnread(t *testing.T) {
 	})
 }
 
+// TestAfterTwoReaders: what only one of two steps has read stays, and so does what was written
+// between them.
+func TestAfterTwoReaders(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		comes func(*night)
+		again bool // the record of the moves is lost
+		want  []string
+		stays string
+	}{
+		{"nothing comes", func(*night) {}, false, []string{"done/a.csv", "done/b.csv"}, ""},
+		{"nothing comes, and the runner dies", func(*night) {}, true, []string{"done/a.csv", "done/b.csv"}, ""},
+		{"another one comes", func(n *night) { n.put("in/c.csv", firstLines(n.read("sales.csv"), 3)) }, false, []string{"done/a.csv", "done/b.csv", "in/c.csv"}, "c.csv"},
+		{"another one comes, and the runner dies", func(n *night) { n.put("in/c.csv", firstLines(n.read("sales.csv"), 3)) }, true,
+			[]string{"done/a.csv", "done/b.csv", "in/c.csv"}, "c.csv"},
+		{"one is written again", func(n *night) { n.put("in/b.csv", firstLines(n.read("sales.csv"), 3)) }, false, []string{"done/a.csv", "in/b.csv"}, "b.csv"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newLeanNight(t, slowTasks())
+				defer n.close()
+				n.runner.Now = realNow(t, n)
+				n.split()
+				all := func(s *configs.Step) { s.Source.Pick = configs.PickAll }
+				two := salesFrom(n, "in/*.csv", all, after(n))
+				two.Name = "second"
+				time.AfterFunc(time.Minute, func() { tc.comes(n) })
+				s := n.run(t.Context(), salesFrom(n, "in/*.csv", all, after(n)), two)
+				if tc.again {
+					n.forget(s.Created.ID, before("source_moved"))
+					s = n.resume(s.Created.ID, Continuation{})
+				}
+				if diff := cmp.Diff(tc.want, n.files("in", "done", "bad")); diff != "" || s.End.Code != 0 {
+					t.Fatal(diff, messages(s), s.Moves)
+				}
+				stays := ""
+				for _, m := range s.Moves {
+					if m.Error != "" {
+						stays += filepath.Base(m.From)
+					}
+				}
+				if stays != tc.stays {
+					t.Errorf("%q stay: %+v", stays, s.Moves)
+				}
+			})
+		})
+	}
+}
+
 // TestAfterThroughLinks: the only copy of a source stays, whatever leads to it from the
 // folder to which it is to be moved.
 func TestAfterThroughLinks(t *testing.T) {

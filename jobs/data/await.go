@@ -93,16 +93,12 @@ func (w *waiting) look(ctx context.Context) (found Found, why string, err error)
 	if found, err = pick(w.src, all); err != nil || Remote(w.src.Name) {
 		return found, "", err
 	}
-	if now := time.Now(); !slices.EqualFunc(w.seen, found.Entries, sameEntry) {
+	if now := time.Now(); !slices.EqualFunc(w.seen, found.Entries, Entry.Same) {
 		w.seen, w.since = found.Entries, now
 	} else if now.Sub(w.since) >= quiet {
 		return found, "", nil
 	}
 	return Found{}, fmt.Sprintf("waiting until %s has not changed for %s", Display(w.src.Name), quiet), nil
-}
-
-func sameEntry(a, b Entry) bool {
-	return a.Name == b.Name && a.Size == b.Size && a.Modified.Equal(b.Modified) && a.Version == b.Version
 }
 
 // lasting is an error that waiting does not mend. Another is kept, to say at the end.

@@ -44,6 +44,11 @@ type Entry struct {
 	Version  string    // changes when the content does: an ETag, or size and time; empty: unknown
 }
 
+// Same says whether a file is as it was, as far as that can be told without reading it.
+func (e Entry) Same(was Entry) bool {
+	return e.Name == was.Name && e.Size == was.Size && e.Modified.Equal(was.Modified) && e.Version == was.Version
+}
+
 // Writer takes the bytes of a file that is to take a name. Either Commit or Abort must be
 // called. Not safe for concurrent use.
 type Writer interface {
