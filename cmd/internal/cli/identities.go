@@ -280,14 +280,14 @@ func signerOf(id *keystore.Identity) crypto.Signer {
 func (l *loading) belong(signer crypto.Signer) {
 	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
 	for _, b := range l.bare {
-		i := slices.IndexFunc(b.certs, func(c *x509.Certificate) bool { return ok && public.Equal(c.PublicKey) })
-		if i < 0 || b.paired {
-			continue
+		for i, leaf := range b.certs {
+			if !ok || !public.Equal(leaf.PublicKey) {
+				continue
+			}
+			b.paired = true
+			l.found = append(l.found, &keystore.Identity{Leaf: leaf, LeafPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}),
+				Chain: slices.Concat(b.certs[:i], b.certs[i+1:]), Signer: signer})
 		}
-		b.paired = true
-		leaf := b.certs[i]
-		l.found = append(l.found, &keystore.Identity{Leaf: leaf, LeafPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}),
-			Chain: slices.Concat(b.certs[:i], b.certs[i+1:]), Signer: signer})
 	}
 }
 

@@ -64,15 +64,16 @@ func keyPEM(key int) string {
 func rotationFolder(t *testing.T) string {
 	dir := t.TempDir()
 	old, fresh := certPEM(0, 1, batchUser, -340, 25), certPEM(1, 2, batchUser, -2, 363)
+	ada, kept := certPEM(2, 4, "ada@example.com", -1, 200), certPEM(0, 3, batchUser, -1, 364)
 	for path, data := range map[string]string{
 		"old.pem": old, "old.key": keyPEM(0), "new.pem": fresh, "new.key": keyPEM(1), "lonely.key": keyPEM(2),
-		"both.pem": keyPEM(1) + fresh, "kept.pem": certPEM(0, 3, batchUser, -1, 364),
-		"ada.pem": certPEM(2, 4, "ada@example.com", -1, 200), "ended.pem": certPEM(0, 5, batchUser, -400, -35), "ended2.pem": certPEM(1, 6, batchUser, -400, -36),
+		"both.pem": keyPEM(1) + fresh, "kept.pem": kept, "ada.pem": ada, "all.pem": old + ada,
+		"one/batch.pem": certPEM(0, 5, batchUser, -400, -35) + old + kept, "one/batch.key": keyPEM(0), "ended.pem": certPEM(0, 5, batchUser, -400, -35), "ended2.pem": certPEM(1, 6, batchUser, -400, -36),
 		"later.pem": certPEM(1, 7, batchUser, 3, 400), "text.pem": "hello", "empty.pem": "",
 		"certs/old.pem": old, "certs/old.key": keyPEM(0), "certs/zz.pem": fresh, "certs/aa.key": keyPEM(1), "certs/notes.txt": "n", "certs/.hidden.pem": "h", "certs/old.pem~": "o", "certs/old.pem.bak": "o", "certs/sub/x.pem": "x",
 		"keys/a.key": keyPEM(0), "keys/b.key": keyPEM(1), "void/.gitkeep": "", "texts/notes.txt": "n",
 		"bare/old.pem": old, "bare/new.pem": fresh, "broken/a.pem": "a", "broken/b.pem": "b",
-		"users/old.pem": old, "users/old.key": keyPEM(0), "users/ada.pem": certPEM(2, 4, "ada@example.com", -1, 200), "users/ada.key": keyPEM(2),
+		"users/old.pem": old, "users/old.key": keyPEM(0), "users/ada.pem": ada, "users/ada.key": keyPEM(2),
 		"leftover/old.pem": old, "leftover/old.key": keyPEM(0), "leftover/ended.pem": certPEM(1, 6, batchUser, -400, -36),
 	} {
 		full := filepath.Join(dir, filepath.FromSlash(path))
@@ -105,6 +106,7 @@ func TestCertificatesAndKeysAreMatched(t *testing.T) {
 		{name: "a folder", certificates: []string{"certs"}, want: "2 1", told: []string{"info: certs: notes.txt passed over, for certificates and keys end in .pem, .crt, .cer, .key, .p12, .pfx, .jks"}},
 		{name: "a folder for each", certificates: []string{"bare"}, keys: []string{"keys"}, want: "2 1"},
 		{name: "the same folder for both", certificates: []string{"users/old.pem", "leftover"}, keys: []string{"leftover"}, want: "1"},
+		{name: "three certificates of one key in one file", certificates: []string{"one"}, want: "3 1"},
 		{name: "an old one without its key lies about", certificates: []string{"leftover"}, want: "1"},
 		{name: "one that begins later waits", certificates: []string{"old.pem", "later.pem"}, keys: []string{"old.key", "new.key"}, want: "1"},
 
@@ -131,6 +133,8 @@ func TestCertificatesAndKeysAreMatched(t *testing.T) {
 		{name: "a folder of broken files", certificates: []string{"broken"},
 			want: "no certificate has its private key: certificate file broken/a.pem is neither PEM, since it has no -----BEGIN line, nor a key store; certificate file broken/b.pem is neither PEM, since it has no -----BEGIN line, nor a key store → name a PEM file or a key store with the certificate"},
 		{name: "two users", certificates: []string{"users"},
+			want: "the certificates of one connection would log in as several users: the certificate of ada@example.com that ends 2027-06-15 (serial 4) and the certificate of batch@example.com that ends 2026-12-22 (serial 1) → leave the certificates of one user here, and give the other user a connection of its own: no run may go on as somebody else when a certificate is renewed"},
+		{name: "two users in one file", certificates: []string{"all.pem"}, keys: []string{"old.key", "lonely.key"},
 			want: "the certificates of one connection would log in as several users: the certificate of ada@example.com that ends 2027-06-15 (serial 4) and the certificate of batch@example.com that ends 2026-12-22 (serial 1) → leave the certificates of one user here, and give the other user a connection of its own: no run may go on as somebody else when a certificate is renewed"},
 		{name: "all have ended", certificates: []string{"ended.pem", "ended2.pem"}, keys: []string{"old.key", "new.key"},
 			want: `none of 2 certificates can log in: certificate "batch 5" ended 2026-10-23T12:00:00Z, and now it is 2026-11-27T12:00:00Z; certificate "batch 6" ended 2026-10-22T12:00:00Z, and now it is 2026-11-27T12:00:00Z → renew it at the authority that issued it, have the new one registered in Anaplan (Administration > Security > Certificates), and name its file here`},
