@@ -36,6 +36,8 @@ type checking struct {
 type checkedConnection struct {
 	configs.Connection
 	met bool // in a folder, not named: then no program it names is run, no vault and nobody asked, and no login tried
+
+	matched bool // of several files, or a folder: keys belong to the certificates that they fit
 }
 
 func loginOfPlace(conn configs.Connection) string { return absolute(conn.File) + "\x00" + conn.Name }
@@ -206,15 +208,26 @@ func (k *checking) file(conn configs.Connection) error {
 // connection looks at each certificate of a connection, or of a file that stands for one.
 func (k *checking) connection(conn checkedConnection) {
 	at := inventory.Place{Connection: conn.Name, Owner: conn.Owner, Note: conn.Note, Defined: absolute(conn.File), Jobs: k.uses[loginOfPlace(conn.Connection)]}
-	certificates, keys := k.spread(conn.Certificates, true), k.spread(conn.PrivateKeys, false)
-	if len(keys) == 0 && len(conn.Certificates) > 0 && !slices.Equal(certificates, conn.Certificates) {
-		keys = k.spread(conn.Certificates, false) // a folder of certificates has the keys, too
+	l := &loading{p: k.p, conn: conn.Connection, quiet: true, most: mostFiles}
+	found, err := l.spread(conn.Certificates)
+	given, keysErr := l.spread(conn.PrivateKeys)
+	if err == nil {
+		err = keysErr
 	}
+	if err != nil {
+		f := explain(err)
+		at.File, at.Key, at.Problem, at.Next = conn.Certificates.First(), inventory.KeyFailed, f.what, f.next
+		k.b.Add(nil, at)
+		return
+	}
+	ofFolders := slices.DeleteFunc(slices.Clone(found), func(m material) bool { return !m.folder })
+	certificates, keys := thatHold(found, holdsCertificate), thatHold(slices.Concat(given, ofFolders), holdsKey) // a folder of certificates has keys, too
 	if len(certificates) == 0 {
 		at.File, at.Key = or(conn.Certificates...), inventory.KeyFailed
 		at.Problem, at.Next = fmt.Sprintf("folder %s holds no certificate", at.File), "put the certificate there, or name its file"
 		k.b.Add(nil, at)
 	}
+	conn.matched = len(ofFolders) > 0 || len(certificates) > 1 || len(keys) > 1
 	for _, certificate := range certificates {
 		place := at
 		place.File = certificate
@@ -225,24 +238,22 @@ func (k *checking) connection(conn checkedConnection) {
 	}
 }
 
-// spread puts the files of folders in the place of folders: those with certificates, or with keys.
-func (k *checking) spread(paths []string, certificates bool) []string {
-	var all []string
-	for _, path := range paths {
-		entries, err := os.ReadDir(path)
-		if err != nil {
-			all = append(all, path) // no folder: what is wrong with it is told when it is read
-			continue
-		}
-		for _, e := range entries {
-			name := filepath.Join(path, e.Name())
-			content, ok := lookInto(name)
-			if ok && (certificates && (len(content.Certificates) > 0 || content.Store) || !certificates && (len(content.Keys) > 0 || content.Encrypted > 0)) {
-				all = append(all, name)
+func holdsCertificate(c inventory.Content) bool { return len(c.Certificates) > 0 || c.Store }
+
+func holdsKey(c inventory.Content) bool { return len(c.Keys) > 0 || c.Encrypted > 0 }
+
+// thatHold are the files that are named, and those of folders that hold what is wanted.
+func thatHold(all []material, wanted func(inventory.Content) bool) []string {
+	var texts []string
+	for _, m := range all {
+		if m.folder {
+			if content, ok := lookInto(m.text); !ok || !wanted(content) {
+				continue
 			}
 		}
+		texts = append(texts, m.text)
 	}
-	return all
+	return texts
 }
 
 // pair looks at one certificate, with the key that fits.
@@ -262,18 +273,8 @@ func (k *checking) pair(conn checkedConnection, certificate string, keys []strin
 		ownPassword = needsMore(conn.KeyPassphrase)
 		keys, withheld = conn.unasked(keys)
 	}
-	var id *keystore.Identity
-	var err error
-	for i, key := range atLeastOne(keys) {
-		var e error
-		if id, e = k.load(conn, certificate, key); i == 0 || e == nil || !errors.Is(e, keystore.Mismatch) {
-			err = e
-		}
-		if err == nil {
-			place.KeyFile = key
-			break
-		}
-	}
+	id, key, err := k.match(conn, certificate, keys)
+	place.KeyFile = key
 	named := conn.Name == "" && conn.File == ""
 	switch {
 	case (named || conn.met) && len(keys) == 0 && errors.Is(err, keystore.NoKey), withheld && errors.Is(err, keystore.Mismatch):
@@ -339,14 +340,6 @@ func (k *checking) entries(conn checkedConnection, certificate string, keys []st
 	return true
 }
 
-// atLeastOne is the keys, or an empty one: the certificate's file holds the key.
-func atLeastOne(keys []string) []string {
-	if len(keys) == 0 {
-		return []string{""}
-	}
-	return keys
-}
-
 // unasked leaves out passwords for which a program is run or a vault asked, and returns the keys without such; withheld if there were.
 func (c *checkedConnection) unasked(keys []string) (left []string, withheld bool) {
 	for _, password := range []*string{&c.Passphrase, &c.KeyPassphrase} {
@@ -356,6 +349,26 @@ func (c *checkedConnection) unasked(keys []string) (left []string, withheld bool
 	}
 	left = slices.DeleteFunc(slices.Clone(keys), needsMore)
 	return left, len(left) < len(keys)
+}
+
+// match loads a certificate with the key that fits. Of several files it is the one of the certificate's own file, if it has one.
+func (k *checking) match(conn checkedConnection, certificate string, keys []string) (id *keystore.Identity, key string, err error) {
+	if conn.matched || len(keys) == 0 {
+		id, err = k.load(conn, certificate, "")
+		if len(keys) == 0 || !errors.Is(err, keystore.NoKey) {
+			return id, "", err
+		}
+	}
+	for i, key := range keys {
+		id, e := k.load(conn, certificate, key)
+		if e == nil {
+			return id, key, nil
+		}
+		if i == 0 || !errors.Is(e, keystore.Mismatch) {
+			err = e
+		}
+	}
+	return nil, "", err
 }
 
 // load loads one certificate with its key. For a connection that was only met, nobody is asked for a passphrase.

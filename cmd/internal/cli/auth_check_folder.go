@@ -230,7 +230,7 @@ func (k *checking) connectionsFile(path string, named bool) error {
 		return nil
 	}
 	for _, conn := range all {
-		k.connections = append(k.connections, checkedConnection{conn, !named})
+		k.connections = append(k.connections, checkedConnection{Connection: conn, met: !named})
 	}
 	return nil
 }
@@ -294,7 +294,7 @@ func (k *checking) job(path string, named, look bool) error {
 			k.uses[key] = append(k.uses[key], name)
 		}
 		if look {
-			k.connections = append(k.connections, checkedConnection{conn, !named})
+			k.connections = append(k.connections, checkedConnection{Connection: conn, met: !named})
 		}
 	}
 	return nil
