@@ -92,15 +92,21 @@ func (s *step) intact(lease ledger.Lease) (filled, bool) {
 }
 
 // fill sees to it that every server file that the step reads holds the bytes of this run:
-// the step's own sources, and what an earlier step of the run has uploaded.
+// the step's own sources, and what an earlier step of the run has uploaded. Of a file that is
+// read as the model holds it, it only says that it is read.
 func (s *step) fill(ctx context.Context, sources []*source) *ending {
 	s.reads = nil
 	for _, in := range s.bound.Reads {
-		if in.Server {
-			continue
-		}
 		lease := s.held.files[in.File.ID]
 		was, intact := s.intact(lease)
+		if in.Server { // it is read as it is, and nobody must fill it meanwhile
+			read := ledger.FileRead{File: in.File.ID, User: s.user(), Epoch: lease.Epoch()}
+			if intact {
+				read.Digest = was.digest
+			}
+			s.reads = append(s.reads, read)
+			continue
+		}
 		if !in.Own() {
 			if end := s.refill(ctx, in, was, intact, lease); end != nil {
 				return end

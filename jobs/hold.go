@@ -134,7 +134,7 @@ func (s *step) hold(ctx context.Context) (err error) {
 	}
 	var files []string
 	for _, in := range s.bound.Reads {
-		if !in.Server && !slices.Contains(files, in.File.ID) {
+		if !slices.Contains(files, in.File.ID) {
 			files = append(files, in.File.ID)
 		}
 	}

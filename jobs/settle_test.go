@@ -217,6 +217,50 @@ func TestUploadsOfOthers(t *testing.T) {
 	}
 }
 
+// TestUploadsBesideAReader: what an import loads as the model holds it is not filled anew
+// while that reads it, by a runner that lives or one that has left it running.
+func TestUploadsBesideAReader(t *testing.T) {
+	for _, left := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newLeanNight(t, slowTasks())
+			defer n.close()
+			n.runner.Watch = nil
+			up := configs.Step{Name: "up", Verb: configs.Upload, Object: configs.Ref{Name: "sales.csv"}, Source: n.file("sales.csv")}
+			if s := n.run(t.Context(), up); s.End.Code != 0 {
+				t.Fatal(messages(s))
+			}
+			load := loadSales(n, 1000)
+			load.Source = &configs.Source{Server: true}
+			ctx, stop := context.WithCancelCause(t.Context())
+			defer stop(nil)
+			done := make(chan ledger.State)
+			go func() {
+				s, err := n.runner.Run(ctx, n.request(ledger.ID{Job: "reader", Run: "r"}, load))
+				if err != nil {
+					t.Error(err)
+				}
+				done <- s
+			}()
+			time.Sleep(time.Minute)
+			if left {
+				stop(&Stopped{Signal: "SIGTERM"})
+				if s := <-done; s.End.Code != ledger.CodeTerminate || len(n.sim.Tasks()) != 1 {
+					t.Error(messages(s))
+				}
+			}
+			s, err := n.runner.Run(t.Context(), n.request(ledger.ID{Job: "writer", Run: "r"}, up))
+			if task := n.sim.Tasks()[0]; err != nil || s.End.Code != 0 || s.Steps[0].Uploads[0].At.Before(task.Ended) || task.Ended.IsZero() {
+				t.Errorf("left running: %v: uploaded at %s, the task ended at %s; %v\n%s", left, s.Steps[0].Uploads[0].At, task.Ended, err, messages(s))
+			}
+			if !left {
+				if s := <-done; s.End.Code != 0 {
+					t.Error(messages(s))
+				}
+			}
+		})
+	}
+}
+
 func banner2(n *night) configs.Step {
 	return configs.Step{Name: "banner on", Verb: configs.Action, Object: configs.Ref{Name: "Open banner"}}
 }

@@ -322,7 +322,8 @@ type StepObject struct {
 	Model  ModelRef  `json:"model"`
 }
 
-// FileRead is a server file that a task reads, as this run filled it.
+// FileRead is a server file that a task reads, as this run filled it. Without a digest it
+// reads what the model holds.
 type FileRead struct {
 	File   string `json:"file"` // id
 	User   string `json:"user"` // id of the login: uploads are private
