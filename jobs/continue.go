@@ -69,7 +69,8 @@ func (e *RepairError) Error() string { return "the job file differs in what the 
 // asked for what that needs, the run stays as it is: an error, and an empty state.
 //
 // Ids of the run's record that are gone from the model, or that bear another name by now,
-// end it as a mistake of configuration.
+// end it as a mistake of configuration. That the model of steps that are done is archived by
+// now, or cannot be seen, does not.
 func (r *Runner) Continue(ctx context.Context, c Continuation) (ledger.State, error) {
 	run := newRun(r, Request{ID: c.ID, Runner: c.Runner})
 	run.by, run.only = c.By, c.Cancel
@@ -240,10 +241,10 @@ func (r *run) rebind(ctx context.Context) (*Bound, error) {
 		s.Object = configs.Ref{ID: t.Object.ID, Name: t.Object.Name}
 		plan.Steps[i] = s
 	}
-	named := r.req.Plan
-	r.req.Plan = &plan
-	bound, err := r.resolve(ctx)
-	r.req.Plan = named
+	bound, err := r.resolveAs(ctx, &plan)
+	if _, passes := errors.AsType[passingError](err); passes {
+		bound, err = r.resolveLeft(ctx, &plan, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -273,6 +274,53 @@ func (r *run) rebind(ctx context.Context) (*Bound, error) {
 	if r.state.Resolved == nil || len(r.state.Repairs) > 0 {
 		_ = r.record(ctx, "", resolved(bound)...) // kept as trouble: then nothing starts
 	}
+	return bound, nil
+}
+
+// resolveAs resolves the names of the run as another plan has them.
+func (r *run) resolveAs(ctx context.Context, plan *Plan) (*Bound, error) {
+	named := r.req.Plan
+	defer func() { r.req.Plan = named }()
+	r.req.Plan = plan
+	return r.resolve(ctx)
+}
+
+// resolveLeft leaves out the models in which nothing is left to do, after an error that one
+// of them may be the reason of: it may have been archived since. What is bound there is what
+// the record says.
+func (r *run) resolveLeft(ctx context.Context, plan *Plan, why error) (*Bound, error) {
+	left := map[string]bool{} // ids of models in which something is
+	for i, s := range plan.Steps {
+		t := &r.state.Steps[i]
+		switch {
+		case s.Skip || s.Verb == configs.Command:
+		case t.Object.ID == "" || s.Object.ID != t.Object.ID:
+			return nil, why // it is not known where that leads
+		case t.End == nil || !t.Plan.Satisfied(*t.End) || mayRun(t) || movesSources(s):
+			left[t.Model.ID] = true
+		}
+	}
+	rest := *plan
+	rest.Steps = slices.Clone(plan.Steps)
+	spared := false
+	for i := range rest.Steps {
+		if s := &rest.Steps[i]; !s.Skip && s.Verb != configs.Command && !left[r.state.Steps[i].Model.ID] {
+			s.Skip, spared = true, true
+		}
+	}
+	if !spared {
+		return nil, why
+	}
+	bound, err := r.resolveAs(ctx, &rest)
+	if err != nil {
+		return nil, err
+	}
+	for i := range bound.Steps {
+		if rest.Steps[i].Skip && !plan.Steps[i].Skip {
+			bound.Steps[i].Object, bound.Steps[i].Model = r.state.Steps[i].Object, r.state.Steps[i].Model
+		}
+	}
+	bound.Plan = plan
 	return bound, nil
 }
 

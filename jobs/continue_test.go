@@ -373,6 +373,30 @@ func TestIdsOfTheRecord(t *testing.T) {
 	})
 }
 
+// TestDoneModelIsArchived: a model in which every step is done keeps no other step from
+// going on.
+func TestDoneModelIsArchived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{Spells: []simulator.Spell{{Moment: simulator.Moment{Method: "POST", Path: "/tasks$", Nth: 2},
+			Model: "FP&A EMEA", What: "archived", For: 100 * time.Hour}}})
+		defer n.close()
+		emea := sampleNight(n)[2]
+		emea.NeedsSet, emea.Needs, emea.Accept.MinLoaded = false, nil, new(int64)
+		load := loadSales(n, 1000)
+		load.Accept.MinLoaded = new(int64(1000))
+		s := n.run(t.Context(), emea, load)
+		if got := verdicts(s); got != "spokes[EMEA] ok, load sales partial/rows" {
+			t.Fatal(got, messages(s))
+		}
+		load.Accept.MinLoaded = new(int64(1))
+		id := s.Created.ID
+		s = n.resume(id, Continuation{Repair: n.request(id, emea, load).Plan})
+		if got := verdicts(s); got != "spokes[EMEA] ok, load sales ok" || s.End.Code != 0 {
+			t.Error(got, messages(s))
+		}
+	})
+}
+
 // TestSecondRunner: of one job only one run at a time, as overlap says.
 func TestSecondRunner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
