@@ -155,7 +155,7 @@ func (r *run) takeOver(ctx context.Context, c Continuation) (adopted map[string]
 	r.recorded = r.state.Seq
 	if r.state.Closed() {
 		if r.state.End == nil {
-			return nil, nil
+			return nil, checkDone(c)
 		}
 		return nil, ErrClosed
 	}

@@ -397,6 +397,23 @@ func TestDoneModelIsArchived(t *testing.T) {
 	})
 }
 
+// TestAgainInARunThatIsDone: a decision for a run that is done but for its end is refused,
+// not left out.
+func TestAgainInARunThatIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		id := n.run(t.Context(), loadSales(n, 1000)).Created.ID
+		n.forget(id, before("run_ended"))
+		if _, err := n.resumed(id, Continuation{Again: []string{"load sales"}}); !isDecision(err, "--again") {
+			t.Errorf("%v", err)
+		}
+		if s := n.resume(id, Continuation{}); s.End.Code != 0 || len(n.sim.Tasks()) != 1 {
+			t.Error(messages(s))
+		}
+	})
+}
+
 // TestSecondRunner: of one job only one run at a time, as overlap says.
 func TestSecondRunner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -111,6 +111,19 @@ func checkDecisions(s ledger.State, c Continuation) error {
 	return nil
 }
 
+// checkDone says that nothing is left to decide in a run that is done but for its end.
+func checkDone(c Continuation) error {
+	for _, d := range []struct {
+		flag   string
+		values []string
+	}{{"--again", c.Again}, {"--accept", c.Accept}, {"--adopt", c.Adopt}} {
+		if len(d.values) > 0 {
+			return &DecisionError{d.flag, d.values[0], "every step of the run is done, only its end was not recorded", "leave it out, and the run is ended; then begin a new one"}
+		}
+	}
+	return nil
+}
+
 func lastOf(t *ledger.StepState) *ledger.IntentState {
 	if life := t.Life(); len(life) > 0 {
 		return &life[len(life)-1]
