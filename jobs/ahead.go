@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 )
 
 // Ahead says whether the sources of a step may be uploaded before its turn.
@@ -20,8 +21,8 @@ type Ahead struct {
 }
 
 // AheadOf says whether the uploads of step i may be moved before earlier steps: if none of
-// those reads the same server files with the same login, or writes a source, and the job
-// does not say otherwise. All sources of a step go together, because all stand their guards
+// those reads the same server files with the same login, or writes a source or what a guard
+// of it looks at, and the job does not say otherwise. All sources of a step go together, because all stand their guards
 // before one is uploaded. What they are when the run begins is not looked at. It is pure.
 //
 // Every step counts as earlier that does not wait for step i.
@@ -65,6 +66,12 @@ func AheadOf(b *Bound, i int) Ahead {
 			if writes(other, in.Source.Name) {
 				return Ahead{Why: fmt.Sprintf("step %q writes %s", other.Name, in.Shown())}
 			}
+			if in.Guard.Totals != "" && writes(other, in.Guard.Totals) {
+				return Ahead{Why: fmt.Sprintf("step %q writes %s", other.Name, data.Display(in.Guard.Totals))}
+			}
+			if in.Guard.Command != nil && (other.Verb == configs.Command || len(targetsIn(other)) > 0) {
+				return Ahead{Why: fmt.Sprintf("step %q may write what the program looks at that guards %s", other.Name, in.Shown())}
+			}
 		}
 		if b.Steps[j].Model != b.Steps[i].Model || b.user(j) != b.user(i) {
 			continue
@@ -103,14 +110,19 @@ func (b *Bound) loadsHeld(j, i int, own []FileInput) *FileInput {
 // that is kept, or a marker. What a command writes is not known: a source that it changes
 // is not what it was when the run began.
 func writes(s PlanStep, source string) bool {
+	return slices.ContainsFunc(targetsIn(s), func(t configs.Target) bool {
+		return names(source, t.Path) || names(source, t.Done) ||
+			t.Keep > 0 && t.Path != "" && (strings.HasPrefix(source, t.Path+".") || filepath.Dir(source) == filepath.Dir(t.Path) && strings.ContainsAny(source, "*?["))
+	})
+}
+
+// targetsIn are all targets of a step.
+func targetsIn(s PlanStep) []configs.Target {
 	targets := slices.Clone(s.Targets)
 	for _, f := range s.Files {
 		targets = append(targets, f.Targets...)
 	}
-	return slices.ContainsFunc(targets, func(t configs.Target) bool {
-		return names(source, t.Path) || names(source, t.Done) ||
-			t.Keep > 0 && t.Path != "" && (strings.HasPrefix(source, t.Path+".") || filepath.Dir(source) == filepath.Dir(t.Path) && strings.ContainsAny(source, "*?["))
-	})
+	return targets
 }
 
 // names says whether a source, which may be a pattern, means a file.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -139,19 +140,25 @@ func (r *run) stampsOf(ctx context.Context, reads []FileInput) []string {
 	return stamps
 }
 
-// stampOf tells two states of a source apart, without reading it. It is empty for what is not there, or
-// not to be had twice.
+// stampOf tells two states of a source and its control file apart, without reading them. It
+// is empty for what is not there, or not to be had twice.
 func (r *run) stampOf(ctx context.Context, in FileInput) string {
-	found, err := r.stores().Find(ctx, in.Source)
-	if err != nil {
-		return ""
+	sources := []data.Source{in.Source}
+	if in.Guard.Totals != "" {
+		sources = append(sources, data.Source{Name: in.Guard.Totals})
 	}
 	var stamp strings.Builder
-	for _, e := range found.Entries {
-		if e.Version == "" {
+	for _, src := range sources {
+		found, err := r.stores().Find(ctx, src)
+		if err != nil {
 			return ""
 		}
-		fmt.Fprintf(&stamp, "%q %q ", e.Name, e.Version)
+		for _, e := range found.Entries {
+			if e.Version == "" {
+				return ""
+			}
+			fmt.Fprintf(&stamp, "%q %q ", e.Name, e.Version)
+		}
 	}
 	return stamp.String()
 }

@@ -226,3 +226,37 @@ func TestCommandWritesWhatWasUploadedAhead(t *testing.T) {
 		}
 	})
 }
+
+// TestAheadStandsItsGuard: what was uploaded ahead of need stands its guard at its turn too, as
+// it would without that.
+func TestAheadStandsItsGuard(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		takes time.Duration
+		guard func(*night) configs.Guard
+	}{
+		{"a control file that was written since", time.Minute, func(n *night) configs.Guard {
+			return configs.Guard{Control: &configs.Control{Path: filepath.Join(n.dir, "sales.ctl")}}
+		}},
+		{"a source that has become too old", 40 * time.Minute, func(*night) configs.Guard { return configs.Guard{MaxAge: &configs.Age{Duration: 30 * time.Minute}} }},
+	} {
+		for _, ahead := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				n := newLeanNight(t, simulator.Options{})
+				defer n.close()
+				n.runner.Now = realNow(t, n)
+				n.put("sales.csv", n.read("sales.csv"))
+				n.put("sales.ctl", "rows = 24\n")
+				n.runner.Exec = func(context.Context, Program) (Exit, error) {
+					time.Sleep(tc.takes)
+					n.put("sales.ctl", "rows = 99\n")
+					return Exit{}, nil
+				}
+				s := n.run(t.Context(), commandStep(), salesFrom(n, "sales.csv", func(s *configs.Step) { s.Guard, s.Ahead = tc.guard(n), &ahead }))
+				if verdicts(s) != "prepare ok, load sales failed/guard" || len(s.Steps[1].Uploads) != map[bool]int{true: 1}[ahead] {
+					t.Errorf("%s, ahead %v: %s, %d uploads\n%s", tc.name, ahead, verdicts(s), len(s.Steps[1].Uploads), messages(s))
+				}
+			})
+		}
+	}
+}

@@ -83,6 +83,21 @@ func TestAheadOf(t *testing.T) {
 			b.Plan.Steps[1].Targets = []configs.Target{{Path: "in/s0.csv"}}
 			b.Plan.Steps[2].Skip = true
 		}, "", nil},
+		{"its control file is a target", []string{"export", "import f"}, func(b *Bound) {
+			b.Plan.Steps[0].Targets = []configs.Target{{Path: "in/s1.ctl"}}
+			b.Steps[1].Reads[0].Guard.Totals = "in/s1.ctl"
+		}, `step "s0" writes in/s1.ctl`, nil},
+		{"a program guards it, and another one runs before", []string{"export", "import f"}, func(b *Bound) {
+			b.Plan.Steps[0].Verb = configs.Command
+			b.Steps[1].Reads[0].Guard.Command = &configs.GuardCommand{}
+		}, `step "s0" may write what the program looks at that guards in/s1.csv`, nil},
+		{"a program guards it, and something is written before", []string{"export", "import f"}, func(b *Bound) {
+			b.Plan.Steps[0].Files = []configs.StepFile{{Targets: []configs.Target{{Path: "out.csv"}}}}
+			b.Steps[1].Reads[0].Guard.Command = &configs.GuardCommand{}
+		}, `step "s0" may write`, nil},
+		{"a program guards it, and nothing is written before", []string{"export", "import f"}, func(b *Bound) {
+			b.Steps[1].Reads[0].Guard.Command = &configs.GuardCommand{}
+		}, "", nil},
 		{"all sources of a step go together", []string{"import f", "import g"}, func(b *Bound) {
 			b.Steps[1].Reads = append(b.Steps[1].Reads, FileInput{File: ledger.ObjectRef{ID: "f", Name: "f"}, Source: data.Source{Name: "in/2.csv"}, By: -1})
 		}, `which reads server file "f" too`, []int{0}},

@@ -75,12 +75,38 @@ func (s *step) unchanged(sources []*source) bool {
 }
 
 // inspectOne takes one source, unless that was done ahead of need and it has not changed
-// since.
+// since: then it only stands its guard again, since a last run and the time are others.
 func (s *step) inspectOne(ctx context.Context, in FileInput) (*source, error) {
-	if src := s.run.ahead.of(ctx, s.plan.Index, in); src != nil {
-		return src, nil
+	src := s.run.ahead.of(ctx, s.plan.Index, in)
+	if src == nil {
+		return s.takeSource(ctx, in)
 	}
-	return s.takeSource(ctx, in)
+	with, err := s.against(ctx, in)
+	if err == nil {
+		err = in.Guard.Early(src.file.Found(), with)
+	}
+	if err == nil {
+		err = src.check(with)
+	}
+	if err != nil {
+		src.close()
+		return nil, err
+	}
+	return src, nil
+}
+
+// against is what a source's guard compares with.
+func (s *step) against(ctx context.Context, in FileInput) (data.Against, error) {
+	return s.run.against(ctx, s.plan.Name, in.File.ID, in.Guard, in.Header)
+}
+
+// check holds what is known of it against its guard.
+func (src *source) check(with data.Against) error {
+	err := src.Guard.Check(src.facts, with)
+	if src.same = errors.Is(err, data.ErrUnchanged); src.same {
+		return nil
+	}
+	return err
 }
 
 // inspectChanged takes the sources again if one was written since: what the step waited for
@@ -104,7 +130,7 @@ func (s *step) takeSource(ctx context.Context, in FileInput) (*source, error) {
 	by := reader{in.Source.Name, s.plan.Index, in.File.ID}
 	s.run.sources.found(by, found)
 	// Its control file comes with it: what lay there before is of another one.
-	with, err := s.run.against(ctx, s.plan.Name, in.File.ID, in.Guard, in.Header)
+	with, err := s.against(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -120,12 +146,8 @@ func (s *step) takeSource(ctx context.Context, in FileInput) (*source, error) {
 		return nil, err
 	}
 	s.run.sources.read(by, src.facts.Digest)
-	err = in.Guard.Check(src.facts, with)
-	if errors.Is(err, data.ErrUnchanged) {
-		src.same = true
-		return src, nil
-	}
-	if err == nil && in.Guard.Command != nil {
+	err = src.check(with)
+	if err == nil && !src.same && in.Guard.Command != nil {
 		err = s.guardSource(ctx, src)
 	}
 	if err != nil {
