@@ -40,55 +40,80 @@ func (r *run) zone() *time.Location {
 	return time.Local
 }
 
-// runsBack is how many runs of a job are looked through for the last one that was ok.
-const runsBack = 50
+// runsBack is how many runs of a job are listed at first, to find what was loaded last. Five
+// times as many are, again and again, as long as none was ok.
+const runsBack = 1000
 
-// last are the facts of the last run of the job in which this step was ok with this file;
-// nil if there is none. Where a later run has loaded something else, or may have, nobody
-// knows whether the model holds it still: then its digest is not told.
+// lastLoad is what a step of a run loaded last, or wrote.
+type lastLoad struct {
+	data.Last
+	at time.Time
+}
+
+// last are the facts of what this step, when it was ok, last loaded of this file in a run of
+// the job; nil if it never did. Where a run that is not ok has loaded something else since,
+// or may have, nobody knows whether the model holds it still: then its digest is not told. A
+// run that was continued may have loaded something after runs that began later.
 func (r *run) last(ctx context.Context, step, file string) (*data.Last, error) {
-	var runs []ledger.Summary
-	if err := r.read(ctx, func() (err error) {
-		runs, err = r.Ledger.Runs(ctx, ledger.Query{Job: r.req.ID.Job, Limit: runsBack})
-		return err
-	}); err != nil {
-		return nil, err
-	}
-	var later []string // digests of runs that were not ok
-	for _, sum := range runs {
-		if sum.ID == r.req.ID {
-			continue
-		}
-		var events []ledger.Event
-		err := r.read(ctx, func() (err error) {
-			events, err = r.Ledger.Events(ctx, sum.ID, 0)
+	var last *lastLoad
+	var others []lastLoad // of runs that were not ok
+	seen := map[ledger.ID]bool{r.req.ID: true}
+	for limit, listed := runsBack, -1; last == nil; limit *= 5 {
+		var runs []ledger.Summary
+		if err := r.read(ctx, func() (err error) {
+			runs, err = r.Ledger.Runs(ctx, ledger.Query{Job: r.req.ID.Job, Limit: limit})
 			return err
-		})
-		if errors.Is(err, ledger.ErrNoRun) {
-			continue // pruned meanwhile
+		}); err != nil {
+			return nil, err
 		}
-		var state ledger.State
-		if err == nil {
-			state, err = ledger.Fold(events)
+		if len(runs) == listed {
+			return nil, nil // there are no more
 		}
-		if err != nil {
-			return nil, fmt.Errorf("look for the last run that was ok: run %q: %w", sum.ID.Run, err)
-		}
-		found := lastOfStep(state, step, file)
-		switch {
-		case found == nil:
-		case sum.Closed && okStep(state, step):
-			for _, digest := range later {
-				if digest != found.Digest {
-					found.Digest = ""
-				}
+		listed = len(runs)
+		for _, sum := range runs {
+			if seen[sum.ID] || last != nil && sum.Updated.Before(last.at) {
+				continue
 			}
-			return found, nil
-		default:
-			later = append(later, found.Digest)
+			seen[sum.ID] = true
+			found, ok, err := r.loadedBy(ctx, sum, step, file)
+			switch {
+			case err != nil:
+				return nil, fmt.Errorf("look for the last run that was ok: run %q: %w", sum.ID.Run, err)
+			case found == nil:
+			case !ok:
+				others = append(others, *found)
+			case last == nil || found.at.After(last.at):
+				last = found
+			}
 		}
 	}
-	return nil, nil
+	for _, o := range others {
+		if o.Digest != last.Digest && !o.at.Before(last.at) {
+			last.Digest = ""
+		}
+	}
+	return &last.Last, nil
+}
+
+// loadedBy is what a step of a run loaded last of a file, nil if nothing, and whether it is
+// ok.
+func (r *run) loadedBy(ctx context.Context, sum ledger.Summary, step, file string) (*lastLoad, bool, error) {
+	var events []ledger.Event
+	err := r.read(ctx, func() (err error) {
+		events, err = r.Ledger.Events(ctx, sum.ID, 0)
+		return err
+	})
+	if errors.Is(err, ledger.ErrNoRun) {
+		return nil, false, nil // pruned meanwhile
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	state, err := ledger.Fold(events)
+	if err != nil {
+		return nil, false, err
+	}
+	return lastOfStep(state, step, file), sum.Closed && okStep(state, step), nil
 }
 
 func okStep(s ledger.State, step string) bool {
@@ -101,21 +126,24 @@ func okStep(s ledger.State, step string) bool {
 }
 
 // lastOfStep is what a step of a run uploaded last to a server file, or downloaded last of
-// it; nil if nothing.
-func lastOfStep(s ledger.State, step, file string) *data.Last {
-	var last *data.Last
+// it, and when it last started what reads it; nil if nothing.
+func lastOfStep(s ledger.State, step, file string) *lastLoad {
+	var last *lastLoad
 	for _, t := range s.Steps {
 		if t.Plan.Name != step {
 			continue
 		}
 		for _, u := range t.Uploads {
 			if u.File.ID == file {
-				last = &data.Last{Digest: u.Digest, Rows: u.Rows}
+				last = &lastLoad{data.Last{Digest: u.Digest, Rows: u.Rows}, u.At}
 			}
+		}
+		if n := len(t.Intents); last != nil && n > 0 && t.Intents[n-1].At.After(last.at) {
+			last.at = t.Intents[n-1].At
 		}
 		for _, w := range t.Targets {
 			if w.File.ID == file {
-				last = &data.Last{Digest: w.Digest, Rows: w.Rows}
+				last = &lastLoad{data.Last{Digest: w.Digest, Rows: w.Rows}, w.At}
 			}
 		}
 	}

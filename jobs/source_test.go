@@ -316,6 +316,59 @@ func TestWaitForControl(t *testing.T) {
 	}
 }
 
+// TestUnchangedAfterAContinuedRun: what was loaded last is what counts, and not which run began
+// last.
+func TestUnchangedAfterAContinuedRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.runner.Now = realNow(t, n)
+		text := n.read("sales.csv")
+		run := func(text string) ledger.State {
+			time.Sleep(24 * time.Hour)
+			n.put("sales.csv", text)
+			return n.run(t.Context(), salesFrom(n, "sales.csv", func(s *configs.Step) { s.Guard.Unchanged, s.Guard.MinRows = "skip", new(int64(5)) }))
+		}
+		monday := run(firstLines(text, 1))
+		tuesday := run(text)
+		time.Sleep(time.Hour)
+		n.put("sales.csv", firstLines(text, 20))
+		monday = n.resume(monday.Created.ID, Continuation{})
+		if monday.End.Code != 0 || tuesday.End.Code != 0 {
+			t.Fatal(messages(monday), messages(tuesday))
+		}
+		for i, want := range []string{"load sales ok", "load sales skipped"} {
+			if s := run(text); verdicts(s) != want {
+				t.Errorf("run %d after it: %s\n%s", i+1, verdicts(s), messages(s))
+			}
+		}
+	})
+}
+
+// fewRuns lists one of 500 runs that are asked for, as if there were so many.
+type fewRuns struct{ ledger.Ledger }
+
+func (l fewRuns) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, error) {
+	q.Limit = max(1, q.Limit/500)
+	return l.Ledger.Runs(ctx, q)
+}
+
+// TestUnchangedForLong: what was loaded last is found behind all runs that loaded nothing.
+func TestUnchangedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.runner.Now, n.runner.Ledger = realNow(t, n), fewRuns{n.ledger}
+		for i := range 13 {
+			time.Sleep(time.Second)
+			s := n.run(t.Context(), salesFrom(n, "sales.csv", func(s *configs.Step) { s.Guard.Unchanged = "skip" }))
+			if want := map[bool]string{true: "load sales ok", false: "load sales skipped"}[i == 0]; verdicts(s) != want {
+				t.Fatalf("run %d: %s\n%s", i+1, verdicts(s), messages(s))
+			}
+		}
+	})
+}
+
 // after lets the sources of a step be moved.
 func after(n *night) func(*configs.Step) {
 	return func(s *configs.Step) {
