@@ -85,6 +85,10 @@ func (c *Certificates) Login(ctx context.Context, hc *http.Client, base string, 
 	if err != nil && c.fetchAgain(ctx) {
 		id, err = c.next(serverNow())
 	}
+	if err != nil && c.lost != nil && !errors.Is(err, ErrRefused) {
+		c.again = false // what was renewed may be had at the next try, so that all that is at hand cannot be used is not final
+		return Grant{}, fmt.Errorf("%v; and fetching certificates afresh failed: %w", err, c.lost)
+	}
 	if err != nil {
 		return Grant{}, err
 	}
@@ -142,8 +146,8 @@ func (c *Certificates) fetchAgain(ctx context.Context) bool {
 	}
 	c.again = true
 	ids, err := c.Fetch(ctx, true)
+	c.lost = err
 	if err != nil {
-		c.lost = err
 		return false
 	}
 	changed := slices.ContainsFunc(ids, func(id *keystore.Identity) bool {

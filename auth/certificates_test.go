@@ -206,6 +206,31 @@ func TestFetchingAfreshThatFails(t *testing.T) {
 	})
 }
 
+// TestAllHaveEndedAndTheVaultIsAway: what was renewed may lie there, so it is looked for until it can be had.
+func TestAllHaveEndedAndTheVaultIsAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, older, newer *keystore.Identity) {
+		r := newRotation(t, simulator.Options{}, older)
+		r.registered = []*keystore.Identity{older, newer}
+		if err := r.login(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(101 * 24 * time.Hour)
+		r.lost, r.there = errors.New("the vault is sealed"), []*keystore.Identity{newer}
+		if err := r.login(); !errors.Is(err, r.lost) || isFinal(err) || !strings.Contains(err.Error(), "ended") {
+			t.Errorf("got %v, final %v", err, isFinal(err))
+		}
+		r.lost = nil
+		if err := r.login(); err != nil {
+			t.Error(err)
+		}
+		if n := len(r.fetched); n < 3 || r.fetched[n-1] != true {
+			t.Errorf("fetched: %v", r.fetched)
+		}
+		_ = r.source.Logout(t.Context())
+		r.sim.Close()
+	})
+}
+
 // An auth host that is down, a proxy's page or a wrong clock say nothing about a certificate.
 func TestOnlyARefusalLeadsToAnotherCertificate(t *testing.T) {
 	for name, test := range map[string]struct {
