@@ -30,9 +30,9 @@ type session struct {
 // connect asks an HTTP proxy for a tunnel. A connection on which it was asked in vain is used again as long as the proxy lets it
 // live: NTLM is a talk on one connection.
 func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
-	user, password, known, err := t.dialer.login(t.via)
+	user, password, known, err := t.login()
 	if err != nil {
-		return nil, t.fail(Login, "needs a password, which cannot be had", err, "correct proxy_password")
+		return nil, err
 	}
 	name := Name(t.via)
 	way := t.dialer.way(name)
@@ -68,7 +68,9 @@ func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
 			if way != "" && t.dialer.o.Auth != "" && len(offers) > 0 && next != way {
 				hint = "leave proxy_auth out: the proxy asks for" + list(offers) + "; " + hint
 			}
-			return nil, c.loginError(answer, fmt.Sprintf("refuses the login of %s by %s", user, way), hint)
+			refusal := c.loginError(answer, fmt.Sprintf("refuses the login of %s by %s", user, way), hint)
+			t.dialer.refuse(credential{name, user, password}, refusal)
+			return nil, refusal
 		case next == "":
 			return nil, c.loginError(answer, "asks for a login that is not supported"+list(offers), "have the proxy offer Basic or NTLM, or one without a login for this machine")
 		}
@@ -214,7 +216,7 @@ func (c *connecting) refusal(answer *http.Response) error {
 	return e
 }
 
-func (c *connecting) loginError(answer *http.Response, text, next string) error {
+func (c *connecting) loginError(answer *http.Response, text, next string) *Error {
 	return &Error{Kind: Login, Proxy: Name(c.via), Host: c.target, Status: answer.StatusCode, Text: fmt.Sprintf("%s (answer %d)", text, answer.StatusCode), Advice: next}
 }
 

@@ -22,7 +22,7 @@ import (
 type Options struct {
 	Address  string                                                            // as [Parse] takes it; empty: the environment's
 	User     string                                                            // DOMAIN\user, user or user@domain; empty: the user part of the environment's address
-	Password func() (string, error)                                            // of User; called when a proxy first needs it, and again only after an error; nil: none
+	Password func() (string, error)                                            // of User; called when a proxy first needs it, again after an error, and once more when a proxy refused it, since it may have been changed; nil: none
 	Auth     string                                                            // Basic or NTLM; empty: what the proxy asks for, and if it offers both, NTLM
 	Getenv   func(string) string                                               // nil: os.Getenv
 	TLS      *tls.Config                                                       // towards https:// proxies; nil: the system's authorities
@@ -43,9 +43,14 @@ type Dialer struct {
 	direct func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	mu       sync.Mutex
-	password *string           // what Password returned
-	learned  map[string]string // by proxy: how it wants us to log in
+	password *string               // what Password returned
+	learned  map[string]string     // by proxy: how it wants us to log in
+	refused  map[credential]*Error // what was answered to logins that are not sent again
+	again    bool                  // the password was fetched once more since a login that worked
 }
+
+// credential is a login at a proxy.
+type credential struct{ proxy, user, password string }
 
 // New checks the options. Its errors are *Error, of the kind Misconfigured.
 func New(o Options) (*Dialer, error) {
@@ -55,7 +60,7 @@ func New(o Options) (*Dialer, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
-	d := &Dialer{o: o, learned: map[string]string{}, direct: o.Network}
+	d := &Dialer{o: o, learned: map[string]string{}, refused: map[credential]*Error{}, direct: o.Network}
 	if d.direct == nil {
 		d.direct = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
@@ -161,6 +166,47 @@ func (d *Dialer) login(via *url.URL) (user, password string, ok bool, err error)
 	return d.o.User, password, true, nil
 }
 
+// login is who we are to the proxy; known is false if nobody. A login that the proxy has refused is not sent again, since that may
+// lock the user: its error is returned until there is another password.
+func (t *tunnel) login() (user, password string, known bool, err error) {
+	for range 2 {
+		if user, password, known, err = t.dialer.login(t.via); err != nil {
+			return "", "", false, t.fail(Login, "needs a password, which cannot be had", err, "correct proxy_password")
+		}
+		before := t.dialer.before(credential{Name(t.via), user, password})
+		if !known || before == nil {
+			return user, password, known, nil
+		}
+		e := *before
+		e.Host, err = t.target, &e
+		t.dialer.afresh()
+	}
+	return "", "", false, err
+}
+
+// before is what the proxy answered to a login that it has refused, else nil.
+func (d *Dialer) before(l credential) *Error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.refused[l]
+}
+
+// refuse keeps what a proxy answered to a login.
+func (d *Dialer) refuse(l credential, e *Error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused[l] = e
+}
+
+// afresh makes the next login fetch the password again, once between two that worked.
+func (d *Dialer) afresh() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.again && d.o.Password != nil {
+		d.again, d.password = true, nil
+	}
+}
+
 // way is how a proxy wants us to log in, as far as is known: "" not yet.
 func (d *Dialer) way(proxy string) string {
 	d.mu.Lock()
@@ -174,7 +220,7 @@ func (d *Dialer) way(proxy string) string {
 func (d *Dialer) learn(proxy, way string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.learned[proxy] = way
+	d.learned[proxy], d.again = way, false
 }
 
 // tunnel is one while it is made.

@@ -258,6 +258,45 @@ func TestFinalFaultsAreNotRepeated(t *testing.T) {
 	}
 }
 
+// TestRefusedLoginIsNotSentAgain: a wrong password that is sent again and again may lock the user.
+func TestRefusedLoginIsNotSentAgain(t *testing.T) {
+	for _, tt := range []struct{ auth, address, user, want, then string }{
+		{"basic", "http://p:1", fakeUser, ",Basic", ",Basic,,Basic"},
+		{"ntlm", "http://p:1", `CORP\bob`, ",NTLM,NTLM", ""},
+		{"socks login", "socks5://p:1", fakeUser, "user", "user,user,"},
+	} {
+		for fetched, want := range map[string]string{"old-password": tt.want, fakePassword: tt.then} { // what is there when it is fetched once more
+			if want == "" {
+				continue
+			}
+			f := &fake{auth: tt.auth}
+			asked := 0
+			d, err := proxy.New(proxy.Options{Address: tt.address, User: tt.user, Network: f.dial, Password: func() (string, error) {
+				if asked++; asked > 1 {
+					return fetched, nil
+				}
+				return "old-password", nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = d.Dial(t.Context(), "https", "api.anaplan.com:443")
+			for n := range 3 {
+				if e, ok := errors.AsType[*proxy.Error](err); !ok || e.Kind != proxy.Login || n > 0 && e.Host != "auth.anaplan.com:443" {
+					t.Errorf("%s: %v", tt.auth, err)
+				}
+				if _, err = d.Dial(t.Context(), "https", "auth.anaplan.com:443"); err == nil {
+					break
+				}
+			}
+			f.close()
+			if got := strings.Join(f.connects, ","); got != want || asked != 2 || (err == nil) != (fetched == fakePassword) {
+				t.Errorf("%s: %q, want %q; fetched %d times; %v", tt.auth, got, want, asked, err)
+			}
+		}
+	}
+}
+
 // TestLogins: how we log in is what the proxy asks for, and is not asked for twice.
 func TestLogins(t *testing.T) {
 	own, roots := certificate(t)

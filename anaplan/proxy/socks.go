@@ -21,9 +21,9 @@ var socksAnswers = map[byte]string{
 
 // socks asks a SOCKS5 proxy for a connection (RFC 1928, RFC 1929). The proxy looks the host up.
 func (t *tunnel) socks(ctx context.Context) (net.Conn, error) {
-	user, password, known, err := t.dialer.login(t.via)
+	user, password, known, err := t.login()
 	if err != nil {
-		return nil, t.fail(Login, "needs a password, which cannot be had", err, "correct proxy_password")
+		return nil, err
 	}
 	if len(user) > 255 || len(password) > 255 {
 		return nil, t.fail(Misconfigured, "takes users and passwords of at most 255 bytes", nil, "give a shorter one")
@@ -81,8 +81,11 @@ func (t *tunnel) talk(conn net.Conn, host string, port uint16, user, password st
 		if err := ask(login, said[:]); err != nil && !closed(err) {
 			return broken(err)
 		} else if err != nil || said[1] != 0 { // some close at once
-			return t.fail(Login, fmt.Sprintf("refuses the login of %s", user), nil, "check proxy_user and proxy_password")
+			refusal := t.fail(Login, fmt.Sprintf("refuses the login of %s", user), nil, "check proxy_user and proxy_password")
+			t.dialer.refuse(credential{Name(t.via), user, password}, refusal)
+			return refusal
 		}
+		t.dialer.learn(Name(t.via), "")
 	case chosen[1] == 0xff && !known:
 		return t.fail(Login, "asks for a login, and none is given", nil, "give proxy_user and proxy_password in the connection, or --proxy-user and --proxy-password")
 	case chosen[1] != 0:

@@ -50,7 +50,12 @@ func (p *Program) proxySettings(c *cli.Context, conn *configs.Connection) error 
 func (p *Program) network(conn configs.Connection, roots *x509.CertPool) (http.RoundTripper, error) {
 	o := anaplan.BaseOptions{Proxy: conn.Proxy, ProxyUser: conn.ProxyUser, ProxyAuth: conn.ProxyAuth, Getenv: p.env, RootCAs: roots}
 	if conn.ProxyPassword != "" {
-		o.ProxyPassword = func() (string, error) {
+		asked := false
+		o.ProxyPassword = func() (string, error) { // never twice at a time
+			if asked {
+				p.forgetSecrets(conn) // the proxy refused it: it may have been changed since
+			}
+			asked = true
 			v, err := p.resolve(conn, conn.ProxyPassword)
 			if err != nil {
 				return "", connectionError(conn, "proxy_password", err)
