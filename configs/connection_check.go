@@ -56,6 +56,15 @@ func checkURL(v string) (*url.URL, *fault) {
 	return u, nil
 }
 
+// CheckURL says what is wrong with an address that is called with a token or a login, and what to write instead; "" twice
+// when nothing is.
+func CheckURL(v string) (what, instead string) {
+	if _, f := checkURL(v); f != nil {
+		return f.what, f.instead
+	}
+	return "", ""
+}
+
 func loopback(host string) bool {
 	if host == "localhost" {
 		return true

@@ -47,11 +47,8 @@ func (p *Program) certificateConnection(c *cli.Context) (conn configs.Connection
 		return conn, err
 	}
 	conn.Method = "certificate"
-	if region := p.setting(c, "region"); region != "" {
-		conn.Region, conn.APIURL, conn.AuthURL = region, "", ""
-	}
-	if v := p.setting(c, "auth-url"); v != "" {
-		conn.AuthURL = v
+	if err := p.addressSettings(c, &conn); err != nil {
+		return conn, err
 	}
 	if err := p.certificateSettings(c, &conn); err != nil {
 		return conn, err

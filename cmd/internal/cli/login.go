@@ -134,11 +134,9 @@ func (p *Program) login(c *cli.Context) (configs.Connection, error) {
 			*to = v
 		}
 	}
-	if region := p.setting(c, "region"); region != "" {
-		conn.Region, conn.APIURL, conn.AuthURL = region, "", ""
+	if err := p.addressSettings(c, &conn); err != nil {
+		return configs.Connection{}, err
 	}
-	over("api-url", &conn.APIURL)
-	over("auth-url", &conn.AuthURL)
 	if v := p.caSetting(c); v != "" {
 		conn.CA = here(v)
 	}
@@ -165,6 +163,25 @@ func (p *Program) login(c *cli.Context) (configs.Connection, error) {
 		return configs.Connection{}, err
 	}
 	return conn, complete(conn)
+}
+
+// addressSettings puts the region and the addresses of the command line, else of the
+// variables, over those of a connection. They are held to what a connection's are.
+func (p *Program) addressSettings(c *cli.Context, conn *configs.Connection) error {
+	if region := p.setting(c, "region"); region != "" {
+		conn.Region, conn.APIURL, conn.AuthURL = region, "", ""
+	}
+	for flag, to := range map[string]*string{"api-url": &conn.APIURL, "auth-url": &conn.AuthURL} {
+		v := p.setting(c, flag)
+		if v == "" {
+			continue
+		}
+		if what, instead := configs.CheckURL(v); what != "" {
+			return usage(instead, "%s: it %s", origin(c, flag), what)
+		}
+		*to = v
+	}
+	return nil
 }
 
 // knownRegion refuses a region that does not exist.
