@@ -128,7 +128,7 @@ func (p *Program) writePayload(form, out string, r payloadResult) error {
 		return r.text(w)
 	}
 	if out == "" {
-		return write(p.Out)
+		return write(p.plainOut) // it is asked for, with all that is secret in it
 	}
 	if err := placeSecret(out, write); err != nil {
 		return &failure{code: ledger.CodeInput, cause: ledger.CauseInput, what: fmt.Sprintf("--out %s: %v", out, err),

@@ -60,6 +60,22 @@ func TestPayloadIsWhatAnaplanAsksFor(t *testing.T) {
 	}
 }
 
+// TestPayloadOfReferencesIsWhole: a certificate that a reference gave is no secret in what was asked for.
+func TestPayloadOfReferencesIsWhole(t *testing.T) {
+	files, err := identityOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{"pem", "der"} {
+		got := call([]string{"CERT", string(files["cert.pem"]), "KEY", string(files["key.pem"])}, "auth", "payload", "--certificate", "env:CERT", "--private-key", "env:KEY", "--output", "json", "--header-form", form)
+		var r struct{ Header string }
+		if err := json.Unmarshal([]byte(got.out), &r); err != nil || got.code != 0 {
+			t.Fatalf("%s: code %d, %v: %s", form, got.code, err, got.err)
+		}
+		headerKey(t, r.Header, form)
+	}
+}
+
 // headerKey is the key of the certificate in a header value.
 func headerKey(t *testing.T, header, form string) *rsa.PublicKey {
 	t.Helper()

@@ -22,7 +22,7 @@ var environmentSecrets = []string{"ANAPLAN_PASSPHRASE", "ANAPLAN_PASSWORD", "ANA
 var environmentAddresses = []string{"ANAPLAN_LEDGER", "ANAPLAN_PROXY", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "DATABASE_URL"}
 
 // guardOutput puts the last filter before both streams. The bytes of files that a command
-// moves to stdout are data, not messages, and pass it by: see plainOut.
+// moves to stdout are data, not messages, and pass it by, as a payload does: see plainOut.
 func (p *Program) guardOutput() (flush func()) {
 	p.filter = &secret.Filter{}
 	for _, name := range environmentSecrets {

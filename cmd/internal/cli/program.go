@@ -23,7 +23,7 @@ type Program struct {
 	Now    func() time.Time
 
 	filter   *secret.Filter // knows the secrets of this call
-	plainOut io.Writer      // stdout without the filter, for data
+	plainOut io.Writer      // stdout without the filter, for data and payloads
 	plainErr io.Writer      // stderr without it, for the programs that are started
 
 	log     *logrus.Logger
