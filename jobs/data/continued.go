@@ -53,6 +53,9 @@ func (r *continued) reopen() error {
 	body, size, err := r.open(ctx, r.at)
 	stall.Stop()
 	if err != nil {
+		if ctx.Err() != nil && r.ctx.Err() == nil {
+			err = r.broken(ErrAway, "no answer in time", err) // the context that ended is ours
+		}
 		cancel()
 		return err
 	}

@@ -22,6 +22,7 @@ type piece struct {
 	err  error // this; nil: the end of the file
 	hang bool  // nothing comes any more
 	open error // it cannot be opened
+	mute bool  // to open it brings no answer
 	size int64 // another size than that of the text
 }
 
@@ -30,6 +31,10 @@ func (p *play) open(ctx context.Context, at int64) (io.ReadCloser, int64, error)
 	next := piece{n: len(p.text)}
 	if len(p.script) > 0 {
 		next, p.script = p.script[0], p.script[1:]
+	}
+	if next.mute {
+		<-ctx.Done()
+		return nil, 0, context.Canceled // as libraries say it whose context has ended
 	}
 	if next.open != nil {
 		return nil, 0, next.open
@@ -87,6 +92,7 @@ func TestReadingGoesOn(t *testing.T) {
 		{"broken off at the very end", []piece{{n: 10, err: reset}}, nil, 0, 1},
 		{"it stands still", []piece{{n: 3, hang: true}}, nil, 2*time.Minute + time.Second, 2},
 		{"away for a moment", []piece{{n: 3, err: reset}, {open: away}, {open: away}}, nil, 7 * time.Second, 4},
+		{"no answer for a moment", []piece{{n: 3, err: reset}, {mute: true}}, nil, time.Second + 2*time.Minute + 2*time.Second, 3},
 		{"away for good", []piece{{n: 3, err: reset}, {open: away}, {open: away}, {open: away}, {open: away}}, ErrAway, 15 * time.Second, 5},
 		{"never a byte", []piece{{n: 0, err: reset}, {n: 0, err: reset}, {n: 0, err: reset}, {n: 0, err: reset}, {n: 0, err: reset}}, ErrAway, 15 * time.Second, 5},
 		{"denied in the middle", []piece{{n: 3, err: reset}, {open: denied}}, ErrDenied, time.Second, 2},
@@ -134,6 +140,9 @@ func TestReadingEnds(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		r.Close()
+		if _, err := OpenContinued(t.Context(), (&play{script: []piece{{mute: true}}}).open, plain); !errors.Is(err, ErrAway) {
+			t.Errorf("without an answer: %v", err)
+		}
 		if _, err := OpenContinued(t.Context(), (&play{script: []piece{{open: &StoreError{Kind: ErrAway, Doing: "read", Name: "x"}}}}).open, plain); !errors.Is(err, ErrAway) || !strings.HasPrefix(err.Error(), "read x: ") {
 			t.Errorf("got %v", err)
 		}
