@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/url"
 	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	azblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
@@ -29,6 +31,12 @@ func (azureService) unspeakable() string { return "\\\"#%?" }
 func (azureService) open(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, &url.URL{Scheme: azureblob.Scheme, Host: u.Host, RawQuery: u.RawQuery})
 	return b, parameter(err)
+}
+
+// asStored asks the service's library for the bytes as they are: it would unpack those with
+// a Content-Encoding by itself, and know no length of them. Others take no notice.
+func asStored(ctx context.Context) context.Context {
+	return policy.WithHTTPHeader(ctx, http.Header{"Accept-Encoding": {"identity"}})
 }
 
 func (azureService) listed(o *blob.ListObject) string {

@@ -1,6 +1,8 @@
 package blob
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -113,5 +115,21 @@ func TestMoveLosesNothing(t *testing.T) {
 				t.Errorf("left are %v", left)
 			}
 		})
+	}
+}
+
+// TestReadsAzuresPackedBlobsAsTheyAre: what has Content-Encoding: gzip is unpacked by
+// package data, as anywhere.
+func TestReadsAzuresPackedBlobsAsTheyAre(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = io.WriteString(z, "a,b\n1,2\n")
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := serveAzure(t, &azure{blobs: map[string]string{"/anna/c/a.csv": packed.String()}, packed: true})
+	s := New()
+	if got := content(t, s, name("a.csv")); got != packed.String() {
+		t.Errorf("got %q", got)
 	}
 }

@@ -110,7 +110,7 @@ func (s *Store) from(ctx context.Context, p place, entry *data.Entry, at int64) 
 	if err != nil {
 		return nil, 0, s.explain(ctx, p, "read", err)
 	}
-	r, err := bucket.NewRangeReader(ctx, p.key, at, -1, &blob.ReaderOptions{BeforeRead: service.readIf(entry.Version)})
+	r, err := bucket.NewRangeReader(asStored(ctx), p.key, at, -1, &blob.ReaderOptions{BeforeRead: service.readIf(entry.Version)})
 	if entry.Version != "" && isNotFound(err) {
 		err = errReplaced
 	}
