@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // Fetch brings a source here. What is remote, or stdin, is spooled into the folder dir as
@@ -27,11 +28,12 @@ func (s *Stores) Fetch(ctx context.Context, found Found, dir string, format Form
 	if len(found.Entries) > 1 && format.Opaque {
 		return nil, &InputError{Path: f.name(), What: "files that are no text cannot be joined", Next: "give one file"}
 	}
-	for _, e := range found.Entries {
+	f.found.Entries = slices.Clone(found.Entries)
+	for i, e := range found.Entries {
 		p := &part{name: Display(e.Name), path: e.Name}
 		f.parts = append(f.parts, p)
 		if e.Name == stdin || Remote(e.Name) {
-			if err := s.spool(ctx, p, e, dir); err != nil {
+			if f.found.Entries[i], err = s.spool(ctx, p, e, dir); err != nil {
 				return nil, err
 			}
 		}
@@ -51,22 +53,26 @@ func (s *Stores) Fetch(ctx context.Context, found Found, dir string, format Form
 	return f, nil
 }
 
-// spool copies what is not here. After an error nothing is left.
-func (s *Stores) spool(ctx context.Context, p *part, e Entry, dir string) error {
+// spool copies what is not here, and gives what is known of it then. After an error nothing
+// is left.
+func (s *Stores) spool(ctx context.Context, p *part, e Entry, dir string) (Entry, error) {
 	r, is, err := s.openRemote(ctx, e.Name)
 	if err != nil {
-		return inputOr(p.name, unreadable, "see that the runner may read it", err)
+		return e, inputOr(p.name, unreadable, "see that the runner may read it", err)
 	}
 	defer r.Close()
 	if e.Version != "" && is.Version != "" && e.Version != is.Version {
-		return p.refuse("it changed since it was found", "run this after it was written", nil)
+		if !slices.Contains(servers, schemeOf(e.Name)) {
+			return e, p.refuse("it changed since it was found", "run this after it was written", nil)
+		}
+		e = is // a server may make it anew at each request; what is fetched is guarded
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return unspooled(p, err)
+		return e, unspooled(p, err)
 	}
 	to, err := os.CreateTemp(dir, "source-*.tmp") // 0600
 	if err != nil {
-		return unspooled(p, err)
+		return e, unspooled(p, err)
 	}
 	p.path, p.spooled = to.Name(), true
 	in := &reading{r: untilDone{ctx, r}}
@@ -74,15 +80,15 @@ func (s *Stores) spool(ctx context.Context, p *part, e Entry, dir string) error 
 	err = errors.Join(err, to.Close())
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return e, context.Cause(ctx)
 	case in.err != nil:
-		return inputOr(p.name, "it broke off while it was read", "check the network, then run it again", in.err)
+		return e, inputOr(p.name, "it broke off while it was read", "check the network, then run it again", in.err)
 	case err != nil:
-		return unspooled(p, err)
+		return e, unspooled(p, err)
 	case is.Size >= 0 && n != is.Size:
-		return p.refuse(fmt.Sprintf("it broke off while it was read: %d of %d bytes came", n, is.Size), "check the network, then run it again", nil)
+		return e, p.refuse(fmt.Sprintf("it broke off while it was read: %d of %d bytes came", n, is.Size), "check the network, then run it again", nil)
 	}
-	return nil
+	return e, nil
 }
 
 func (s *Stores) openRemote(ctx context.Context, name string) (io.ReadCloser, Entry, error) {

@@ -144,6 +144,9 @@ func Display(name string) string {
 	return bare(name, cut)
 }
 
+// servers are the schemes of web servers.
+var servers = []string{"https", "http"}
+
 // buckets are the schemes of object stores.
 var buckets = []string{"s3", "gs", "azblob"}
 

@@ -106,6 +106,7 @@ type file struct {
 	store *Store
 	url   *url.URL
 	entry data.Entry
+	first string // what versionOf said of the first answer
 	etag  string // a strong one
 	since string // Last-Modified, where there is no ETag
 	begun bool
@@ -134,11 +135,12 @@ func (f *file) from(ctx context.Context, at int64) (io.ReadCloser, int64, error)
 		return fail(f.answered(answer))
 	}
 	version, modified := versionOf(answer)
-	if f.begun && version != f.entry.Version {
+	sized := answer.StatusCode == http.StatusOK && answer.ContentLength >= 0 && f.entry.Size >= 0 // else it is that of a range
+	if f.begun && (version != f.first || sized && answer.ContentLength != f.entry.Size) {
 		return fail(f.failure(data.ErrChanged, "it was replaced while it was read", nil))
 	}
 	if !f.begun {
-		f.begun = true
+		f.begun, f.first = true, version
 		f.entry.Version, f.entry.Modified = version, modified
 		if tag := answer.Header.Get("ETag"); strings.HasPrefix(tag, `"`) {
 			f.etag = tag
@@ -151,11 +153,27 @@ func (f *file) from(ctx context.Context, at int64) (io.ReadCloser, int64, error)
 		return answer.Body, f.entry.Size, nil
 	}
 	if answer.StatusCode == http.StatusOK && at > 0 { // the server knows no ranges
-		if _, err := io.CopyN(io.Discard, answer.Body, at); err != nil {
-			return fail(f.failure(data.ErrAway, "it broke off", err))
-		}
+		return &skipping{ReadCloser: answer.Body, left: at}, f.entry.Size, nil
 	}
 	return answer.Body, f.entry.Size, nil
+}
+
+// skipping passes over what was read before. Meanwhile its Read gives no bytes and no error,
+// so that whoever waits for the next bytes sees that they still come.
+type skipping struct {
+	io.ReadCloser
+	left int64
+}
+
+func (s *skipping) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return s.ReadCloser.Read(p)
+	}
+	n, err := s.ReadCloser.Read(p[:min(int64(len(p)), s.left)])
+	if s.left -= int64(n); err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return 0, err
 }
 
 // get sends one request, and follows redirects.

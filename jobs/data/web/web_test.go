@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
@@ -174,6 +177,12 @@ func TestGoesOn(t *testing.T) {
 			w.Header().Set("ETag", `"v1"`)
 			_, _ = io.WriteString(w, text)
 		}, nil},
+		{"without a version, before the first byte", nil, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, text)
+		}, nil},
+		{"another size, before the first byte", nil, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, text+text)
+		}, data.ErrChanged},
 		{"replaced", http.Header{"Etag": {`"v1"`}}, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ETag", `"v2"`)
 			http.ServeContent(w, r, "", time.Time{}, strings.NewReader("other"))
@@ -198,7 +207,9 @@ func TestGoesOn(t *testing.T) {
 					w.Header()[k] = v
 				}
 				w.Header().Set("Content-Length", fmt.Sprint(len(text)))
-				_, _ = io.WriteString(w, text[:5])
+				if c.first != nil {
+					_, _ = io.WriteString(w, text[:5])
+				}
 				w.(http.Flusher).Flush()
 				panic(http.ErrAbortHandler)
 			})
@@ -260,4 +271,65 @@ func TestProxy(t *testing.T) {
 			t.Errorf("final %v: %v", final, err)
 		}
 	}
+}
+
+// TestReadsWhatIsMadeAtEachRequest: to find it and to fetch it are two requests.
+func TestReadsWhatIsMadeAtEachRequest(t *testing.T) {
+	asked := 0
+	made := func() time.Time { return time.Date(2026, 11, 24, 2, 0, asked, 0, time.UTC) }
+	home, s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		w.Header().Set("Last-Modified", made().Format(http.TimeFormat))
+		_, _ = io.WriteString(w, text)
+	})
+	stores := &data.Stores{Schemes: s.Schemes()}
+	found, err := stores.Find(t.Context(), data.Source{Name: home + "/report?x=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := stores.Fetch(t.Context(), found, t.TempDir(), data.Format{Separator: ",", HeaderRow: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if facts, err := f.Inspect(t.Context(), data.Checks{}); err != nil || facts.Rows != 2 || !facts.Modified.Equal(made()) {
+		t.Errorf("%+v, %v", facts, err)
+	}
+}
+
+// trickle is an answer whose bytes come one by one, a minute apart.
+type trickle struct{ asked *int }
+
+func (c trickle) RoundTrip(r *http.Request) (*http.Response, error) {
+	*c.asked++
+	body := io.Reader(io.MultiReader(strings.NewReader(text[:8]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	if *c.asked > 1 {
+		body = slowly{r.Context(), strings.NewReader(text)}
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"v1"`}}, ContentLength: int64(len(text)), Body: io.NopCloser(body)}, nil
+}
+
+type slowly struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (s slowly) Read(p []byte) (int, error) {
+	select {
+	case <-s.ctx.Done():
+		return 0, s.ctx.Err()
+	case <-time.After(time.Minute):
+	}
+	return s.Reader.Read(p[:1])
+}
+
+// TestPassesOverWhatItHas: however long that takes, as long as the bytes come.
+func TestPassesOverWhatItHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		got, _, err := read(&Store{Transport: trickle{&asked}}, "https://files.example.com/x", t)
+		if got != text || err != nil || asked != 2 {
+			t.Errorf("got %q, %v after %d requests", got, err, asked)
+		}
+	})
 }
