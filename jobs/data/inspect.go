@@ -101,14 +101,22 @@ func (p *pass) read() (Facts, error) {
 	}
 	records.begun = func(s sample) error {
 		if !p.download {
+			if err := p.format.loneCR(s.records); err != nil {
+				return err
+			}
+		}
+		var refused error
+		if p.checks.Header != nil {
+			if refused = p.checks.Header(records.names()); refused == nil {
+				return nil // it is the one that is wanted, whatever stands in its only column
+			}
+		}
+		if !p.download {
 			if err := p.format.mismatch(s.records); err != nil {
 				return err
 			}
 		}
-		if p.checks.Header != nil {
-			return p.checks.Header(records.names())
-		}
-		return nil
+		return refused
 	}
 	records.each = func() error { return p.row(&records) }
 	if err := records.scan(p.decoded(begin)); err != nil {

@@ -27,6 +27,46 @@ func noText(head []byte) (what, next string) {
 	return "", ""
 }
 
+// loneCR says that the header, or the only record of a text without one, has a CR outside
+// delimiters that no LF follows: then its rows are one record. Its error is an *InputError
+// without a path, and holds no value.
+func (f Format) loneCR(records [][]byte) error {
+	if len(records) == 0 || f.HeaderRow <= 0 && len(bytes.Join(records[1:], nil)) > 0 {
+		return nil
+	}
+	text := bytes.TrimRight(records[0], "\r\n")
+	if bytes.IndexByte(text, '\r') < 0 || !f.outside(text, '\r') {
+		return nil
+	}
+	return &InputError{What: "its lines end with CR alone, as old programs for the Mac write them, so its rows cannot be told apart",
+		Next: `write it with lines that end with LF, or CR and LF; from Excel, save it as "CSV UTF-8"`}
+}
+
+// outside says whether a record has a byte outside text delimiters. One opens a field as its
+// first character; of two inside one, the first closes it and the second opens it again.
+func (f Format) outside(record []byte, b byte) bool {
+	delimiter, separator := []byte(f.Delimiter), []byte(f.Separator)
+	inside, start := false, true
+	for i := 0; i < len(record); {
+		rest := record[i:]
+		switch {
+		case len(delimiter) > 0 && bytes.HasPrefix(rest, delimiter) && (inside || start):
+			inside = !inside
+			start = !inside // the other one of two
+			i += len(delimiter)
+		case len(separator) > 0 && !inside && bytes.HasPrefix(rest, separator):
+			start = true
+			i += len(separator)
+		case !inside && record[i] == b:
+			return true
+		default:
+			start = false
+			i++
+		}
+	}
+	return false
+}
+
 // mismatch says that the first records of a text have none of the separator that the
 // format wants, but clearly another one: in each, as often. Its error is an *InputError
 // without a path.

@@ -83,7 +83,7 @@ func wideOf(head []byte) string {
 			odd++
 		}
 	}
-	few := len(head) / 2 / 20
+	few := max(1, len(head)/2/20) // one alone says nothing
 	switch {
 	case odd > few && even*10 < odd:
 		return "UTF-16LE"
