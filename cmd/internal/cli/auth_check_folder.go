@@ -244,36 +244,52 @@ func (k *checking) jobsIn(path string) error {
 	if !info.IsDir() {
 		return k.job(path, true, false)
 	}
-	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.EqualFold(filepath.Ext(path), ".toml") {
-			return err
+	return filepath.WalkDir(path, func(at string, d fs.DirEntry, err error) error {
+		if err == nil && (d.IsDir() || !strings.EqualFold(filepath.Ext(at), ".toml")) {
+			return k.ctx.Err()
 		}
-		data, err := certificateFile(path)
-		if err != nil || !jobMark.Match(data) {
-			return err
+		var data []byte
+		if err == nil {
+			data, err = certificateFile(at)
 		}
-		return k.job(path, false, false)
+		switch {
+		case err != nil && at == path:
+			return usage("check the name, and who may read it", "--jobs: %v", err)
+		case err != nil:
+			k.p.log.Warnf("--jobs: what is there is not known: %v", err)
+			return nil
+		case !jobMark.Match(data):
+			return nil
+		}
+		return k.job(at, false, false)
 	})
 }
 
 // job notes which logins a job uses, and has them looked at if that is wanted. One that is
-// met in a folder and is not right is only told of.
+// met in a folder and is not right, or whose connections are not, is only told of.
 func (k *checking) job(path string, named, look bool) error {
-	job, err := configs.Load(path)
-	if err != nil {
+	unknown := func(err error) error {
 		if named {
 			return err
 		}
 		k.p.log.Warnf("%s: not a job that can run, so what it uses is not known: %v", path, err)
 		return nil
 	}
+	job, err := configs.Load(path)
+	if err != nil {
+		return unknown(err)
+	}
 	k.b.Jobs++
 	if expanded, err := job.Expand(configs.Values{Env: k.p.Getenv, RunID: "auth-check", Date: k.b.Now}); err == nil {
 		job = expanded
 	}
-	saved, err := configs.LoadConnections(k.c.String("connections"), path, k.p.env)
-	if err != nil {
+	connections := k.c.String("connections")
+	saved, err := configs.LoadConnections(connections, path, k.p.env)
+	switch {
+	case err != nil && connections != "": // that is named
 		return err
+	case err != nil:
+		return unknown(err)
 	}
 	done := map[string]bool{}
 	for _, step := range job.Steps {

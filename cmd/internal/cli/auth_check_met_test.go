@@ -1,12 +1,19 @@
 package cli
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/inventory"
 )
 
 // storeFile is a key store of the package keystore's tests.
@@ -100,5 +107,53 @@ func TestAuthCheckOnlineOnlyByWhatIsNamed(t *testing.T) {
 		if got := call(nil, append([]string{"auth", "check", "--online"}, args...)...); !asked || got.code != 77 {
 			t.Errorf("%v: asked: %v, code %d: %s", args, asked, got.code, got.err)
 		}
+	}
+}
+
+// What is wrong in one place does not hide the rest.
+func TestAuthCheckGoesOnAfterAWrongFileThatIsMet(t *testing.T) {
+	dir := company(t)
+	writeFile(t, "tree/a/hr.pem", issued(t, 7, "hr@example.com", time.Now().AddDate(0, 0, -1), time.Now().AddDate(0, 0, 300)))
+	writeFile(t, "tree/b/connections.toml", []byte("[connection.x]\nregion = \"xx9\"\n"))
+	writeFile(t, "tree/b/job.toml", []byte(jobWith("night", `connection = "x"`)))
+	writeFile(t, "tree/c/job.toml", []byte(jobWith("inline", "")+"[auth]\ncertificate = \"../a/hr.pem\"\n"))
+	const told = "so what it uses is not known: tree/b/connections.toml:2: connection.x: region: there is no region"
+	for _, tt := range []struct {
+		args string
+		code int
+		want []string // connection, else user
+	}{
+		{"tree", 77, []string{"tree/b/connections.toml", "hr@example.com inline"}},
+		{"tree/a --jobs tree", 0, []string{"hr@example.com "}},
+	} {
+		got := call(nil, append([]string{"auth", "check"}, strings.Fields(tt.args+" --output json")...)...)
+		var inv inventory.Inventory
+		if err := json.Unmarshal([]byte(got.out), &inv); err != nil {
+			t.Errorf("%s: code %d, %v: %s", tt.args, got.code, err, got.err)
+			continue
+		}
+		var found []string
+		for _, c := range inv.Certificates {
+			if c.Report == nil {
+				found = append(found, strings.TrimPrefix(c.File, dir+"/"))
+				continue
+			}
+			found = append(found, c.User+" "+strings.Join(c.Jobs, "+"))
+		}
+		if d := cmp.Diff(tt.want, found); d != "" || got.code != tt.code || !strings.Contains(got.err, told) {
+			t.Errorf("%s: code %d, %s\n%s", tt.args, got.code, got.err, d)
+		}
+	}
+	if got := call(nil, "auth", "check", "tree/a", "--jobs", "tree", "--connections", "tree/b/connections.toml"); got.code != 78 {
+		t.Errorf("a wrong file that is named: code %d, %s", got.code, got.err)
+	}
+	if u, err := user.Current(); err != nil || u.Uid == "0" {
+		return // nothing is closed to it
+	}
+	if err := os.Mkdir("tree/closed", 0o000); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(nil, "auth", "check", "tree/a", "--jobs", "tree"); got.code != 0 || !strings.Contains(got.err, "tree/closed") {
+		t.Errorf("a closed folder among jobs: code %d, %s", got.code, got.err)
 	}
 }
