@@ -91,6 +91,9 @@ func (k *checking) all() error {
 			return usage("give files, --certificate and --private-key, or --connections FILE", "there is no certificate to check")
 		}
 	}
+	if k.c.Bool("online") && !slices.ContainsFunc(k.connections, func(conn checkedConnection) bool { return conn.File != "" }) {
+		return usage("name one, or its file: --connection NAME, connections.toml", "--online logs in by a connection, and none is given")
+	}
 	seen, named := map[string]bool{}, map[string]bool{}
 	for _, conn := range k.connections {
 		named[loginOfPlace(conn.Connection)] = named[loginOfPlace(conn.Connection)] || !conn.met

@@ -167,6 +167,8 @@ func TestAuthCheckRefuses(t *testing.T) {
 		{"certs --certificate certs/hr.pem", 64, "files, --certificate and --connection are different ways to choose certificates\n  → give one of them\n"},
 		{"certs new --private-key certs/sales.key", 64, "one --private-key does not belong to several certificates\n  → check one file at a time with its key\n"},
 		{"certs --passphrase hunter2", 64, "  → arguments can be seen by everybody on the machine: write --passphrase file:PATH, or set ANAPLAN_PASSPHRASE\n"},
+		{"certs --online", 64, "--online logs in by a connection, and none is given\n  → name one, or its file: --connection NAME, connections.toml\n"},
+		{"--certificate certs/sales.pem --private-key certs/sales.key --online", 64, "--online logs in by a connection, and none is given\n"},
 		{"--connection nobody", 78, "there is no connection \"nobody\""},
 		{"damaged", 77, "damaged/a.pem: damaged/a.pem is damaged: a certificate in it cannot be read: "},
 		{"certs/notes.txt", 77, "certificate file certs/notes.txt is neither PEM, since it has no -----BEGIN line, nor a key store\n  → name a PEM file or a key store with the certificate\n"},
