@@ -20,32 +20,33 @@ func (s *Stores) EndMove(ctx context.Context, from, to string) (ended bool, err 
 	if err != nil {
 		return false, err
 	}
-	same, err := copied(ctx, store, from, to)
+	was, same, err := copied(ctx, store, from, to)
 	if err != nil || !same {
 		return false, err
 	}
-	if err := store.Remove(ctx, from); err != nil {
+	if err := removeCopied(ctx, store, was); err != nil {
 		return false, err
 	}
 	return true, nil
 }
 
-func copied(ctx context.Context, s Store, from, to string) (same bool, err error) {
+// copied says whether a file has the bytes of another, and which one that is.
+func copied(ctx context.Context, s Store, from, to string) (old Entry, same bool, err error) {
 	a, old, err := s.Open(ctx, from)
 	if err != nil {
-		return false, err
+		return old, false, err
 	}
 	defer a.Close()
 	b, made, err := s.Open(ctx, to)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return old, false, nil
 	}
 	if err != nil {
-		return false, err
+		return old, false, err
 	}
 	defer b.Close()
 	if old.Size < 0 || old.Size != made.Size || made.Modified.Before(old.Modified) {
-		return false, nil
+		return old, false, nil
 	}
 	var pieces [2][]byte
 	for i := range pieces {
@@ -55,15 +56,15 @@ func copied(ctx context.Context, s Store, from, to string) (same bool, err error
 		n, errA := io.ReadFull(untilDone{ctx, a}, pieces[0])
 		m, errB := io.ReadFull(b, pieces[1])
 		if !bytes.Equal(pieces[0][:n], pieces[1][:m]) {
-			return false, nil
+			return old, false, nil
 		}
 		for _, err := range []error{errA, errB} {
 			if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				return false, err
+				return old, false, err
 			}
 		}
 		if left -= int64(n); errA != nil || errB != nil {
-			return left == 0, nil
+			return old, left == 0, nil
 		}
 	}
 }

@@ -53,7 +53,8 @@ func keepEntry(ctx context.Context, s Store, now Entry, n int) error {
 	if c, ok := s.(Copier); ok {
 		return c.Copy(ctx, name, numbered(name, 1))
 	}
-	return copyBetween(ctx, s, name, s, numbered(name, 1))
+	_, err := copyBetween(ctx, s, name, s, numbered(name, 1))
+	return err
 }
 
 // forget removes the file that is one too old.
@@ -106,7 +107,7 @@ func (l Local) Copy(ctx context.Context, from, to string) error {
 		syncFolder(to)
 		return nil
 	}
-	if err := copyBetween(ctx, l, real, l, to); err != nil {
+	if _, err := copyBetween(ctx, l, real, l, to); err != nil {
 		return err
 	}
 	return os.Chtimes(to, info.ModTime(), info.ModTime())

@@ -43,11 +43,46 @@ func (l Local) Move(ctx context.Context, from, to string) error {
 	if !info.Mode().IsRegular() {
 		return &fs.PathError{Op: "move", Path: from, Err: errors.New("it is not a regular file")}
 	}
-	if err := copyBetween(ctx, l, from, l, to); err != nil {
+	if err := moveByCopy(ctx, l, from, l, to); err != nil {
 		return err
 	}
 	_ = os.Chtimes(to, info.ModTime(), info.ModTime()) // as a rename keeps it
-	return os.Remove(from)
+	return nil
+}
+
+// moveByCopy copies a file, and removes it when the copy is durable. One that was replaced
+// meanwhile stays, and the copy goes.
+func moveByCopy(ctx context.Context, source Store, from string, target Store, to string) error {
+	was, err := copyBetween(ctx, source, from, target, to)
+	if err != nil {
+		return err
+	}
+	err = removeCopied(ctx, source, was)
+	if errors.Is(err, errReplaced) {
+		return errors.Join(err, target.Remove(context.WithoutCancel(ctx), to))
+	}
+	return err
+}
+
+var errReplaced = errors.New("it was replaced while it was copied")
+
+// removeCopied removes a file that was copied, if it is still that one: a copy may take
+// minutes. That it is gone is no error.
+func removeCopied(ctx context.Context, s Store, was Entry) error {
+	r, now, err := s.Open(ctx, was.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = r.Close()
+	}
+	switch {
+	case err != nil:
+		return err
+	case !now.Same(was):
+		return &fs.PathError{Op: "move", Path: Display(was.Name), Err: errReplaced}
+	}
+	return s.Remove(ctx, was.Name)
 }
 
 // absent says that nothing has a name; else its error is fs.ErrExist.
@@ -62,26 +97,26 @@ func absent(ctx context.Context, s Store, name string) error {
 	return err
 }
 
-// copyBetween copies a file; it is durable under its new name when it returns without an
-// error, and else not there.
-func copyBetween(ctx context.Context, source Store, from string, target Store, to string) (err error) {
-	r, _, err := source.Open(ctx, from)
+// copyBetween copies a file, and says which; it is durable under its new name when it
+// returns without an error, and else not there.
+func copyBetween(ctx context.Context, source Store, from string, target Store, to string) (was Entry, err error) {
+	r, was, err := source.Open(ctx, from)
 	if err != nil {
-		return err
+		return was, err
 	}
 	defer r.Close()
 	w, err := target.Create(ctx, to)
 	if err != nil {
-		return err
+		return was, err
 	}
 	defer func() { err = errors.Join(err, w.Abort()) }()
 	if _, err := io.Copy(w, untilDone{ctx, r}); err != nil {
-		return err
+		return was, err
 	}
 	if err := w.Ready(ctx); err != nil {
-		return err
+		return was, err
 	}
-	return w.Commit(ctx)
+	return was, w.Commit(ctx)
 }
 
 // untilDone reads until its context ends.

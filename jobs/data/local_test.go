@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -123,6 +124,53 @@ func TestMoveBetweenStores(t *testing.T) {
 	if err := stores.Move(t.Context(), "mem://x/a", a); err != nil || readFile(t, a) != "a.csv" || len(mem.files) != 1 {
 		t.Error(err)
 	}
+}
+
+// TestMoveOfWhatIsReplaced: a file that comes in the place of one while that is copied is not
+// removed, since the copy is not of it.
+func TestMoveOfWhatIsReplaced(t *testing.T) {
+	dir := tree(t, "a.csv")
+	a := filepath.Join(dir, "a.csv")
+	stores, mem := withMemory(map[string]string{"mem://x/b": "b.csv"})
+	mem.fail = func(op, _ string) error {
+		if op == "ready" {
+			writeFile(t, a, "the next one")
+		}
+		return nil
+	}
+	if err := stores.Move(t.Context(), a, "mem://x/a"); !errors.Is(err, errReplaced) || readFile(t, a) != "the next one" || len(mem.files) != 1 {
+		t.Errorf("to another store: %v, %v", err, mem.files)
+	}
+	if err := moveByCopy(t.Context(), replacing{by: "one more"}, a, Local{}, filepath.Join(dir, "done.csv")); !errors.Is(err, errReplaced) || readFile(t, a) != "one more" {
+		t.Errorf("to another file system: %v", err)
+	}
+	if diff := cmp.Diff([]string{"a.csv"}, names(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+	opened := 0
+	mem.files["mem://x/c"] = "b.csv"
+	mem.fail = func(op, name string) error {
+		if op == "open" && name == "mem://x/b" {
+			if opened++; opened == 2 {
+				mem.files["mem://x/b"] = "the next one"
+			}
+		}
+		return nil
+	}
+	if ended, err := stores.EndMove(t.Context(), "mem://x/b", "mem://x/c"); ended || !errors.Is(err, errReplaced) || mem.files["mem://x/b"] != "the next one" {
+		t.Errorf("after a move that was cut off: %v, %v, %v", ended, err, mem.files)
+	}
+}
+
+// replacing is the local file system, where a file is replaced when it was opened.
+type replacing struct {
+	Local
+	by string
+}
+
+func (s replacing) Open(ctx context.Context, name string) (io.ReadCloser, Entry, error) {
+	r, is, err := s.Local.Open(ctx, name)
+	return r, is, errors.Join(err, os.WriteFile(name+".new", []byte(s.by), 0o600), os.Rename(name+".new", name))
 }
 
 func TestOpenAndRemoveLocal(t *testing.T) {

@@ -107,10 +107,7 @@ func (s *Stores) Move(ctx context.Context, from, to string) error {
 	if err := absent(ctx, target, to); err != nil {
 		return err
 	}
-	if err := copyBetween(ctx, source, from, target, to); err != nil {
-		return err
-	}
-	return source.Remove(ctx, from)
+	return moveByCopy(ctx, source, from, target, to)
 }
 
 var withScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+://`) // one letter is a drive
