@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -117,6 +118,21 @@ func (o *origins) moved(in FileInput, moves []ledger.SourceMoved) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.places[in.Source.Name] = follow(slices.Clone(o.places[in.Source.Name]), moves, in)
+}
+
+// movedAway says where what a step has found is, if this run has moved it.
+func (o *origins) movedAway(by reader) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	names := o.files[by].names
+	if len(names) == 0 || names[0] == by.source || !slices.Contains(o.places[by.source], names[0]) {
+		return ""
+	}
+	text := ", which was moved to " + data.Display(names[0])
+	if more := len(names) - 1; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func (o *origins) placesOf(source string) []string {

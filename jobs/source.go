@@ -52,7 +52,7 @@ func (s *step) inspect(ctx context.Context) (all []*source, end *ending) {
 		}
 		src, err := s.inspectOne(ctx, in)
 		if err != nil {
-			return all, s.failed(ctx, "check "+in.Shown(), err)
+			return all, s.failed(ctx, "check "+in.Shown()+s.run.sources.movedAway(reader{in.Source.Name, s.plan.Index, in.File.ID}), err)
 		}
 		all = append(all, src)
 		if src.facts.Warning != "" {

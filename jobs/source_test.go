@@ -509,6 +509,31 @@ func TestAfterContinued(t *testing.T) {
 	}
 }
 
+// TestAfterNamesWhatItReads: where a moved source is refused, it is said which file that was: one
+// at its old place is not read.
+func TestAfterNamesWhatItReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.runner.Now = realNow(t, n)
+		text := n.read("sales.csv")
+		n.put("in/sales.csv", firstLines(text, 1))
+		s := n.run(t.Context(), salesFrom(n, "in/sales.csv", after(n), func(s *configs.Step) { s.Guard.MinRows = new(int64(5)) }))
+		in, bad := filepath.Join(n.dir, "in/sales.csv"), filepath.Join(n.dir, "bad/sales.csv")
+		if !strings.Contains(messages(s), "check "+in+": guard") {
+			t.Fatal(messages(s))
+		}
+		n.put("in/sales.csv", text)
+		if s = n.resume(s.Created.ID, Continuation{}); !strings.Contains(messages(s), "check "+in+", which was moved to "+bad+": guard") {
+			t.Error(messages(s))
+		}
+		n.put("bad/sales.csv", text) // put right
+		if s = n.resume(s.Created.ID, Continuation{}); s.End.Code != 0 {
+			t.Error(messages(s))
+		}
+	})
+}
+
 // TestAfterWithoutAnEnd: of a run that is done but for its end the sources are moved, though
 // Anaplan does not answer for a while, and whatever was wished of the runner before.
 func TestAfterWithoutAnEnd(t *testing.T) {
