@@ -447,6 +447,26 @@ func TestSecondRunner(t *testing.T) {
 	})
 }
 
+// TestOwnLeaseThatStays: a lease that seems to be our own is waited for only as long as one
+// lives that nobody renews.
+func TestOwnLeaseThatStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		req := n.request(ledger.ID{Job: "nightly", Run: "r"}, sampleNight(n)[9])
+		req.Runner = ledger.Runner{Host: "container", PID: 1}
+		if _, err := n.ledger.Take(t.Context(), ledger.RunKey(req.ID), ledger.Holder{Runner: req.Runner, Run: req.ID}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, done := context.WithTimeout(t.Context(), time.Hour)
+		defer done()
+		s, err := n.runner.Run(ctx, req)
+		if _, held := errors.AsType[*ledger.HeldError](err); !held || s.Seq != 0 {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 // TestCancelledStartsNothing: a run that is taken over to be cancelled does not make up for
 // a start that did not arrive, and leaves what failed as it is.
 func TestCancelledStartsNothing(t *testing.T) {

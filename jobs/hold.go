@@ -39,10 +39,8 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 			held, busy := errors.AsType[*ledger.HeldError](err)
 			late := r.limits.past(r.limits.notAfter, r.now()) || r.limits.past(r.limits.deadline, r.now())
 			// Our own, of a taking whose answer was lost, ends by itself.
-			if busy && held.By.Runner == r.req.Runner && held.By.Run == id && time.Since(began) < ownLease {
-				overlap = configs.OverlapWait
-			}
-			if !busy || overlap != configs.OverlapWait || late {
+			ours := busy && held.By.Runner == r.req.Runner && held.By.Run == id && time.Since(began) < ownLease
+			if !busy || overlap != configs.OverlapWait && !ours || late {
 				r.disown()
 				return err
 			}
