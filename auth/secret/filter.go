@@ -20,7 +20,7 @@ const (
 	leastSecret = 6
 	// A line of a key, or another text of several lines.
 	leastLine = 16
-	// A larger value is known by its lines alone.
+	// A larger value is known by its lines alone, as they are.
 	mostWhole = 8 << 10
 )
 
@@ -112,6 +112,7 @@ func forms(raw string) []string {
 		}
 	}
 	if len(raw) > mostWhole {
+		add(raw, leastLine) // a key store in base64 is one line
 		return all
 	}
 	add(raw, leastSecret)

@@ -82,6 +82,21 @@ func TestFilterKnowsTheLinesOfAKey(t *testing.T) {
 	}
 }
 
+// TestFilterKnowsALongLine, such as a key store in base64.
+func TestFilterKnowsALongLine(t *testing.T) {
+	store := strings.Repeat("MIIEvQIBADANBgkqhkiG", mostWhole/16)
+	f := &Filter{}
+	f.Add(FromString(store))
+	var b bytes.Buffer
+	w := f.Writer(&b)
+	for _, piece := range []string{"store: " + store[:mostWhole], store[mostWhole:] + ".\n"} {
+		_, _ = w.Write([]byte(piece))
+	}
+	if err := w.Flush(); err != nil || b.String() != "store: "+redacted+".\n" {
+		t.Errorf("%d bytes, %v", b.Len(), err)
+	}
+}
+
 // TestFilterWriterAtEveryCut: a text that is written in pieces, wherever they are cut.
 func TestFilterWriterAtEveryCut(t *testing.T) {
 	f := &Filter{}
