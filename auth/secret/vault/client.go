@@ -179,14 +179,14 @@ func (c *Client) drop() {
 	c.held, c.ours = false, false
 }
 
-// fetch reads a secret. With a token that was held before, and may have ended since, it logs in again and asks once more.
+// fetch reads a secret. With a token that was held before, and has ended since, it logs in again and asks once more.
 func (c *Client) fetch(ctx context.Context, ref secret.VaultRef) (map[string]any, error) {
 	before := c.held
 	if err := c.login(ctx); err != nil {
 		return nil, err
 	}
 	fields, a := c.read(ctx, ref)
-	if a.status == http.StatusForbidden && before {
+	if a.status == http.StatusForbidden && before && !(c.ours && c.lives(ctx)) {
 		c.drop()
 		if err := c.login(ctx); err != nil {
 			return nil, err
@@ -197,6 +197,11 @@ func (c *Client) fetch(ctx context.Context, ref secret.VaultRef) (map[string]any
 		return fields, nil
 	}
 	return nil, c.explainRead(ctx, ref, a)
+}
+
+// lives reports whether the token is good: a login may have been possible once alone.
+func (c *Client) lives(ctx context.Context) bool {
+	return answerOf(c.api.Logical().ReadRawWithDataWithContext(ctx, "auth/token/lookup-self", nil)).status == http.StatusOK
 }
 
 // read asks for a secret once; nil fields: it is not there.

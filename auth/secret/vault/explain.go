@@ -133,8 +133,7 @@ func (c *Client) explainRead(ctx context.Context, ref secret.VaultRef, a answer)
 
 // forbidden tells a token that has ended from one that may not.
 func (c *Client) forbidden(ctx context.Context, doing string, ref secret.VaultRef, a answer) error {
-	self := answerOf(c.api.Logical().ReadRawWithDataWithContext(ctx, "auth/token/lookup-self", nil))
-	if self.status == http.StatusOK {
+	if c.lives(ctx) {
 		return refusal(fmt.Sprintf("add to a policy of the login: path %q { capabilities = [\"read\"] }", ref.Mount+"/data/"+ref.Path), a.err,
 			"%s was refused (403): the token is good, and may not read this: %s", doing, a.words())
 	}

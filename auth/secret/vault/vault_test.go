@@ -126,11 +126,28 @@ func TestAnEndedTokenIsReplaced(t *testing.T) {
 		}
 		want := []string{"GET /v1/secret/data/anaplan/prod", "GET /v1/secret/data/anaplan/prod"}
 		if method == AppRole || method == Kubernetes {
-			want = slices.Insert(want, 1, "PUT /v1/auth/"+method+"/login")
+			want = slices.Insert(want, 1, "GET /v1/auth/token/lookup-self", "PUT /v1/auth/"+method+"/login")
 		}
 		if diff := cmp.Diff(want, s.calls[before:]); diff != "" {
 			t.Errorf("%s: %s", method, diff)
 		}
+	}
+}
+
+// TestATokenThatLivesIsKept though it may not read something: a login may have been possible once alone.
+func TestATokenThatLivesIsKept(t *testing.T) {
+	s := newServer()
+	c := New(options(t, s, AppRole))
+	read(t, c, "anaplan/prod#passphrase")
+	if _, err := c.Read(t.Context(), ref(t, "forbidden#x")); err == nil {
+		t.Error("a secret that may not be read is read")
+	}
+	if got := read(t, c, "anaplan/prod?version=2#passphrase"); got != password+"2" {
+		t.Errorf("got %q", got)
+	}
+	c.Close(t.Context())
+	if s.logins != 1 || len(s.tokens) != 1 {
+		t.Errorf("%d logins; tokens that live at the end: %v", s.logins, s.tokens)
 	}
 }
 
