@@ -60,7 +60,7 @@ func (p Place) where() string {
 
 // defuse keeps spreadsheets from calculating what stands in a certificate.
 func defuse(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		return "'" + s
 	}
 	return s

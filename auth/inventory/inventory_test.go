@@ -9,6 +9,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -122,6 +123,27 @@ func TestGolden(t *testing.T) {
 		if diff := cmp.Diff(string(want), b.String()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// TestTextsOfFilesDoNothing, neither on a terminal nor in a shell or a spreadsheet.
+func TestTextsOfFilesDoNothing(t *testing.T) {
+	b := &Builder{Now: now, WarnDays: 60}
+	b.Add(nil, Place{File: "\n=cmd|'/C calc'!A0", Key: KeyFailed, Problem: "no\x1b[2J", Next: "look at \x1b]0;x\x07.p12"})
+	b.Add(certificate(t, 0x11, "prod@example.com", in(-300), in(20)), Place{File: "a`touch b`|c.pem"})
+	inv := b.Build()
+	var text, table bytes.Buffer
+	if err := errors.Join(inv.Text(&text, TextOptions{}), inv.CSV(&table)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(text.String(), "\x1b\x07") {
+		t.Errorf("%q", text.String())
+	}
+	if strings.Contains(table.String(), "\"\r\n=cmd") {
+		t.Errorf("%q", table.String())
+	}
+	if len(inv.Plan) != 1 || !strings.Contains(inv.Plan[0].Steps[0], "--renew 'a`touch b`|c.pem' --out") {
+		t.Errorf("%+v", inv.Plan)
 	}
 }
 

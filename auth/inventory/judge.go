@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 )
 
 const upload = "Administration > Security > Certificates" // anaplan-api.md 2.3
@@ -162,16 +164,9 @@ func (c *Certificate) into() string {
 func (c *Certificate) request() string {
 	old := c.File
 	if strings.HasPrefix(old, "vault:") || strings.HasPrefix(old, "env:") || strings.HasPrefix(old, "cmd:") {
-		return fmt.Sprintf("anaplan-runner auth request --email %s --out NAME", quoted(c.User))
+		return fmt.Sprintf("anaplan-runner auth request --email %s --out NAME", keystore.Quoted(c.User))
 	}
-	return fmt.Sprintf("anaplan-runner auth request --renew %s --out NAME", quoted(old))
-}
-
-func quoted(s string) string {
-	if strings.ContainsAny(s, " '\"&;()$=,") {
-		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-	}
-	return s
+	return fmt.Sprintf("anaplan-runner auth request --renew %s --out NAME", keystore.Quoted(old))
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -223,7 +223,7 @@ func (inv *Inventory) problems(b *strings.Builder) {
 func (c *Certificate) said() []string {
 	var all []string
 	add := func(who, format, problem, next string) {
-		one := fmt.Sprintf("\n%s: "+format+"\n  → %s\n", printable(who), printable(problem), next)
+		one := fmt.Sprintf("\n%s: "+format+"\n  → %s\n", printable(who), printable(problem), printable(next))
 		if !slices.Contains(all, one) {
 			all = append(all, one)
 		}

@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
+	"unicode"
 )
 
 const (
@@ -41,8 +43,19 @@ func (f file) arg(otherwise string) string {
 	if name == "" {
 		name = otherwise
 	}
-	if strings.ContainsAny(name, " '\"&;()$") {
-		return `"` + name + `"`
+	return Quoted(name)
+}
+
+// Quoted is a name as one word of a shell: between '…' unless it is plain.
+func Quoted(name string) string {
+	plain := "_-./:@+"
+	if runtime.GOOS == "windows" {
+		plain += `\`
+	}
+	if name == "" || strings.ContainsFunc(name, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(plain, c)
+	}) {
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 	}
 	return name
 }

@@ -122,6 +122,16 @@ func TestThePassphraseIsAskedForOnlyWhenNeeded(t *testing.T) {
 }
 
 // What people see, for every problem there is.
+// TestQuoted: a name is one word of a shell, which does nothing.
+func TestQuoted(t *testing.T) {
+	for name, want := range map[string]string{"certs/ünï-2027_a.pem": "certs/ünï-2027_a.pem", "": "''", "a b": "'a b'", "$(touch y)": "'$(touch y)'", "a`b`": "'a`b`'",
+		"a|b": "'a|b'", "a>b": "'a>b'", "a\nb": "'a\nb'", "it's": `'it'\''s'`, `a"b`: `'a"b'`, "*": "'*'", "~": "'~'", "#a": "'#a'"} {
+		if got := Quoted(name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}
+
 func TestProblems(t *testing.T) {
 	var utf16 []byte
 	for _, c := range read(t, "certificate.pem") {
