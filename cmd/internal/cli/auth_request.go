@@ -6,10 +6,14 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -155,6 +159,9 @@ func requestOptions(c *cli.Context) (keystore.RequestOptions, error) {
 		if id.Leaf.Subject.String() != "" {
 			o.RawSubject = id.Leaf.RawSubject
 		}
+		if c.String("email") != "" {
+			o.RawSubject = withoutEmail(o.RawSubject)
+		}
 	}
 	if err := keystore.CheckEmail(o.Email); err != nil {
 		return o, usage("write the address of the Anaplan user alone, as in batch@example.com", "--email: %v", err)
@@ -184,6 +191,32 @@ func requestOptions(c *cli.Context) (keystore.RequestOptions, error) {
 	return o, nil
 }
 
+// withoutEmail takes email addresses out of a subject, in DER: they are another user's.
+func withoutEmail(subject []byte) []byte {
+	var names []asn1.RawValue // each a set, mostly of one attribute
+	if _, err := asn1.Unmarshal(subject, &names); err != nil {
+		return subject
+	}
+	kept := slices.DeleteFunc(slices.Clone(names), func(one asn1.RawValue) bool {
+		var set pkix.RelativeDistinguishedNameSET
+		_, err := asn1.UnmarshalWithParams(one.FullBytes, &set, "set")
+		return err == nil && slices.ContainsFunc(set, func(a pkix.AttributeTypeAndValue) bool { return a.Type.Equal(emailAddress) })
+	})
+	if len(kept) == len(names) {
+		return subject
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	der, err := asn1.Marshal(kept)
+	if err != nil {
+		return subject
+	}
+	return der
+}
+
+var emailAddress = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1} // PKCS#9
+
 // requestKey is the key to request for, and as text if it is new.
 func (p *Program) requestKey(c *cli.Context, r *requested) (crypto.Signer, []byte, error) {
 	here := configs.Connection{Name: "command line", PrivateKeys: []string{r.Key}}
@@ -195,6 +228,9 @@ func (p *Program) requestKey(c *cli.Context, r *requested) (crypto.Signer, []byt
 			r.Encrypted = true
 			return p.passphrase(here, r.Key)
 		})
+		if info, statErr := os.Stat(r.Key); err == nil && statErr == nil && runtime.GOOS != "windows" && info.Mode()&0o044 != 0 {
+			p.log.Warnf("others than its owner may read the private key %s (mode %04o), so that a login refuses it: chmod 600 %s", r.Key, info.Mode().Perm(), quoted(r.Key))
+		}
 		return key, nil, err
 	}
 	pass, err := p.newPassphrase(c, here)
@@ -250,11 +286,11 @@ func requestFileError(r requested, err error) error {
 		f.code, f.cause = ledger.CodeUsage, ledger.CauseConfig
 		f.next = "give another --out: a key or a request that may be in use is never replaced"
 		if e.path == r.Key {
-			f.next += "; to request again for this key: --from-key " + r.Key
+			f.next += "; to request again for this key: --from-key " + quoted(r.Key)
 		}
 	}
 	if e, ok := errors.AsType[*leftError](err); ok {
-		f.next = "remove " + e.path + " yourself, or use it: auth request --from-key " + e.path
+		f.next = "remove " + e.path + " yourself, or use it: auth request --from-key " + quoted(e.path)
 	}
 	return f
 }
@@ -282,7 +318,7 @@ func (r *requested) describe(csr []byte, key crypto.Signer) error {
 func (r *requested) next() []string {
 	steps := []string{
 		fmt.Sprintf("send %s (not the key) to a public authority whose root Anaplan supports, and order an S/MIME client certificate", r.Request),
-		fmt.Sprintf("look at what comes back: anaplan-runner auth check CERTIFICATE.pem --private-key %s", r.Key),
+		fmt.Sprintf("look at what comes back: anaplan-runner auth check CERTIFICATE.pem --private-key %s", quoted(r.Key)),
 		"have a tenant security administrator upload the certificate in Anaplan: Administration > Security > Certificates",
 	}
 	if r.Renews == "" {

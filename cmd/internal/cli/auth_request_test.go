@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
 	"encoding/pem"
 	"os"
@@ -84,8 +87,48 @@ func TestRequestMakesKeyAndRequest(t *testing.T) {
 			t.Errorf("no %q in\n%s", part, got.out)
 		}
 	}
-	if names := filesHere(t); !slices.Equal(names, []string{"again.csr.pem", "new.csr.pem", "new.key.pem"}) {
+	// And from a file that others may read.
+	if err := os.Chmod("new.key.pem", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got = call([]string{"PASS", "canary of the key"}, "auth", "request", "--email", "other@example.com", "--from-key", "new.key.pem", "--out", "open", "--passphrase", "env:PASS")
+	if warned := strings.Contains(got.err, "others than its owner may read the private key new.key.pem (mode 0644), so that a login refuses it: chmod 600 new.key.pem"); got.code != 0 || warned != (runtime.GOOS != "windows") {
+		t.Errorf("code %d: %s", got.code, got.err)
+	}
+	if names := filesHere(t); !slices.Equal(names, []string{"again.csr.pem", "new.csr.pem", "new.key.pem", "open.csr.pem"}) {
 		t.Errorf("files: %v", names)
+	}
+}
+
+// TestSubjectForAnotherUserHasNoOldAddress: the subject of an old certificate without its email address.
+func TestSubjectForAnotherUserHasNoOldAddress(t *testing.T) {
+	email := pkix.AttributeTypeAndValue{Type: emailAddress, Value: "old@example.com"}
+	cn := pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "Batch"}
+	for want, given := range map[string]pkix.RDNSequence{
+		"CN=Batch": {{cn}, {email}},
+		"":         {{email}},
+	} {
+		der, err := asn1.Marshal(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got pkix.RDNSequence
+		left := withoutEmail(der)
+		if left != nil {
+			if _, err := asn1.Unmarshal(left, &got); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got.String() != want || want == "" && left != nil {
+			t.Errorf("%s: got %s", given, got)
+		}
+	}
+	plain, err := asn1.Marshal(pkix.RDNSequence{{cn}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(withoutEmail(plain), plain) {
+		t.Error("a subject without an address is changed")
 	}
 }
 
