@@ -13,7 +13,8 @@ import (
 // it is, for its owner alone; local files stay where they are. The folder is made when it
 // is needed. The format is that of the server file which is to be filled. What the files
 // begin with is looked at: what cannot be unpacked or read as text is an *InputError, as
-// is one that is not as it was when it was found; a *StoreError says that a store gave
+// is one that is not as it was when it was found, but for web servers, which may make a
+// file at each request: it is as it came then. A *StoreError says that a store gave
 // nothing. Close must be called.
 func (s *Stores) Fetch(ctx context.Context, found Found, dir string, format Format) (_ *File, err error) {
 	f := &File{found: found, format: format, wants: charsetOf(format.Encoding)}
