@@ -112,12 +112,16 @@ func publicPart(der []byte) (KeyID, bool) {
 		Algorithm asn1.RawValue
 		Key       []byte
 	}
+	if _, err := asn1.Unmarshal(der, &pkcs8); err == nil && len(pkcs8.Key) > 0 {
+		return rsaPart(pkcs8.Key)
+	}
+	return rsaPart(der)
+}
+
+func rsaPart(der []byte) (KeyID, bool) {
 	var outer asn1.RawValue
 	if _, err := asn1.Unmarshal(der, &outer); err != nil || outer.Tag != asn1.TagSequence {
 		return KeyID{}, false
-	}
-	if _, err := asn1.Unmarshal(der, &pkcs8); err == nil && len(pkcs8.Key) > 0 {
-		return publicPart(pkcs8.Key)
 	}
 	var version, e int
 	var n *big.Int

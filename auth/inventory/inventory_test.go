@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/pem"
@@ -354,6 +355,17 @@ func TestLook(t *testing.T) {
 		if c := Look(data); len(c.Keys) != 1 || c.Keys[0] != want {
 			t.Errorf("%s: %v", name, c)
 		}
+	}
+	nested, err := asn1.Marshal(struct {
+		Version   int
+		Algorithm pkix.AlgorithmIdentifier
+		Key       []byte
+	}{0, pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}}, pkcs8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := Look(nested); len(c.Keys) > 0 { // a file may be of nothing but such
+		t.Error("PKCS#8 in PKCS#8 is taken for a key")
 	}
 	if KeyIDOf(key.Public()) != want {
 		t.Error("the key has another id")

@@ -16,6 +16,13 @@ import (
 // references are the forms of a secret in a connection.
 const references = `"file:PATH", "env:NAME", "cmd:COMMAND" or "vault:PATH#FIELD"`
 
+// maxKey is how long a private key may be: one of 16,384 bits has 9,300 bytes, and to look at one takes time by the cube of its length.
+const maxKey = 16 << 10
+
+func (f file) tooLong() error {
+	return f.fail(Unsupported, "holds a private key of more than 16 KiB, which is not looked at", "name the RSA key that the certificate was ordered with", nil)
+}
+
 func isKey(b *pem.Block) bool {
 	return strings.HasSuffix(b.Type, "PRIVATE KEY")
 }
@@ -66,6 +73,9 @@ func (f file) privateKey(ask func() (secret.Value, error)) (crypto.Signer, []str
 }
 
 func (f file) parse(kind string, der []byte) (crypto.Signer, error) {
+	if len(der) > maxKey {
+		return nil, f.tooLong()
+	}
 	var key any
 	var err error
 	switch kind {
@@ -106,6 +116,9 @@ func (f file) passphrase(ask func() (secret.Value, error)) (secret.Value, error)
 // encrypted decrypts PKCS#8.
 func (f file) encrypted(b *pem.Block, ask func() (secret.Value, error)) (crypto.Signer, error) {
 	convert := "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in " + f.arg("key.pem") + " -out converted.pem"
+	if len(b.Bytes) > maxKey {
+		return nil, f.tooLong()
+	}
 	if err := checkEncryption(b.Bytes); err != nil {
 		if errors.Is(err, errNotASN1) {
 			return nil, f.fail(Damaged, "is damaged: the content of its block cannot be read", "copy the file again, whole, as text", nil)

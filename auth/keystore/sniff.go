@@ -61,13 +61,7 @@ func derKind(b []byte) (derType, bool) {
 	if _, err := x509.ParseCertificate(b); err == nil {
 		return derType{DER, "a certificate", "x509", roleCertificate}, true
 	}
-	if _, err := x509.ParsePKCS8PrivateKey(b); err == nil {
-		return derType{DER, "a private key", "pkey", roleKey}, true
-	}
-	if _, err := x509.ParsePKCS1PrivateKey(b); err == nil {
-		return derType{DER, "a private key", "pkey", roleKey}, true
-	}
-	if _, err := x509.ParseECPrivateKey(b); err == nil {
+	if isPrivateKey(b) {
 		return derType{DER, "a private key", "pkey", roleKey}, true
 	}
 	if _, err := x509.ParsePKIXPublicKey(b); err == nil {
@@ -89,6 +83,16 @@ func derKind(b []byte) (derType, bool) {
 		return derType{DER, "an encrypted private key", "pkcs8 -topk8 -v2 aes-256-cbc", roleKey}, true
 	}
 	return derType{}, false
+}
+
+func isPrivateKey(b []byte) bool {
+	if len(b) > maxKey {
+		return false
+	}
+	_, pkcs8 := x509.ParsePKCS8PrivateKey(b)
+	_, pkcs1 := x509.ParsePKCS1PrivateKey(b)
+	_, elliptic := x509.ParseECPrivateKey(b)
+	return pkcs8 == nil || pkcs1 == nil || elliptic == nil
 }
 
 // plainBase64 decodes base64, with whatever white space in it.

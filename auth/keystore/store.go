@@ -233,6 +233,9 @@ func (f file) pkcs8Key(der []byte, alias string) (signer crypto.Signer, ok bool,
 	if !isPKCS8(der) {
 		return nil, false, nil
 	}
+	if len(der) > maxKey {
+		return nil, true, f.tooLong()
+	}
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		// The cause is not shown: it may be made from the key's bytes.

@@ -5,8 +5,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -303,12 +305,40 @@ func wrongPEM(t *testing.T) []wrongInput {
 		{name: "key, a bit flipped", files: Files{CertificatePath: "certificate.pem", KeyPath: "k.pem", Key: flipped}, want: Damaged},
 		{name: "certificate, a bit flipped", files: Files{CertificatePath: "c.pem", Certificate: flippedCert, KeyPath: "pkcs8.pem"}, want: Damaged},
 		{name: "certificate, cut off", files: Files{CertificatePath: "c.pem", Certificate: cert[:500], KeyPath: "pkcs8.pem"}, want: Damaged},
+		{name: "key of 200,000 bits", files: Files{CertificatePath: "certificate.pem", KeyPath: "k.pem", Key: pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: giant(t)})}, want: Unsupported},
+		{name: "encrypted key of 200,000 bits", files: Files{CertificatePath: "certificate.pem", KeyPath: "k.pem", Key: pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: giant(t)}), Passphrase: refuses(t)}, want: Unsupported},
 		{name: "too short a key", files: Files{CertificatePath: "weak-certificate.pem", KeyPath: "weak.pem"}, want: WeakKey, at: begin},
 		{name: "elliptic", files: Files{CertificatePath: "ec-certificate.pem", KeyPath: "ec.pem"}, want: NotRSA, at: begin},
 		{name: "clock before the certificate's time", files: Files{CertificatePath: "certificate.pem", KeyPath: "pkcs8.pem"}, want: NotYetValid, at: begin},
 		{name: "clock after the certificate's time", files: Files{CertificatePath: "certificate.pem", KeyPath: "pkcs8.pem"}, want: Expired, at: end},
 		{name: "clock before the time of a store's certificate", files: Files{CertificatePath: "one-password.jks", Passphrase: gives("changeit")}, want: NotYetValid, at: begin},
 		{name: "clock after the time of a store's certificate", files: Files{CertificatePath: "modern.p12", Passphrase: gives("changeit")}, want: Expired, at: end},
+	}
+}
+
+// giant is an RSA key that takes seconds to check.
+func giant(t *testing.T) []byte {
+	one := new(big.Int).Lsh(big.NewInt(1), 100_000)
+	return marshal(t, struct {
+		Version                  int
+		N                        *big.Int
+		E                        int
+		D, P, Q, DP, DQ, Inverse *big.Int
+	}{0, new(big.Int).Mul(one, one), 65537, one, one, one, one, one, one})
+}
+
+// A key in a store is no exception, nor one without PEM.
+func TestGiantKeysAreNotLookedAt(t *testing.T) {
+	der := marshal(t, struct {
+		Version   int
+		Algorithm pkix.AlgorithmIdentifier
+		Key       []byte
+	}{0, pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}, Parameters: asn1.NullRawValue}, giant(t)})
+	if _, ok, err := (file{role: roleStore, path: "s.p12"}).pkcs8Key(der, "a"); !ok || !errors.Is(err, Unsupported) {
+		t.Errorf("of a store: %v, %v", ok, err)
+	}
+	if kind, ok := derKind(giant(t)); ok {
+		t.Errorf("of a file: %+v", kind)
 	}
 }
 
