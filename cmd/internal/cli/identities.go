@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -168,6 +169,8 @@ func (l *loading) folder(path string) ([]material, error) {
 	for _, e := range entries {
 		base := e.Name()
 		switch full := filepath.Join(path, base); {
+		case special(full, e):
+			l.p.log.Debugf("%s is passed over: it is no file", full)
 		case e.IsDir() || strings.HasPrefix(base, ".") || strings.HasSuffix(base, "~") || strings.EqualFold(filepath.Ext(base), ".bak"):
 			l.p.log.Debugf("%s is passed over: a hidden file, a copy or a folder", full)
 		case !slices.Contains(storeEndings, strings.ToLower(filepath.Ext(base))):
@@ -184,6 +187,19 @@ func (l *loading) folder(path string) ([]material, error) {
 			Next: "put the certificates and their keys there, or name another folder"}
 	}
 	return files, nil
+}
+
+// special reports what is neither a file nor a link to one: a pipe, say, that nobody writes to.
+func special(path string, e fs.DirEntry) bool {
+	mode := e.Type()
+	if mode&fs.ModeSymlink != 0 {
+		info, err := os.Stat(path)
+		if err != nil {
+			return false // said when it is read
+		}
+		mode = info.Mode()
+	}
+	return !mode.IsRegular() && !e.IsDir()
 }
 
 // fewOf names some of many.

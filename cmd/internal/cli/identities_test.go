@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,5 +199,45 @@ func TestAFolderOfTooManyFiles(t *testing.T) {
 	files, err := l.folder(dir)
 	if err != nil || len(files) != 20 || !slices.IsSortedFunc(files, func(a, b material) int { return strings.Compare(a.text, b.text) }) {
 		t.Errorf("%v, %v", files, err)
+	}
+}
+
+// A pipe or a socket by the name of a certificate is none: to open it could take forever.
+func TestWhatIsNoFileIsPassedOver(t *testing.T) {
+	t.Chdir(t.TempDir()) // for names of sockets are short
+	for _, dir := range []string{"certs", "elsewhere"} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeFile(t, "certs/a.pem", nil)
+	writeFile(t, "elsewhere/b.pem", nil)
+	socket, err := net.Listen("unix", "certs/socket.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	for name, target := range map[string]string{"certs/b.pem": "../elsewhere/b.pem", "certs/folder.pem": "../elsewhere", "certs/pipe.pem": "socket.pem", "certs/lost.pem": "nowhere"} {
+		if err := os.Symlink(target, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, _ := test.NewNullLogger()
+	files, err := (&loading{p: &Program{log: log}, most: mostFiles}).folder("certs")
+	var got []string
+	for _, m := range files {
+		got = append(got, filepath.Base(m.text))
+	}
+	if d := cmp.Diff([]string{"a.pem", "b.pem", "lost.pem"}, got); d != "" || err != nil { // what is wrong with a link is said when it is read
+		t.Error(err, d)
+	}
+	writeFile(t, "large.pem", nil)
+	if err := os.Truncate("large.pem", maxAuthorities+1); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"large.pem", "certs/socket.pem", "elsewhere"} {
+		if _, err := rootsOf(configs.Connection{CA: name}); err == nil || !strings.Contains(err.Error(), name+" is no file of at most 16 MiB") {
+			t.Errorf("authorities in %s: %v", name, err)
+		}
 	}
 }

@@ -311,6 +311,9 @@ func hostsOf(conn configs.Connection) (anaplan.Hosts, error) {
 	return hosts, nil
 }
 
+// maxAuthorities is what a file of authorities has at most, many times those of a system.
+const maxAuthorities = 16 << 20
+
 // rootsOf are the authorities that TLS trusts; nil for the system's alone.
 func rootsOf(conn configs.Connection) (*x509.CertPool, error) {
 	if conn.CA == "" {
@@ -320,7 +323,15 @@ func rootsOf(conn configs.Connection) (*x509.CertPool, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	data, err := os.ReadFile(inDir(conn.Dir, conn.CA))
+	path := inDir(conn.Dir, conn.CA)
+	var data []byte
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && (!info.Mode().IsRegular() || info.Size() > maxAuthorities):
+		err = fmt.Errorf("%s is no file of at most 16 MiB", conn.CA)
+	case err == nil:
+		data, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return nil, connectionError(conn, "ca", err)
 	}
