@@ -75,6 +75,9 @@ func (r *run) last(ctx context.Context, step, file string) (*data.Last, error) {
 				continue
 			}
 			seen[sum.ID] = true
+			if sum.Closed && sum.Verdict == ledger.Skipped {
+				continue // it has loaded nothing, as most runs of a job that looks for a new file
+			}
 			found, ok, err := r.loadedBy(ctx, sum, step, file)
 			switch {
 			case err != nil:
