@@ -33,8 +33,6 @@ type block struct {
 	text     string
 }
 
-const repository = "../../.."
-
 func readme(t *testing.T) (text string, blocks []block) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(repository, "README.md"))

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// repository is its top level.
+const repository = "../../.."
+
 // waiters are tests that mostly wait: more of them than there are processors run at a time.
 type waiters struct{ *testing.M }
 
