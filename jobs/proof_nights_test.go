@@ -51,7 +51,7 @@ func TestRandomNights(t *testing.T) {
 	}
 	count := *nights
 	if testing.Short() {
-		count = min(count, 12)
+		count = min(count, 8)
 	}
 	began := time.Now()
 	var next, failed atomic.Int64
@@ -101,7 +101,7 @@ func wasGiven(name string) (given bool) {
 func TestFailedNights(t *testing.T) {
 	seeds := failedNights
 	if testing.Short() {
-		seeds = seeds[len(seeds)-4:]
+		seeds = seeds[len(seeds)-2:]
 	}
 	for _, seed := range seeds {
 		if told, _ := newPlot(seed).night(t, nil, true); len(told) > 0 {
@@ -115,7 +115,7 @@ func TestFailedNights(t *testing.T) {
 func TestNightsReplay(t *testing.T) {
 	count := uint64(20)
 	if testing.Short() {
-		count = 3
+		count = 2
 	}
 	if wasGiven("nights") {
 		count = uint64(*nights)

@@ -44,7 +44,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 	case *every:
 		moments = 400
 	case testing.Short():
-		moments = 12
+		moments = 6
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range moments {
