@@ -89,7 +89,7 @@ func onlyMine(dir string) error {
 type simulated struct {
 	TokenLife time.Duration        `toml:"token_life"`
 	Speed     float64              `toml:"speed"`
-	Killed    bool                 `toml:"killed"`     // the script kills runners, which cannot log out
+	Killed    bool                 `toml:"killed"`     // runners are killed, or waited for by others, which log in before they have logged out
 	Misuse    bool                 `toml:"misuse"`     // the script misuses it on purpose
 	Registry  string               `toml:"registered"` // folder in the script with the only certificates that log in
 	Switches  simulator.Switches   `toml:"switches"`
