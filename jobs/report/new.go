@@ -71,7 +71,7 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 	s := Step{
 		Name: t.Plan.Name, Verb: t.Plan.Verb, Object: t.Object, Model: Model{t.Model.ID, t.Model.Name},
 		Tries: len(t.Tries), Started: Time{t.Started}, Ended: Time{t.Ended},
-		Dumps: []Dump{}, Outputs: []File{}, Uploads: []File{}, Commands: []Command{}, Actions: []Action{}, Warnings: list(t.Warnings),
+		Dumps: []Dump{}, Uploads: []File{}, Commands: []Command{}, Actions: []Action{}, Warnings: list(t.Warnings),
 		Phases: phases(t, seen),
 	}
 	s.Settled, s.Reopened = decisions(t)
@@ -99,9 +99,7 @@ func newStep(t ledger.StepState, o Options, seen time.Time) Step {
 	for _, u := range t.Uploads {
 		s.Uploads = append(s.Uploads, newUpload(u))
 	}
-	for _, w := range t.Targets {
-		s.Outputs = append(s.Outputs, newOutput(w))
-	}
+	s.Outputs = outputs(t.Targets)
 	if len(s.Outputs) > 0 {
 		s.Output = &s.Outputs[0]
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
@@ -159,8 +160,9 @@ func TestAnyStateIsReported(t *testing.T) {
 		if err := wellFormed(first[2].String()); err != nil {
 			t.Fatalf("the page: %v", err)
 		}
-		for _, step := range New(s, o).Steps {
+		for i, step := range New(s, o).Steps {
 			soundPhases(t, step)
+			soundOutputs(t, step, s.Steps[i].Targets)
 		}
 	})
 }
@@ -173,6 +175,22 @@ func soundPhases(t *rapid.T, s Step) {
 	for i, p := range s.Phases {
 		if p.To.Before(p.From) || i > 0 && p.From.Before(s.Phases[i-1].To) {
 			t.Fatalf("phases %+v", s.Phases)
+		}
+	}
+}
+
+// soundOutputs: each target is there once, as it was written last.
+func soundOutputs(t *rapid.T, s Step, written []ledger.TargetState) {
+	last := map[string]File{}
+	for _, w := range written {
+		last[w.Path] = newOutput(w)
+	}
+	if len(s.Outputs) != len(last) {
+		t.Fatalf("%d outputs of %d targets: %+v", len(s.Outputs), len(last), s.Outputs)
+	}
+	for _, f := range s.Outputs {
+		if diff := cmp.Diff(last[f.Path], f); diff != "" {
+			t.Fatalf("an output, as it was written last and as it is listed:\n%s", diff)
 		}
 	}
 }

@@ -39,7 +39,7 @@ type Report struct {
 
 	Continued []Continuation `json:"continued"` // the times that a runner went on with it
 	Repaired  []Repair       `json:"repaired"`  // the times that it was given another job file
-	Transfers Transfers      `json:"transfers"` // uploads and outputs of all steps together
+	Transfers Transfers      `json:"transfers"` // uploads and downloads of all steps together
 
 	JobFile string         `json:"-"`
 	Signal  string         `json:"-"`
@@ -70,7 +70,7 @@ type Step struct {
 	Rows     ledger.Rows      `json:"rows"`
 	Dumps    []Dump           `json:"dumps"`
 	Output   *File            `json:"output"`   // the first of Outputs
-	Outputs  []File           `json:"outputs"`  // files written to targets
+	Outputs  []File           `json:"outputs"`  // files written to targets, each once
 	Uploads  []File           `json:"uploads"`  // sources sent to server files
 	Actions  []Action         `json:"actions"`  // of a process, or the step's own import, export or action
 	Commands []Command        `json:"commands"` // the times that its program was started

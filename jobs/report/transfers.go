@@ -41,6 +41,20 @@ func newOutput(w ledger.TargetState) File {
 	return File{Path: w.Path, Bytes: w.Bytes, Rows: w.Rows, File: w.File}.moved(w.Wire, w.Took)
 }
 
+// outputs are the files that were written, each once: of one that was written again, as by
+// a further try, the last time counts.
+func outputs(all []ledger.TargetState) []File {
+	files := []File{}
+	for _, w := range all {
+		at := slices.IndexFunc(files, func(f File) bool { return f.Path == w.Path })
+		if at < 0 {
+			at, files = len(files), append(files, File{})
+		}
+		files[at] = newOutput(w)
+	}
+	return files
+}
+
 // moved adds how a file was moved, if that is known.
 func (f File) moved(wire int64, took time.Duration) File {
 	if wire <= 0 && took <= 0 {

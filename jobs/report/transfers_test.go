@@ -1,9 +1,13 @@
 package report
 
 import (
+	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
@@ -48,6 +52,34 @@ func TestTogetherIsTheTimeInWhichSomethingWasMoved(t *testing.T) {
 			t.Fatalf("rate %v", got.Rate)
 		}
 	})
+}
+
+// TestATargetThatWasWrittenAgainIsListedOnce: its last time counts, and what both moved is
+// summed.
+func TestATargetThatWasWrittenAgainIsListedOnce(t *testing.T) {
+	written := func(path string, bytes int64) ledger.TargetWritten {
+		return ledger.TargetWritten{Path: path, Bytes: bytes, Wire: bytes, Took: time.Second, File: ledger.ObjectRef{ID: "116000000001", Name: "Forecast Output"}}
+	}
+	unmarked := written("/out/forecast.csv", 100)
+	unmarked.Unmarked = true
+	s := begin(t, plan("export", "publish", "Forecast Output", "Sales Hub")).at(1).resolved()
+	s.at(10).add("publish", ledger.StepStarted{Try: 1}, unmarked, written("/out/copy.csv", 100), ledger.TryFailed{Try: 1}, ledger.StepStarted{Try: 2})
+	s.at(20).add("publish", written("/out/forecast.csv", 120), ledger.StepEnded{Verdict: ledger.OK})
+	r := New(s.end(), Options{})
+	var got []string
+	for _, f := range r.Steps[0].Outputs {
+		got = append(got, fmt.Sprintf("%s %d", f.Path, f.Bytes))
+	}
+	if diff := cmp.Diff([]string{"/out/forecast.csv 120", "/out/copy.csv 100"}, got); diff != "" || r.Steps[0].Output.Bytes != 120 {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+	if r.Transfers.Count != 3 || r.Transfers.Bytes != 320 {
+		t.Errorf("in all %+v", r.Transfers)
+	}
+	var text bytes.Buffer
+	if err := Text(&text, r, TextOptions{Width: 140}); err != nil || strings.Count(text.String(), "/out/forecast.csv") != 1 {
+		t.Errorf("%v\n%s", err, text.String())
+	}
 }
 
 func TestWordsOfTransfers(t *testing.T) {
