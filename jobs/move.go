@@ -28,7 +28,7 @@ func (s *step) fetch(ctx context.Context) *ending {
 	return s.done("downloaded")
 }
 
-// wrote says whether an earlier runner has put a target in place, and its marker after it.
+// wrote says whether a target of the step's task was put in place, and its marker after it.
 func (s *step) wrote(out FileOutput, target data.Target) bool {
 	for _, w := range slices.Backward(s.written) {
 		if w.File.ID == out.Export.ID && w.Path == data.Display(target.Name) {
@@ -54,6 +54,7 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 			w.Wire, w.Took = got.Wire, got.Took
 		}
 		s.note(w)
+		s.written = append(s.written, w)
 	}
 	if gone, ok := errors.AsType[*overwritten](err); ok {
 		return s.replaced(gone)

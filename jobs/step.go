@@ -33,7 +33,7 @@ type step struct {
 	ran *ledger.CommandState
 
 	saved     []ledger.DumpSaved     // by earlier runners
-	written   []ledger.TargetWritten // by earlier runners, since their task ended
+	written   []ledger.TargetWritten // since its task ended, by earlier runners too
 	kept      map[string]string      // versions of the step's targets that are not to be kept, by their names
 	overruled []ledger.Start         // of steps on the model, whose tasks a person did not wait for
 	stopped   map[string]bool        // the tasks that earlier runners asked to cancel because they were stopped
@@ -116,7 +116,7 @@ func (s *step) do(ctx context.Context) *ending {
 		}
 		s.tries++
 		if s.last != nil && s.last.Rerun != "" {
-			s.begun, s.origin = nil, nil
+			s.begun, s.origin, s.written = nil, nil, nil
 		}
 		defer s.release()
 		s.last = s.try(ctx)

@@ -6,8 +6,11 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -43,6 +46,29 @@ func TestSeveralTargetsAreReplacedTogetherOrNotAtAll(t *testing.T) {
 		b, _ := os.ReadFile(bad)
 		if len(a) < 100 || string(a) != string(b) {
 			t.Errorf("the targets hold %d and %d bytes", len(a), len(b))
+		}
+	})
+}
+
+// TestWhatIsInPlaceIsNotFetchedAgain: of two outputs of a process, one of which could not be
+// put in place at first, only that one is downloaded again.
+func TestWhatIsInPlaceIsNotFetchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.runner.Stores = &data.Stores{Schemes: map[string]data.Store{"": &flaky{suffix: "second.csv", left: 1}}}
+		publish := process("Publish Month")
+		for i, export := range n.exportsOf("Publish Month") {
+			path := filepath.Join(n.dir, "out", []string{"first.csv", "second.csv"}[i])
+			publish.Files = append(publish.Files, configs.StepFile{File: configs.Ref{Name: export}, Targets: []configs.Target{{Path: path}}})
+		}
+		s := n.run(t.Context(), publish)
+		var written []string
+		for _, w := range s.Steps[0].Targets {
+			written = append(written, filepath.Base(w.Path))
+		}
+		if diff := cmp.Diff([]string{"first.csv", "second.csv"}, written); diff != "" || s.End.Code != 0 {
+			t.Errorf("%s, written (-want +got):\n%s\n%s", verdicts(s), diff, messages(s))
 		}
 	})
 }
