@@ -101,7 +101,7 @@ func (p *pass) read() (Facts, error) {
 	}
 	records.begun = func(s sample) error {
 		if !p.download {
-			if err := p.format.loneCR(s.records); err != nil {
+			if err := p.format.linesOfCR(s); err != nil {
 				return err
 			}
 		}

@@ -62,7 +62,7 @@ func (j *joining) open() error {
 	if j.src, j.text, j.row = r, bufio.NewReaderSize(r, 1<<16), 1; j.next > 1 && !j.ended {
 		j.ready, j.ended = []byte(or(j.lineEnd, "\n")), true
 	}
-	j.scan = scanner{format: j.file.format}
+	j.scan = scanner{format: j.file.format, begun: j.file.format.linesOfCR}
 	j.scan.begin()
 	j.above = j.above[:0]
 	return nil
@@ -91,6 +91,10 @@ func (j *joining) fill() error {
 			if err := j.endRow(); err != nil {
 				return err
 			}
+			if err := j.scan.end(); err != nil {
+				return j.part.named(err)
+			}
+			j.scan.row, j.scan.blank, j.scan.state = j.scan.row+1, true, fieldStart
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -115,6 +119,9 @@ func (j *joining) give(line []byte) {
 func (j *joining) endRow() error {
 	f := j.file.format
 	if j.row == f.HeaderRow {
+		if err := f.linesOfCR(sample{records: [][]byte{j.above}}); err != nil {
+			return j.part.named(err) // the difference would show rows
+		}
 		header := fields(string(bytes.TrimRight(j.above, "\r\n")), f.Separator, f.Delimiter)
 		if j.next == 1 {
 			j.header = header
@@ -125,13 +132,15 @@ func (j *joining) endRow() error {
 		}
 	}
 	j.row, j.above = j.row+1, j.above[:0]
-	j.scan.row, j.scan.state = j.scan.row+1, fieldStart
 	return nil
 }
 
 func (j *joining) endFile() error {
 	if j.scan.open() {
 		return j.part.refuse(j.scan.unclosed())
+	}
+	if err := errors.Join(j.scan.end(), j.scan.look()); err != nil {
+		return j.part.named(err)
 	}
 	if len(j.above) > 0 { // the header is all there is, without a line end
 		if err := j.endRow(); err != nil {

@@ -27,19 +27,29 @@ func noText(head []byte) (what, next string) {
 	return "", ""
 }
 
-// loneCR says that the header, or the only record of a text without one, has a CR outside
-// delimiters that no LF follows: then its rows are one record. Its error is an *InputError
-// without a path, and holds no value.
-func (f Format) loneCR(records [][]byte) error {
-	if len(records) == 0 || f.HeaderRow <= 0 && len(bytes.Join(records[1:], nil)) > 0 {
+// linesOfCR says that the header, or the only record of a text without one, has a CR outside
+// delimiters that no LF follows: then its rows are one record. So does one above a header
+// that never comes. Its error is an *InputError without a path, and holds no value.
+func (f Format) linesOfCR(s sample) error {
+	lone := s.loneCR
+	switch {
+	case len(bytes.Join(s.records, nil)) == 0: // all of the text stands above them
+	case f.HeaderRow <= 0 && len(bytes.Join(s.records[1:], nil)) > 0:
 		return nil
+	default:
+		lone = f.loneCR(s.records[0])
 	}
-	text := bytes.TrimRight(records[0], "\r\n")
-	if bytes.IndexByte(text, '\r') < 0 || !f.outside(text, '\r') {
+	if !lone {
 		return nil
 	}
 	return &InputError{What: "its lines end with CR alone, as old programs for the Mac write them, so its rows cannot be told apart",
 		Next: `write it with lines that end with LF, or CR and LF; from Excel, save it as "CSV UTF-8"`}
+}
+
+// loneCR says whether a record has a CR outside delimiters that does not end it.
+func (f Format) loneCR(record []byte) bool {
+	text := bytes.TrimRight(record, "\r\n")
+	return bytes.IndexByte(text, '\r') >= 0 && f.outside(text, '\r')
 }
 
 // outside says whether a record has a byte outside text delimiters. One opens a field as its

@@ -40,6 +40,8 @@ type scanner struct {
 // sample is the first records of a text, from the header on.
 type sample struct {
 	records [][]byte
+	above   []byte // the record above them that is read
+	loneCR  bool   // one above them has a CR that ends no record, outside delimiters
 	done    bool
 }
 
@@ -105,7 +107,11 @@ func (s *scanner) take(part []byte) {
 	if s.utf8 && s.invalid == 0 {
 		s.valid(part)
 	}
-	if !s.sample.done && s.row >= s.format.HeaderRow {
+	switch {
+	case s.sample.done:
+	case s.row < s.format.HeaderRow:
+		s.sample.above = some(s.sample.above, part)
+	default:
 		s.sample.take(part)
 	}
 	switch {
@@ -121,7 +127,12 @@ func (s *sample) take(part []byte) {
 		s.records = append(s.records, nil)
 	}
 	last := &s.records[len(s.records)-1]
-	*last = append(*last, part[:min(len(part), sampleBytes-len(*last))]...)
+	*last = some(*last, part)
+}
+
+// some adds to a record as much of a part as is kept of one.
+func some(record, part []byte) []byte {
+	return append(record, part[:min(len(part), sampleBytes-len(record))]...)
 }
 
 // look shows the first rows to whoever asked for them.
@@ -224,7 +235,12 @@ func (s *scanner) end() error {
 	if err := s.tell(); err != nil {
 		return err
 	}
-	if s.sample.done || s.row < s.format.HeaderRow {
+	if s.sample.done {
+		return nil
+	}
+	if s.row < s.format.HeaderRow {
+		s.sample.loneCR = s.sample.loneCR || s.format.loneCR(s.sample.above)
+		s.sample.above = s.sample.above[:0]
 		return nil
 	}
 	if n := len(s.sample.records); n > 0 && s.blank {
