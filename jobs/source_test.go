@@ -739,6 +739,13 @@ func TestAfterThroughLinks(t *testing.T) {
 		{"a link to the source has the name", func(n *night) error {
 			return errors.Join(os.Mkdir(filepath.Join(n.dir, "done"), 0o700), os.Symlink("../in/sales.csv", filepath.Join(n.dir, "done/sales.csv")))
 		}, []string{"done/sales-2.csv", "done/sales.csv"}, ""},
+		{"the source is a link itself", func(n *night) error {
+			return errors.Join(os.Mkdir(filepath.Join(n.dir, "data"), 0o700), os.Rename(filepath.Join(n.dir, "in/sales.csv"), filepath.Join(n.dir, "data/today.csv")),
+				os.Symlink("../data/today.csv", filepath.Join(n.dir, "in/sales.csv")))
+		}, []string{"done/sales.csv"}, ""},
+		{"the source is a link to a file beside it", func(n *night) error {
+			return errors.Join(os.Rename(filepath.Join(n.dir, "in/sales.csv"), filepath.Join(n.dir, "in/today.csv")), os.Symlink("today.csv", filepath.Join(n.dir, "in/sales.csv")))
+		}, []string{"done/sales.csv", "in/today.csv"}, ""},
 	} {
 		for _, killed := range []bool{false, true} {
 			t.Run(fmt.Sprint(tc.name, ", killed ", killed), func(t *testing.T) {

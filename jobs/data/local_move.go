@@ -10,7 +10,7 @@ import (
 )
 
 // Move moves a file, to another file system too: then it is copied, and removed when the
-// copy is durable.
+// copy is durable. Of a link the link is moved, and leads to the same file afterwards.
 func (l Local) Move(ctx context.Context, from, to string) error {
 	info, err := os.Lstat(from)
 	if err != nil {
@@ -18,6 +18,9 @@ func (l Local) Move(ctx context.Context, from, to string) error {
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return err
+	}
+	if leads, relative := relativeLink(from); relative {
+		return moveLink(leads, from, to)
 	}
 	if info.Mode().IsRegular() {
 		// A link is refused where the name is taken, which a rename would take over.
@@ -48,6 +51,63 @@ func (l Local) Move(ctx context.Context, from, to string) error {
 	}
 	_ = os.Chtimes(to, info.ModTime(), info.ModTime()) // as a rename keeps it
 	return nil
+}
+
+// relativeLink gives what a link says that leads from where it lies to something.
+func relativeLink(name string) (leads string, relative bool) {
+	leads, err := os.Readlink(name)
+	if err != nil || leads == "" || filepath.IsAbs(leads) || os.IsPathSeparator(leads[0]) {
+		return "", false
+	}
+	_, err = os.Stat(name)
+	return leads, err == nil
+}
+
+// moveLink makes a link that leads where a relative one does, and removes that. It is there
+// already if a move was cut off in between.
+func moveLink(leads, from, to string) error {
+	leads, err := linkAt(filepath.Dir(to), filepath.Dir(from), leads)
+	if err != nil {
+		return err
+	}
+	err = os.Symlink(leads, to)
+	if there, _ := os.Readlink(to); err != nil && there != leads {
+		if errors.Is(err, fs.ErrExist) {
+			err = fs.ErrExist
+		}
+		return &fs.PathError{Op: "move", Path: to, Err: err}
+	}
+	syncFolder(to)
+	return os.Remove(from)
+}
+
+// linkAt is what a link in one folder says to lead where a relative one in another does.
+func linkAt(folder, other, leads string) (string, error) {
+	folder, err := realFolder(folder)
+	if err != nil {
+		return "", err
+	}
+	dir, name := filepath.Split(leads)
+	if other, err = realFolder(other + string(filepath.Separator) + dir); err != nil {
+		return "", err
+	}
+	target := filepath.Join(other, name)
+	if leads, err = filepath.Rel(folder, target); err != nil {
+		return target, nil // on another drive
+	}
+	return leads, nil
+}
+
+// realFolder is the path of a folder without links, as two folders need it to be compared.
+func realFolder(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		here, err := os.Getwd()
+		if err != nil {
+			return "", err
+		}
+		path = here + string(filepath.Separator) + path // ".." behind a link is not what it was before it
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // moveByCopy copies a file, and removes it when the copy is durable. One that was replaced

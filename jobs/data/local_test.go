@@ -99,6 +99,73 @@ func TestMoveLocal(t *testing.T) {
 	}
 }
 
+// TestMoveOfALinkStillLeadsToItsFile: a relative link says something else in another folder.
+func TestMoveOfALinkStillLeadsToItsFile(t *testing.T) {
+	for _, tc := range []struct{ name, leads, from, to, want string }{
+		{"beside it", "real.csv", "in/a.csv", "done/a.csv", "../in/real.csv"},
+		{"in another folder", "../data/real.csv", "in/a.csv", "done/2026/a.csv", "../../data/real.csv"},
+		{"into the folder of its file", "../data/real.csv", "in/a.csv", "data/a.csv", "real.csv"},
+		{"through another link", "../data/linked.csv", "in/a.csv", "done/a.csv", "../data/linked.csv"},
+		{"through a folder that is a link", "shelf/../real.csv", "in/a.csv", "done/a.csv", "../far/real.csv"},
+		{"from and to folders that are links", "real.csv", "entry/a.csv", "exit/a.csv", "../../in/real.csv"},
+		{"that is absolute", "ROOT/data/real.csv", "in/a.csv", "done/a.csv", "ROOT/data/real.csv"},
+		{"that leads nowhere", "none.csv", "in/a.csv", "done/a.csv", "none.csv"},
+	} {
+		for _, relative := range []bool{false, true} {
+			dir := tree(t, "in/real.csv", "data/real.csv", "far/real.csv", "far/shelf/x.csv", "far/exit/x.csv")
+			t.Chdir(filepath.Join(dir, "data"))
+			at := func(name string) string {
+				if relative {
+					return filepath.Join("..", name)
+				}
+				return filepath.Join(dir, name)
+			}
+			tc.leads, tc.want = strings.ReplaceAll(tc.leads, "ROOT", dir), strings.ReplaceAll(tc.want, "ROOT", dir)
+			for name, leads := range map[string]string{"in/shelf": "../far/shelf", "entry": "in", "exit": "far/exit", "data/linked.csv": "real.csv", "in/a.csv": tc.leads} {
+				if err := os.Symlink(leads, at(name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			was, _ := os.ReadFile(at(tc.from))
+			if err := (Local{}).Move(t.Context(), at(tc.from), at(tc.to)); err != nil {
+				t.Errorf("%s: %v", tc.name, err)
+			}
+			leads, err := os.Readlink(at(tc.to))
+			now, _ := os.ReadFile(at(tc.to))
+			if err != nil || leads != filepath.FromSlash(tc.want) || string(now) != string(was) {
+				t.Errorf("%s: it leads to %s, where %q is, and %q was: %v", tc.name, leads, now, was, err)
+			}
+			if _, err := os.Lstat(at(tc.from)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: the old one: %v", tc.name, err)
+			}
+			for _, name := range []string{"in/real.csv", "data/real.csv", "far/real.csv"} {
+				readFile(t, at(name))
+			}
+		}
+	}
+}
+
+// TestMoveOfALinkOverwritesNothing: but a link that an earlier move had made, and was cut off
+// then, is that one.
+func TestMoveOfALinkOverwritesNothing(t *testing.T) {
+	dir := tree(t, "in/real.csv", "done/a.csv")
+	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	if err := errors.Join(os.Symlink("real.csv", at("in/a.csv")), os.Symlink("../in/real.csv", at("done/b.csv")), os.Symlink("a.csv", at("done/c.csv"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"done/a.csv", "done/c.csv"} {
+		if err := (Local{}).Move(t.Context(), at("in/a.csv"), at(name)); !errors.Is(err, fs.ErrExist) || readFile(t, at(name)) != "done/a.csv" {
+			t.Errorf("over %s: %v", name, err)
+		}
+	}
+	if err := (Local{}).Move(t.Context(), at("in/a.csv"), at("done/b.csv")); err != nil || readFile(t, at("done/b.csv")) != "in/real.csv" {
+		t.Errorf("after one that was cut off: %v", err)
+	}
+	if diff := cmp.Diff([]string{"real.csv"}, names(t, at("in"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // From one store to another a file is copied, and removed at the end.
 func TestMoveBetweenStores(t *testing.T) {
 	dir := tree(t, "a.csv")
