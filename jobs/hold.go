@@ -54,6 +54,7 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 			}
 		}
 	}
+	r.sweep(ctx)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan/transfer"
@@ -192,10 +191,6 @@ func (r *run) stores() *data.Stores {
 	}
 	return &data.Stores{}
 }
-
-// spool is the folder in which this run keeps remote sources for as long as their steps
-// take.
-func (r *run) spool() string { return filepath.Join(r.runDir(), "spool") }
 
 // upload fills one server file with a source.
 func (s *step) upload(ctx context.Context, src *source, lease ledger.Lease) *ending {
