@@ -92,5 +92,7 @@
 //
 // What could not be recorded is kept, and goes with the next append; an append that failed
 // may have been made, so the ledger is looked at before it is tried again. After the first
-// failure that lasts nothing more is started, and what runs is watched to its end.
+// failure that lasts nothing more is started, and what runs is watched to its end. What
+// tasks wrote is fetched, but for targets of which previous ones are kept: what is done with
+// those is recorded before.
 package jobs

@@ -85,6 +85,8 @@ func Words(b ledger.Body) (logrus.Level, string) {
 			return logrus.ErrorLevel, fmt.Sprintf("the failure dump of %q cannot be had: %s", b.Of.Name, b.Error)
 		}
 		return logrus.WarnLevel, fmt.Sprintf("%q: %d rows rejected, %d with warnings, kept in %s", b.Of.Name, b.Dump.Rejected, b.Dump.Warned, b.Path)
+	case ledger.TargetPlacing:
+		return logrus.DebugLevel, "puts " + b.Path + " in place"
 	case ledger.TargetWritten:
 		return logrus.InfoLevel, fmt.Sprintf("wrote %s: %d bytes", b.Path, b.Bytes) + pace(b.Bytes, b.Took)
 	case ledger.SourceMoved:

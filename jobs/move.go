@@ -48,7 +48,7 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 	got, err := s.deliver(ctx, out)
 	for i, name := range got.placed {
 		w := ledger.TargetWritten{File: out.Export, Path: data.Display(name), Bytes: got.Bytes, Rows: rowsOfFacts(got.facts),
-			Chunks: got.Chunks, Digest: got.Digest, Version: s.kept[data.Display(name)]}
+			Chunks: got.Chunks, Digest: got.Digest}
 		w.Unmarked = err != nil && slices.ContainsFunc(out.Targets, func(target data.Target) bool { return target.Name == name && target.Done != "" })
 		if i == 0 {
 			w.Wire, w.Took = got.Wire, got.Took
@@ -86,7 +86,9 @@ func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err 
 	checks.Loose = out.Guard.Zero() // it is what Anaplan wrote, and nobody asks how many rows it has
 	targets := slices.Clone(out.Targets)
 	for i := range targets {
-		targets[i].Kept = s.kept[data.Display(targets[i].Name)]
+		if before, ok := s.placings[data.Display(targets[i].Name)]; ok {
+			targets[i].Before = &before
+		}
 	}
 	to, err := s.run.stores().Deliver(ctx, targets, out.Format, checks)
 	if err != nil {
@@ -128,14 +130,35 @@ func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err 
 			return got, err
 		}
 	}
+	placings, err := to.Placing(ctx)
+	if err != nil {
+		return got, err
+	}
+	if err := s.intend(out, placings); err != nil {
+		return got, err
+	}
 	if s.check() != nil { // it may have taken long: what is in its place may be newer
 		if err := s.still(ctx, out.Export); err != nil {
 			return got, err
 		}
 	}
 	got.placed, err = to.Commit(ctx)
-	for name, version := range to.Kept() {
-		s.kept[data.Display(name)] = version
-	}
 	return got, err
+}
+
+// intend records what is about to be done with the targets of which previous ones are kept.
+// What nobody could find out later is not done.
+func (s *step) intend(out FileOutput, placings []data.Placing) error {
+	var events []ledger.Body
+	for _, p := range placings {
+		events = append(events, ledger.TargetPlacing{File: out.Export, Path: data.Display(p.Name),
+			Previous: p.Previous, First: p.First, Kept: p.Kept, Stored: p.Stored})
+	}
+	if err := s.record(events...); err != nil {
+		return err
+	}
+	for _, p := range placings {
+		s.placings[data.Display(p.Name)] = p
+	}
+	return nil
 }

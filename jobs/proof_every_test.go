@@ -144,7 +144,7 @@ func eachVerb(n *night) []configs.Step {
 		{Name: "flag", Verb: configs.Import, Object: configs.Ref{Name: "Flag expired rows"}, Accept: configs.Accept{Failed: &configs.Limit{Rows: 1000}}},
 		{Name: "off", Verb: configs.Action, Object: configs.Ref{Name: "Close banner"}},
 		{Name: "pull", Verb: configs.Process, Model: configs.Ref{Name: "FP&A EMEA"}, Object: configs.Ref{Name: "Pull from Hub"}, Accept: configs.Accept{MinLoaded: new(int64)}},
-		{Name: "publish", Verb: configs.Export, Object: configs.Ref{Name: "Store List"}, Targets: []configs.Target{{Path: filepath.Join(n.dir, "stores.out")}}},
+		{Name: "publish", Verb: configs.Export, Object: configs.Ref{Name: "Store List"}, Targets: []configs.Target{{Path: filepath.Join(n.dir, "stores.out"), Keep: 1}}},
 		{Name: "again", Verb: configs.Download, Object: configs.Ref{Name: "Store List"}, Targets: []configs.Target{{Path: filepath.Join(n.dir, "again.out")}}},
 	}
 }
@@ -243,6 +243,7 @@ func proofFiles() map[string][]byte {
 	for name, data := range leanFiles() {
 		files[name], files["data/"+name] = data, data
 	}
+	files["stores.out"] = []byte("of yesterday\n")
 	return files
 }
 

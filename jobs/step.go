@@ -12,6 +12,7 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
 	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
@@ -32,17 +33,17 @@ type step struct {
 	// ran is the same of the step's program.
 	ran *ledger.CommandState
 
-	saved     []ledger.DumpSaved     // by earlier runners
-	written   []ledger.TargetWritten // since its task ended, by earlier runners too
-	kept      map[string]string      // versions of the step's targets that are not to be kept, by their names
-	overruled []ledger.Start         // of steps on the model, whose tasks a person did not wait for
-	stopped   map[string]bool        // the tasks that earlier runners asked to cancel because they were stopped
-	ahead     bool                   // it is not the step's turn: a server file is filled ahead of need
-	held      *holding               // what the try holds
-	reads     []ledger.FileRead      // what the step's task is to read
-	origin    *origin                // of what it downloads, if others may have come between
-	own       *origin                // what this runner started last
-	uploaded  map[string]string      // digests of what earlier steps uploaded for it, by the id of the server file
+	saved     []ledger.DumpSaved      // by earlier runners
+	written   []ledger.TargetWritten  // since its task ended, by earlier runners too
+	placings  map[string]data.Placing // what was to be done with targets of which previous ones are kept, by their names
+	overruled []ledger.Start          // of steps on the model, whose tasks a person did not wait for
+	stopped   map[string]bool         // the tasks that earlier runners asked to cancel because they were stopped
+	ahead     bool                    // it is not the step's turn: a server file is filled ahead of need
+	held      *holding                // what the try holds
+	reads     []ledger.FileRead       // what the step's task is to read
+	origin    *origin                 // of what it downloads, if others may have come between
+	own       *origin                 // what this runner started last
+	uploaded  map[string]string       // digests of what earlier steps uploaded for it, by the id of the server file
 }
 
 // ending is how a step or a try ended.
@@ -64,9 +65,9 @@ func newStep(r *run, i int) *step {
 	s := &step{run: r, plan: r.bound.Plan.Steps[i], bound: r.bound.Steps[i], origin: originOf(r, i)}
 	s.uploaded = uploadedFor(r, i)
 	t := &r.state.Steps[i]
-	s.tries, s.stopped, s.kept = len(t.Tries), map[string]bool{}, map[string]string{}
-	for _, w := range t.Targets {
-		s.kept[w.Path] = w.Version
+	s.tries, s.stopped, s.placings = len(t.Tries), map[string]bool{}, map[string]data.Placing{}
+	for _, p := range t.Placings {
+		s.placings[p.Path] = data.Placing{Previous: p.Previous, First: p.First, Kept: p.Kept, Stored: p.Stored}
 	}
 	for _, asked := range t.Cancelled {
 		s.stopped[asked.Task] = s.stopped[asked.Task] || asked.Stop

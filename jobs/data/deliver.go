@@ -15,7 +15,10 @@ type Target struct {
 	Name string // path or URL; compressed by its ending: .gz .zst .zip
 	Keep int    // how many previous ones are kept, as NAME.1, the latest, NAME.2 …
 	Done string // name of a marker, written when all targets are in place
-	Kept string // a version as [Delivery.Kept] gave it: what has it is not kept again
+
+	// Before is what the last delivery had in mind whose place this one takes; nil: there
+	// was none. What that put in place is not kept.
+	Before *Placing
 }
 
 // Delivery takes one stream of bytes to several targets. Write all, then Finish, then
@@ -44,9 +47,9 @@ type outlet struct {
 	store Store
 	w     Writer
 	z     io.WriteCloser // writes to w
-
-	placed  bool
-	version string // of what is in place and need not be kept; empty: unknown
+	sum   storedSum      // of what is written to w, if previous ones are kept
+	plan  *Placing       // likewise, when it was looked at
+	done  bool           // it is in place
 }
 
 // Deliver begins a delivery. The format is that of the bytes. Folders of local targets
@@ -78,7 +81,11 @@ func (s *Stores) Deliver(ctx context.Context, targets []Target, format Format, c
 		}
 		o := &outlet{Target: t, store: store, w: w}
 		d.outlets = append(d.outlets, o)
-		if o.z, err = compressed(w, t.Name); err != nil {
+		to := io.Writer(w)
+		if t.Keep > 0 {
+			to = io.MultiWriter(w, &o.sum)
+		}
+		if o.z, err = compressed(to, t.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -137,6 +144,27 @@ func (d *Delivery) Finish(ctx context.Context) (Facts, error) {
 	return d.facts, nil
 }
 
+// Placing looks at what is in place under the names of targets of which previous ones are
+// kept. What it gives is to be recorded before Commit, and to be given to a further
+// delivery as Target.Before if nothing says that this one came to its end.
+func (d *Delivery) Placing(ctx context.Context) ([]Placing, error) {
+	if d.state != finished {
+		return nil, errors.New("a delivery is looked at before it is finished")
+	}
+	var all []Placing
+	for _, o := range d.outlets {
+		if o.Keep <= 0 {
+			continue
+		}
+		var err error
+		if o.plan, err = o.placing(ctx); err != nil {
+			return nil, about("look for the previous", o.Name, err)
+		}
+		all = append(all, *o.plan)
+	}
+	return all, nil
+}
+
 // Commit puts the targets in place, in order, and keeps previous ones where that is
 // wanted. Old markers are removed before the first, new ones written after the last.
 // After an error placed are the names that are in place nevertheless; the error says so
@@ -167,7 +195,7 @@ func (d *Delivery) Commit(ctx context.Context) (placed []string, err error) {
 	}
 	for _, o := range d.outlets {
 		err := o.place(ctx)
-		if o.placed {
+		if o.done {
 			placed = append(placed, o.Name)
 		}
 		if err != nil {
@@ -204,36 +232,24 @@ func are(names []string) string {
 	return quoted(shown) + " are"
 }
 
-// Kept gives, by the names of targets, the versions of what is in place and need not be
-// kept: what this delivery put there, or what it kept before it failed. A further delivery
-// that takes the place of this one is given them as Target.Kept, and leaves the kept ones
-// as they are.
-func (d *Delivery) Kept() map[string]string {
-	all := map[string]string{}
-	for _, o := range d.outlets {
-		if o.version != "" {
-			all[o.Name] = o.version
-		}
-	}
-	return all
-}
-
 // place keeps the previous file and takes its place.
 func (o *outlet) place(ctx context.Context) (err error) {
 	if o.Keep > 0 {
-		if o.version, err = keep(ctx, o.store, o.Target); err != nil {
+		if o.plan == nil {
+			o.plan, err = o.placing(ctx)
+		}
+		if err == nil {
+			err = keep(ctx, o.store, o.Name, o.plan, o.Keep)
+		}
+		if err != nil {
 			return about("keep the previous", o.Name, err)
 		}
 	}
 	if err := o.w.Commit(ctx); err != nil {
 		return err
 	}
-	if o.placed = true; o.Keep <= 0 {
+	if o.done = true; o.Keep <= 0 {
 		return nil
-	}
-	now, _, err := entryIn(ctx, o.store, o.Name)
-	if o.version = now.Version; err != nil {
-		o.version = "" // it is in place; another delivery keeps it too
 	}
 	return forget(ctx, o.store, o.Name, o.Keep)
 }

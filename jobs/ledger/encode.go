@@ -53,6 +53,7 @@ var decoders = map[string]func([]byte) (Body, error){
 	"cancel_asked":    decode[CancelAsked],
 	"task_ended":      decode[TaskEnded],
 	"dump_saved":      decode[DumpSaved],
+	"target_placing":  decode[TargetPlacing],
 	"target_written":  decode[TargetWritten],
 	"source_moved":    decode[SourceMoved],
 	"command_started": decode[CommandStarted],

@@ -199,6 +199,18 @@ type (
 		Error string    `json:"error,omitempty"`
 	}
 
+	// TargetPlacing is recorded before a file takes the place of one that is kept, durably.
+	// By it whoever continues the run tells what is in place: what is to be kept, or what
+	// this run has put there. Versions are those of the store; empty: there was no file.
+	TargetPlacing struct {
+		File     ObjectRef `json:"file"`
+		Path     string    `json:"path"`
+		Previous string    `json:"previous,omitempty"` // version of what was in place
+		First    string    `json:"first,omitempty"`    // version of the one that was kept last
+		Kept     bool      `json:"kept,omitempty"`     // what was in place needed not be kept
+		Stored   string    `json:"stored"`             // size and XXH3-128 of the file, as it is stored
+	}
+
 	// TargetWritten says that a file is complete and in place.
 	TargetWritten struct {
 		File   ObjectRef `json:"file"`
@@ -216,9 +228,6 @@ type (
 		// Unmarked: the download failed before its done marker was written. It is fetched
 		// again, with the marker.
 		Unmarked bool `json:"unmarked,omitempty"`
-		// Version is what the store knows it by, where previous ones are kept: while it is
-		// in place, a further download of the step does not keep it as one of them.
-		Version string `json:"version,omitempty"`
 	}
 
 	// SourceMoved says that a file of a source was moved after every step that reads it
@@ -383,6 +392,7 @@ func (TaskSeen) Kind() string       { return "task_seen" }
 func (CancelAsked) Kind() string    { return "cancel_asked" }
 func (TaskEnded) Kind() string      { return "task_ended" }
 func (DumpSaved) Kind() string      { return "dump_saved" }
+func (TargetPlacing) Kind() string  { return "target_placing" }
 func (TargetWritten) Kind() string  { return "target_written" }
 func (SourceMoved) Kind() string    { return "source_moved" }
 func (CommandStarted) Kind() string { return "command_started" }

@@ -242,6 +242,8 @@ func (t *StepState) apply(e Event) string {
 	switch b := e.Body.(type) {
 	case Waiting:
 		t.Waits = append(t.Waits, WaitState{Waiting: b, Since: e.At})
+	case TargetPlacing:
+		t.Placings = append(t.Placings, b)
 	case TargetWritten:
 		t.Targets = append(t.Targets, TargetState{b, e.At})
 	case DumpSaved:

@@ -57,6 +57,7 @@ type StepState struct {
 	Spent     int // how many of Intents are of before the step was begun anew
 	Reopened  []ReopenedState
 	Uploads   []UploadState
+	Placings  []TargetPlacing
 	Targets   []TargetState
 	Dumps     []DumpState
 	Commands  []CommandState
