@@ -73,6 +73,7 @@ type BaseOptions struct {
 	Getenv        func(string) string                                               // nil: os.Getenv
 	Network       func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the machine's
 	RootCAs       *x509.CertPool                                                    // of Anaplan, and of a https:// proxy; nil: the system's
+	ProxyLogins   *proxy.Logins                                                     // shared with others that go through the same proxies; nil: with none
 }
 
 // BaseTransport is the network: TLS 1.2 or newer (anaplan-api.md 1.1), 15 s to connect,
@@ -82,7 +83,7 @@ type BaseOptions struct {
 // byte of the first was written. Its error is a *proxy.Error.
 func BaseTransport(o BaseOptions) (*http.Transport, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}
-	dialer, err := proxy.New(proxy.Options{Address: o.Proxy, User: o.ProxyUser, Password: o.ProxyPassword, Auth: o.ProxyAuth, Getenv: o.Getenv, TLS: config, Network: o.Network})
+	dialer, err := proxy.New(proxy.Options{Address: o.Proxy, User: o.ProxyUser, Password: o.ProxyPassword, Auth: o.ProxyAuth, Getenv: o.Getenv, TLS: config, Network: o.Network, Logins: o.ProxyLogins})
 	if err != nil {
 		return nil, err
 	}

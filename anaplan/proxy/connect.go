@@ -30,17 +30,21 @@ type session struct {
 // connect asks an HTTP proxy for a tunnel. A connection on which it was asked in vain is used again as long as the proxy lets it
 // live: NTLM is a talk on one connection.
 func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
-	user, password, known, err := t.login()
+	as, known, err := t.login()
 	if err != nil {
 		return nil, err
 	}
-	name := Name(t.via)
-	way := t.dialer.way(name)
+	way := t.dialer.way(as.proxy)
 	if !known {
 		way = ""
 	}
-	c := &connecting{tunnel: t, ctx: ctx, user: user, password: password}
-	defer c.end()
+	c := &connecting{tunnel: t, ctx: ctx, as: as}
+	defer func() {
+		c.end()
+		if c.done != nil {
+			c.done()
+		}
+	}()
 	for asked := 0; ; asked++ {
 		answer, err := c.try(way)
 		if err != nil {
@@ -48,7 +52,7 @@ func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
 		}
 		if answer.StatusCode/100 == 2 {
 			if way != "" {
-				t.dialer.learn(name, way)
+				t.dialer.learn(c.as, way)
 			}
 			return c.tunnelled(), nil
 		}
@@ -62,14 +66,14 @@ func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
 			return nil, c.loginError(answer, "asks for a login"+list(offers)+", and none is given", "give proxy_user and proxy_password in the connection, or --proxy-user and --proxy-password")
 		case way != "" || asked > 0:
 			hint := "check proxy_user and proxy_password"
-			if way == NTLM && !strings.ContainsAny(user, `\@`) {
+			if way == NTLM && !strings.ContainsAny(c.as.user, `\@`) {
 				hint += `; for NTLM the user may need its domain, as in 'DOMAIN\user'`
 			}
 			if way != "" && t.dialer.o.Auth != "" && len(offers) > 0 && next != way {
 				hint = "leave proxy_auth out: the proxy asks for" + list(offers) + "; " + hint
 			}
-			refusal := c.loginError(answer, fmt.Sprintf("refuses the login of %s by %s", user, way), hint)
-			t.dialer.refuse(credential{name, user, password}, refusal)
+			refusal := c.loginError(answer, fmt.Sprintf("refuses the login of %s by %s", c.as.user, way), hint)
+			t.dialer.o.Logins.refuse(c.as, refusal)
 			return nil, refusal
 		case next == "":
 			return nil, c.loginError(answer, "asks for a login that is not supported"+list(offers), "have the proxy offer Basic or NTLM, or one without a login for this machine")
@@ -82,10 +86,11 @@ func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
 // connecting is a tunnel with the connection at hand.
 type connecting struct {
 	*tunnel
-	ctx            context.Context
-	user, password string
-	session        *session // nil: none
-	release        func()
+	ctx     context.Context
+	as      credential
+	done    func()   // ends our turn to log in; nil: it has not come
+	session *session // nil: none
+	release func()
 }
 
 // end closes a connection that became no tunnel.
@@ -108,14 +113,17 @@ func (c *connecting) tunnelled() net.Conn {
 }
 
 // try asks once, by one way of logging in.
-func (c *connecting) try(way string) (*http.Response, error) {
-	switch way {
-	case Basic:
-		return c.ask("Basic " + base64.StdEncoding.EncodeToString([]byte(c.user+":"+c.password)))
-	case NTLM:
+func (c *connecting) try(way string) (answer *http.Response, err error) {
+	if way == "" {
+		return c.ask("")
+	}
+	if c.as, c.done, err = c.turn(c.ctx, c.as); err != nil {
+		return nil, err
+	}
+	if way == NTLM {
 		return c.ntlm()
 	}
-	return c.ask("")
+	return c.ask("Basic " + base64.StdEncoding.EncodeToString([]byte(c.as.user+":"+c.as.password)))
 }
 
 // ntlm is the talk of three messages. What the first is answered with decides on which scheme they travel.
@@ -138,7 +146,7 @@ func (c *connecting) ntlm() (*http.Response, error) {
 	if question == nil {
 		return answer, nil
 	}
-	proof, err := ntlmssp.NewAuthenticateMessage(question, c.user, c.password, nil)
+	proof, err := ntlmssp.NewAuthenticateMessage(question, c.as.user, c.as.password, nil)
 	if err != nil {
 		return nil, c.fail(Login, "asks for NTLM in a way that is not supported", err, "write proxy_auth = \"basic\" if the proxy knows that")
 	}
@@ -230,9 +238,9 @@ func (c *connecting) own(answer *http.Response) string {
 	const most = 200
 	b, _ := io.ReadAll(io.LimitReader(answer.Body, 16<<10))
 	s := strings.ToValidUTF8(string(b), "?")
-	if c.password != "" {
-		pair := base64.StdEncoding.EncodeToString([]byte(c.user + ":" + c.password))
-		s = strings.NewReplacer(pair, "[redacted]", c.password, "[redacted]").Replace(s)
+	if c.as.password != "" {
+		pair := base64.StdEncoding.EncodeToString([]byte(c.as.user + ":" + c.as.password))
+		s = strings.NewReplacer(pair, "[redacted]", c.as.password, "[redacted]").Replace(s)
 	}
 	s = strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(unseen.ReplaceAllString(s, " "), " "))), " ")
 	if len(s) > most {

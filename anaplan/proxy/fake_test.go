@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf16"
 )
 
@@ -19,6 +20,7 @@ type fake struct {
 	target func() net.Conn // leads to the server; nil: to nobody
 	auth   string          // "", "basic", "ntlm", "both", "negotiate", "digest", "socks", "socks login"
 	fault  string          // of the connections to come
+	slow   time.Duration   // before each answer
 
 	mu       sync.Mutex
 	connects []string // the kinds of Proxy-Authorization, in order
@@ -90,6 +92,7 @@ func (f *fake) http(conn net.Conn) {
 		}
 		kind, value, _ := strings.Cut(r.Header.Get("Proxy-Authorization"), " ")
 		f.note(kind, r.Host)
+		time.Sleep(f.slow)
 		answer := func(status, header, body string) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\n"+header+"Content-Length: "+itoa(len(body))+"\r\n\r\n"+body)
 		}
@@ -185,6 +188,7 @@ func (f *fake) socks(conn net.Conn) {
 		_, _ = conn.Write([]byte{5, 2})
 		user := string(read(int(read(2)[1])))
 		password := string(read(int(read(1)[0])))
+		time.Sleep(f.slow)
 		if user != fakeUser || password != fakePassword || fault == "login" {
 			_, _ = conn.Write([]byte{1, 1})
 			return

@@ -5,6 +5,8 @@
 // says [Options], else the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in either case of letters, as curl
 // has them; user:password@ in them is a login. What the environment says never concerns this machine itself.
 //
+// A password that a proxy refuses is sent to it once, however many connections begin together: see [Logins].
+//
 // A tunnel is made before a byte of a request is written: every [Error] says that the request had no effect.
 package proxy
 
@@ -28,6 +30,7 @@ type Options struct {
 	TLS      *tls.Config                                                       // towards https:// proxies; nil: the system's authorities
 	Timeout  time.Duration                                                     // of a tunnel, from dialing the proxy to its consent; default 30 s
 	Network  func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the machine's, 15 s to connect
+	Logins   *Logins                                                           // what is known of logins, also by other Dialers; nil: of this one's alone
 }
 
 // What Auth may be.
@@ -43,14 +46,10 @@ type Dialer struct {
 	direct func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	mu       sync.Mutex
-	password *string               // what Password returned
-	learned  map[string]string     // by proxy: how it wants us to log in
-	refused  map[credential]*Error // what was answered to logins that are not sent again
-	again    bool                  // the password was fetched once more since a login that worked
+	password *string           // what Password returned
+	learned  map[string]string // by proxy: how it wants us to log in
+	again    bool              // the password was fetched once more since a login that worked
 }
-
-// credential is a login at a proxy.
-type credential struct{ proxy, user, password string }
 
 // New checks the options. Its errors are *Error, of the kind Misconfigured.
 func New(o Options) (*Dialer, error) {
@@ -60,7 +59,10 @@ func New(o Options) (*Dialer, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
-	d := &Dialer{o: o, learned: map[string]string{}, refused: map[credential]*Error{}, direct: o.Network}
+	if o.Logins == nil {
+		o.Logins = &Logins{}
+	}
+	d := &Dialer{o: o, learned: map[string]string{}, direct: o.Network}
 	if d.direct == nil {
 		d.direct = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
@@ -140,87 +142,6 @@ func (c *through) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return c.Conn.Read(p)
-}
-
-// login is who we are to a proxy; ok is false if nobody. Its error is that of Options.Password.
-func (d *Dialer) login(via *url.URL) (user, password string, ok bool, err error) {
-	if d.o.User == "" {
-		if via.User == nil || via.User.Username() == "" {
-			return "", "", false, nil
-		}
-		password, _ = via.User.Password()
-		return via.User.Username(), password, true, nil
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.password == nil && d.o.Password != nil {
-		word, err := d.o.Password()
-		if err != nil {
-			return "", "", false, err
-		}
-		d.password = &word
-	}
-	if d.password != nil {
-		password = *d.password
-	}
-	return d.o.User, password, true, nil
-}
-
-// login is who we are to the proxy; known is false if nobody. A login that the proxy has refused is not sent again, since that may
-// lock the user: its error is returned until there is another password.
-func (t *tunnel) login() (user, password string, known bool, err error) {
-	for range 2 {
-		if user, password, known, err = t.dialer.login(t.via); err != nil {
-			return "", "", false, t.fail(Login, "needs a password, which cannot be had", err, "correct proxy_password")
-		}
-		before := t.dialer.before(credential{Name(t.via), user, password})
-		if !known || before == nil {
-			return user, password, known, nil
-		}
-		e := *before
-		e.Host, err = t.target, &e
-		t.dialer.afresh()
-	}
-	return "", "", false, err
-}
-
-// before is what the proxy answered to a login that it has refused, else nil.
-func (d *Dialer) before(l credential) *Error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.refused[l]
-}
-
-// refuse keeps what a proxy answered to a login.
-func (d *Dialer) refuse(l credential, e *Error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.refused[l] = e
-}
-
-// afresh makes the next login fetch the password again, once between two that worked.
-func (d *Dialer) afresh() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.again && d.o.Password != nil {
-		d.again, d.password = true, nil
-	}
-}
-
-// way is how a proxy wants us to log in, as far as is known: "" not yet.
-func (d *Dialer) way(proxy string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.o.Auth != "" {
-		return d.o.Auth
-	}
-	return d.learned[proxy]
-}
-
-func (d *Dialer) learn(proxy, way string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.learned[proxy], d.again = way, false
 }
 
 // tunnel is one while it is made.

@@ -1,0 +1,192 @@
+package proxy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/proxy"
+)
+
+// logins are ways to log in, with a right password and one that is refused, and how often what the proxy noted means that it was sent.
+var logins = []struct {
+	auth, address, user, wrong string
+	sent                       func(connects []string) int
+}{
+	{"basic", "http://p:1", fakeUser, "wrong-password", func(all []string) int { return times(all, "Basic") }},
+	{"ntlm", "http://p:1", `CORP\bob`, "wrong-password", func(all []string) int { return times(all, "NTLM") / 2 }}, // the fake goes by the user
+	{"socks login", "socks5://p:1", fakeUser, "wrong-password", func(all []string) int { return times(all, "user") }},
+}
+
+func times(all []string, kind string) int {
+	return len(slices.DeleteFunc(slices.Clone(all), func(k string) bool { return k != kind }))
+}
+
+// dialers are n that go through one proxy, with what they know of logins in common.
+func dialers(t *testing.T, n int, o proxy.Options) []*proxy.Dialer {
+	t.Helper()
+	o.Logins = &proxy.Logins{}
+	var all []*proxy.Dialer
+	for range n {
+		d, err := proxy.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// together dials once for each dialer, at the same moment.
+func together(ctx context.Context, all []*proxy.Dialer) []error {
+	errs := make([]error, len(all))
+	var done sync.WaitGroup
+	for i, d := range all {
+		done.Go(func() {
+			_, errs[i] = d.Dial(ctx, "https", fmt.Sprintf("host-%d.example.com:443", i))
+		})
+	}
+	done.Wait()
+	return errs
+}
+
+// TestAWrongPasswordIsSentOnce, however many connections begin at the same moment, of one dialer or of several.
+func TestAWrongPasswordIsSentOnce(t *testing.T) {
+	for _, tt := range logins {
+		for _, several := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{auth: tt.auth, slow: time.Second}
+				defer f.close()
+				all := dialers(t, 8, proxy.Options{Address: tt.address, User: tt.user, Network: f.dial, Password: func() (string, error) { return tt.wrong, nil }})
+				if !several {
+					all = slices.Repeat(all[:1], 8)
+				}
+				for i, err := range together(t.Context(), all) {
+					if e, ok := errors.AsType[*proxy.Error](err); !ok || e.Kind != proxy.Login || e.Host != fmt.Sprintf("host-%d.example.com:443", i) {
+						t.Errorf("%s: %v", tt.auth, err)
+					}
+				}
+				if n := tt.sent(f.connects); n != 1 {
+					t.Errorf("%s, %v: sent %d times: %q", tt.auth, several, n, f.connects)
+				}
+			})
+		}
+	}
+}
+
+// TestAChangedPasswordIsFetchedOnce when the old one is refused, and all log in with the new one.
+func TestAChangedPasswordIsFetchedOnce(t *testing.T) {
+	for _, tt := range logins {
+		if tt.auth == "ntlm" { // the fake knows no passwords of it
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{auth: tt.auth, slow: time.Second}
+			defer f.close()
+			asked := 0
+			all := slices.Repeat(dialers(t, 1, proxy.Options{Address: tt.address, User: tt.user, Network: f.dial, Password: func() (string, error) {
+				if asked++; asked == 1 {
+					return tt.wrong, nil
+				}
+				return fakePassword, nil
+			}}), 6)
+			if err := errors.Join(together(t.Context(), all)...); err == nil || strings.Count(err.Error(), "\n") > 0 {
+				t.Errorf("%s: one is refused, and the others log in: %v", tt.auth, err)
+			}
+			if n := tt.sent(f.connects); n != 6 || asked != 2 { // the one that is refused, and five
+				t.Errorf("%s: sent %d times, fetched %d times", tt.auth, n, asked)
+			}
+		})
+	}
+}
+
+// TestAPasswordThatWorkedIsTriedAgainByOne: it may have been changed since.
+func TestAPasswordThatWorkedIsTriedAgainByOne(t *testing.T) {
+	for _, tt := range logins {
+		if tt.auth == "ntlm" {
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{auth: tt.auth, slow: time.Second}
+			defer f.close()
+			all := slices.Repeat(dialers(t, 1, proxy.Options{Address: tt.address, User: tt.user, Network: f.dial, Password: func() (string, error) { return fakePassword, nil }}), 4)
+			if err := errors.Join(together(t.Context(), all)...); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Minute)
+			if tt.auth == "basic" {
+				f.be("407 for ever")
+			} else {
+				f.be("login")
+			}
+			f.mu.Lock()
+			f.connects = nil
+			f.mu.Unlock()
+			for _, err := range together(t.Context(), all) {
+				if e, ok := errors.AsType[*proxy.Error](err); !ok || e.Kind != proxy.Login {
+					t.Errorf("%s: %v", tt.auth, err)
+				}
+			}
+			if n := tt.sent(f.connects); n != 1 {
+				t.Errorf("%s: sent %d times: %q", tt.auth, n, f.connects)
+			}
+		})
+	}
+}
+
+// TestWhoWaitsForALoginIsNotLost when the one that is tried has no outcome, or nobody waits any more.
+func TestWhoWaitsForALoginIsNotLost(t *testing.T) {
+	for _, tt := range logins {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{auth: tt.auth, slow: time.Second}
+			defer f.close()
+			first, user := true, tt.user
+			if tt.auth == "ntlm" {
+				user = fakeUser
+			}
+			o := proxy.Options{Address: tt.address, User: user, Password: func() (string, error) { return fakePassword, nil }, Timeout: time.Minute,
+				Network: func(ctx context.Context, network, addr string) (net.Conn, error) {
+					if first {
+						first = false
+						silent, other := net.Pipe() // it never answers
+						go func() { <-ctx.Done(); other.Close() }()
+						return silent, nil
+					}
+					return f.dial(ctx, network, addr)
+				}}
+			if tt.auth != "socks login" {
+				o.Auth = tt.auth // so that the first connection is the one that logs in
+			}
+			d := dialers(t, 1, o)[0]
+			tried, give := context.WithCancel(t.Context())
+			results := make(chan error, 3)
+			go func() { _, err := d.Dial(tried, "https", "first.example.com:443"); results <- err }()
+			synctest.Wait()
+			impatient, end := context.WithTimeout(t.Context(), 2*time.Second)
+			defer end()
+			go func() { _, err := d.Dial(impatient, "https", "impatient.example.com:443"); results <- err }()
+			err := <-results
+			if e, ok := errors.AsType[*proxy.Error](err); !ok || e.Kind != proxy.Unreachable || !strings.Contains(err.Error(), "another login") {
+				t.Errorf("%s: who was impatient: %v", tt.auth, err)
+			}
+			go func() { _, err := d.Dial(t.Context(), "https", "patient.example.com:443"); results <- err }()
+			synctest.Wait()
+			give()
+			for range 2 {
+				if err := <-results; err != nil && !errors.Is(err, context.Canceled) {
+					t.Errorf("%s: %v", tt.auth, err)
+				}
+			}
+			if n := tt.sent(f.connects); n != 1 {
+				t.Errorf("%s: who was patient logged in %d times: %q", tt.auth, n, f.connects)
+			}
+		})
+	}
+}
