@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -41,9 +40,12 @@ func LoadConnections(explicit, jobFile string, getenv func(string) string) (*Con
 	var looked []string
 	for _, file := range connectionFiles(runtime.GOOS, explicit, jobFile, getenv) {
 		looked = append(looked, file)
-		data, err := os.ReadFile(file)
+		data, err := readAtMost(file)
 		if errors.Is(err, fs.ErrNotExist) && explicit == "" {
 			continue
+		}
+		if errors.Is(err, errTooLarge) {
+			return nil, Problems{{File: file, What: err.Error(), Instead: "give the path of a file of connections, not data"}}
 		}
 		if err != nil {
 			return nil, Problems{{File: file, What: "cannot be read: " + cause(err), Instead: "check its name and who may read it"}}

@@ -50,12 +50,12 @@ func readFile(file, wanted string) ([]byte, *Problem) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, wrong("this is a folder", give)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
+	data, err := readAll(f)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, wrong(err.Error(), give+", not data")
+	case err != nil:
 		return nil, wrong("the file cannot be read: "+cause(err), give)
-	}
-	if len(data) > maxSize {
-		return nil, wrong(fmt.Sprintf("the file is larger than %d bytes", maxSize), give+", not data")
 	}
 	return data, nil
 }
@@ -78,4 +78,24 @@ func cause(err error) string {
 		return p.Err.Error()
 	}
 	return err.Error()
+}
+
+var errTooLarge = fmt.Errorf("the file is larger than %d bytes", maxSize)
+
+// readAtMost is os.ReadFile, but of what is larger than a file of ours.
+func readAtMost(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f)
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxSize+1))
+	if err == nil && len(data) > maxSize {
+		return nil, errTooLarge
+	}
+	return data, err
 }

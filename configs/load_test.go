@@ -8,6 +8,18 @@ import (
 	"testing"
 )
 
+// TestLoadConnectionsIsBounded: what is no file of connections may have no end.
+func TestLoadConnectionsIsBounded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "connections.toml")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("# data\n"), maxSize/6), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = ": the file is larger than 1048576 bytes; give the path of a file of connections, not data"
+	if c, err := LoadConnections(file, "", os.Getenv); c != nil || err == nil || err.Error() != file+want {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, data []byte) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -99,12 +100,29 @@ func (c *Client) exchange(ctx context.Context, body map[string]string, next stri
 	return "", refusal("ask who runs the vault; its log says more", a.err, "%s gave no token (%d): %s", doing, a.status, a.words())
 }
 
+// maxToken is what a file with a token has at most.
+const maxToken = 64 << 10
+
+// readAtMost is os.ReadFile, but of what is larger.
+func readAtMost(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		return nil, fmt.Errorf("it holds more than %d KiB, which no token has", most>>10)
+	}
+	return b, err
+}
+
 // text reads a file with one line.
 func text(path, what, next string) (string, error) {
 	if path == "" {
 		return "", refusal(next, nil, "there is no file with %s", what)
 	}
-	b, err := os.ReadFile(path)
+	b, err := readAtMost(path, maxToken)
 	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
 			err = e.Err

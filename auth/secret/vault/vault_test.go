@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -182,6 +183,11 @@ func TestWhatIsWrong(t *testing.T) {
 		}
 		return name
 	}
+	large := func(name string) {
+		if err := os.WriteFile(name, bytes.Repeat([]byte("canary"), maxToken), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	try("no such field", "anaplan/prod#password", nil)
 	try("a field that is null", "anaplan/prod#null", nil)
 	try("a field that is a list", "anaplan/prod#list", nil)
@@ -211,6 +217,7 @@ func TestWhatIsWrong(t *testing.T) {
 	})
 	try("no token file", "anaplan/prod#x", as(Agent, func(o *Options) { o.TokenFile = filepath.Join(filepath.Dir(o.TokenFile), "none") }))
 	try("no token file named", "anaplan/prod#x", as(Agent, func(o *Options) { o.TokenFile = "" }))
+	try("a token file that is something else", "anaplan/prod#x", as(Agent, func(o *Options) { o.TokenFile = o.TokenFile + ".large"; large(o.TokenFile) }))
 	try("a wrong secret_id", "anaplan/prod#x", as(AppRole, func(o *Options) { o.RoleID = "role-2" }))
 	try("no secret_id", "anaplan/prod#x", as(AppRole, func(o *Options) {
 		o.SecretID = func(context.Context) (secret.Value, error) { return secret.Value{}, io.ErrUnexpectedEOF }
