@@ -30,7 +30,7 @@ const (
 	EndsSoon    State = "ends soon"
 	NotChecked  State = "not checked" // it could not be looked into without a passphrase
 	OK          State = "ok"
-	Replaced    State = "replaced" // it ends soon or has ended, and its successor is in place
+	Replaced    State = "replaced" // it ends soon or has ended, and its successor is in place, or another logs in wherever it was found
 )
 
 // A Place is where a certificate was found.
@@ -49,10 +49,14 @@ type Place struct {
 	Jobs       []string `json:"jobs,omitempty"`      // that log in by this connection
 	Temporary  bool     `json:"temporary,omitempty"` // the problem may pass by itself
 	Online     *Login   `json:"online,omitempty"`    // what a login by it gave; nil: none was tried
+	Unused     bool     `json:"unused,omitempty"`    // it has ended, its key is not there, and the connection logs in with another
 }
 
 // inUse reports whether the place is one that logs in.
-func (p Place) inUse() bool { return p.Defined != "" || p.Connection != "" }
+func (p Place) inUse() bool { return (p.Defined != "" || p.Connection != "") && !p.Unused }
+
+// refused reports whether Anaplan did not accept a login by it.
+func (p Place) refused() bool { return p.Online != nil && !p.Online.Accepted && !p.Online.Temporary }
 
 func (p Place) login() string { return p.Defined + "\x00" + p.Connection }
 
@@ -122,11 +126,11 @@ func (c *Certificate) Temporary() bool {
 // spare reports that the certificate is not valid yet and another serves until then.
 func (c *Certificate) spare() bool { return c.State == NotYetValid && c.Problem == "" }
 
-// A Renewal is one step of the plan: one user's certificate, and what is to be done in order.
+// A Renewal is one step of the plan: what is to be done in order for the certificates of one user that need it.
 type Renewal struct {
 	User        string    `json:"user"`
-	Fingerprint string    `json:"fingerprint_sha256"`
-	NotAfter    time.Time `json:"not_after"`
+	Fingerprint string    `json:"fingerprint_sha256"` // of the one that ends first
+	NotAfter    time.Time `json:"not_after"`          // its end: by then it must be done
 	DaysLeft    int       `json:"days_left"`
 	Owner       string    `json:"owner"`
 	Note        string    `json:"note"`

@@ -182,17 +182,51 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-// Among those without a successor, what jobs use comes first.
-func TestPlanPutsJobsFirst(t *testing.T) {
+// A user is due when the first login fails for want of a certificate, and all that have to be renewed are in the one step.
+func TestPlanSaysByWhen(t *testing.T) {
+	b := &Builder{Now: now, WarnDays: 60}
+	late := connection("late", "certs/late.pem", "weekly")
+	late.Owner = "Team B"
+	early := connection("early", "certs/early.pem", "nightly")
+	early.Owner = "Team A"
+	b.Add(certificate(t, 1, "two@example.com", in(-9), in(50)), late)
+	b.Add(certificate(t, 2, "two@example.com", in(-9), in(5)), early)
+	b.Add(certificate(t, 3, "one@example.com", in(-9), in(30)), connection("one", "certs/one.pem"))
+	b.Add(certificate(t, 4, "three@example.com", in(-9), in(10)), connection("three", "certs/three.pem"))
+	b.Add(certificate(t, 5, "three@example.com", in(-9), in(300)), Place{File: "new/three.pem"})
+	plan := b.Build().Plan
+	var got []string
+	for _, r := range plan {
+		got = append(got, fmt.Sprint(r.User, " ", r.DaysLeft, " ", r.Request))
+	}
+	if diff := cmp.Diff([]string{"two@example.com 5 true", "three@example.com 10 false", "one@example.com 30 true"}, got); diff != "" {
+		t.Fatal(diff)
+	}
+	r := plan[0]
+	want := Renewal{User: "two@example.com", Fingerprint: r.Fingerprint, NotAfter: in(5), DaysLeft: 5, Owner: "Team B; Team A", Jobs: []string{"nightly", "weekly"}, Connections: []string{"late", "early"}, Request: true,
+		Steps: []string{"make a key and a request: anaplan-runner auth request --renew certs/late.pem --out NAME",
+			"have the certificate issued by a public authority that Anaplan supports, and look at it: anaplan-runner auth check CERTIFICATE",
+			"have the new certificate uploaded by a tenant security administrator: Administration > Security > Certificates",
+			"overlap: put it beside these in connection late, connection early, as a list; the one that ends last is used, and the other while Anaplan refuses it",
+			"switch: anaplan-runner auth check --online says when the new one is accepted",
+			"remove the old ones, until 2026-12-02 and 2027-01-16, there and in Anaplan"}}
+	if diff := cmp.Diff(want, r); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What a login uses comes first, then what is due first; at the same time what jobs use.
+func TestPlanPutsFirstWhatIsUsed(t *testing.T) {
 	b := &Builder{Now: now, WarnDays: 60}
 	b.Add(certificate(t, 1, "unused@example.com", in(-9), in(1)), Place{File: "a"})
 	b.Add(certificate(t, 2, "late@example.com", in(-9), in(40)), connection("b", "b", "job"))
 	b.Add(certificate(t, 3, "early@example.com", in(-9), in(30)), connection("c", "c", "job"))
+	b.Add(certificate(t, 4, "also@example.com", in(-9), in(30)), connection("d", "d"))
 	var got []string
 	for _, r := range b.Build().Plan {
 		got = append(got, r.User)
 	}
-	if diff := cmp.Diff([]string{"early@example.com", "late@example.com", "unused@example.com"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"early@example.com", "also@example.com", "late@example.com", "unused@example.com"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -237,6 +271,47 @@ func TestStates(t *testing.T) {
 			p.Online = &Login{Problem: "no", Next: "do"}
 			b.Add(certificate(t, 1, "a@b.c", in(-2), in(99)), p)
 		}, Refused, true},
+		{"its successor is refused", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("x", "1"))
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), answered(connection("x", "2"), Login{Problem: "no", Next: "do"}))
+		}, EndsSoon, false},
+		{"its successor is refused in one connection of two", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("x", "1"))
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("y", "1"))
+			two := certificate(t, 2, "a@b.c", in(-9), in(99))
+			b.Add(two, answered(connection("x", "2"), Login{Accepted: true}))
+			b.Add(two, answered(connection("y", "2"), Login{Problem: "no", Next: "do"}))
+		}, EndsSoon, false},
+		{"its successor is accepted where it is, and refused elsewhere", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("x", "1"))
+			two := certificate(t, 2, "a@b.c", in(-9), in(99))
+			b.Add(two, answered(connection("x", "2"), Login{Accepted: true}))
+			b.Add(two, answered(connection("y", "2"), Login{Problem: "no", Next: "do"}))
+		}, Replaced, false},
+		{"its successor could not be tried", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("x", "1"))
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), answered(connection("x", "2"), Login{Problem: "no", Next: "do", Temporary: true}))
+		}, Replaced, false},
+		{"a leftover, and what follows it is refused", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(-1)), Place{File: "1"})
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), answered(connection("y", "2"), Login{Problem: "no", Next: "do"}))
+		}, Ended, true},
+		{"not valid yet, and the other is refused", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(2), in(99)), connection("x", "1"))
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(5)), answered(connection("x", "2"), Login{Problem: "no", Next: "do"}))
+		}, NotYetValid, true},
+		{"it lies about where another logs in", func(b *Builder) {
+			b.Add(certificate(t, 1, "other@b.c", in(-9), in(-1)), unused(connection("x", "1")))
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), connection("x", "2"))
+		}, Replaced, false},
+		{"it lies about, found in a folder, too", func(b *Builder) {
+			b.Add(certificate(t, 1, "other@b.c", in(-9), in(-1)), Place{File: "1"})
+			b.Add(certificate(t, 1, "other@b.c", in(-9), in(-1)), unused(connection("x", "1")))
+		}, Replaced, false},
+		{"it lies about in one connection, and is needed in another", func(b *Builder) {
+			b.Add(certificate(t, 1, "other@b.c", in(-9), in(-1)), unused(connection("x", "1")))
+			b.Add(certificate(t, 1, "other@b.c", in(-9), in(-1)), connection("y", "1"))
+		}, Ended, true},
 	} {
 		b := &Builder{Now: now, WarnDays: 60}
 		tt.add(b)
@@ -248,6 +323,28 @@ func TestStates(t *testing.T) {
 				t.Errorf("%s: problem %q, to do %q", tt.name, c.Problem, c.Todo)
 			}
 		}
+	}
+}
+
+func answered(p Place, l Login) Place {
+	p.Online = &l
+	return p
+}
+
+func unused(p Place) Place {
+	p.Key, p.Unused = KeyNotGiven, true
+	return p
+}
+
+// Of several that may follow, the one that ends last does.
+func TestSuccessorIsTheOneThatEndsLast(t *testing.T) {
+	b := &Builder{Now: now, WarnDays: 60}
+	b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("x", "1"))
+	b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), Place{File: "2"})
+	b.Add(certificate(t, 3, "a@b.c", in(-9), in(299)), Place{File: "3"})
+	b.Add(certificate(t, 4, "a@b.c", in(-9), in(199)), Place{File: "4"})
+	if c := b.Build().Certificates[0]; c.Serial != "1" || c.Successor == nil || c.Successor.Serial != "3" {
+		t.Errorf("%+v", c.Successor)
 	}
 }
 

@@ -17,9 +17,11 @@ func (c *Certificate) succeed(later []*Certificate, now time.Time) {
 		if !s.NotAfter.After(c.NotAfter) || s.NotAfter.Before(now) || !s.sound() {
 			continue
 		}
-		c.Successor = &Successor{Fingerprint: s.Fingerprint, Serial: s.Serial, NotAfter: s.NotAfter, File: s.File,
-			InPlace: s.Usable && s.covers(c)}
-		if c.Successor.InPlace {
+		serves := s.Usable && s.covers(c)
+		if c.Successor == nil || serves {
+			c.Successor = &Successor{Fingerprint: s.Fingerprint, Serial: s.Serial, NotAfter: s.NotAfter, File: s.File, InPlace: serves}
+		}
+		if serves {
 			return // of several, one that serves already
 		}
 	}
@@ -35,14 +37,27 @@ func (c *Certificate) sound() bool {
 	return true
 }
 
-// covers reports whether c is in every login that old is in.
+// covers reports whether c serves in every login that old is in. One that Anaplan refused serves in none of which it was refused,
+// and where old is in no login, in none at all.
 func (c *Certificate) covers(old *Certificate) bool {
+	used := false
 	for _, p := range old.Places {
-		if p.inUse() && !slices.ContainsFunc(c.Places, func(o Place) bool { return o.inUse() && o.login() == p.login() && o.Problem == "" }) {
+		if !p.inUse() {
+			continue
+		}
+		used = true
+		if !slices.ContainsFunc(c.Places, func(o Place) bool {
+			return o.inUse() && o.login() == p.login() && o.Problem == "" && !o.refused()
+		}) {
 			return false
 		}
 	}
-	return true
+	return used || !slices.ContainsFunc(c.Places, Place.refused)
+}
+
+// unused reports whether the certificate only lies about in a folder of a connection that logs in with another.
+func (c *Certificate) unused() bool {
+	return slices.ContainsFunc(c.Places, func(p Place) bool { return p.Unused }) && !slices.ContainsFunc(c.Places, Place.inUse)
 }
 
 // judge gives the certificate its state and what to do. Successors are known.
@@ -55,7 +70,7 @@ func (c *Certificate) judge(group []*Certificate, now time.Time) {
 		c.State = Unreadable
 	case now.After(c.NotAfter) || c.Usable && c.Expiring:
 		switch {
-		case c.Successor != nil && c.Successor.InPlace:
+		case c.Successor != nil && c.Successor.InPlace, c.unused():
 			c.State = Replaced
 		case now.After(c.NotAfter):
 			c.State = Ended
@@ -113,51 +128,56 @@ func (c *Certificate) todo() string {
 		return c.Places[0].Next
 	case Replaced:
 		where := "its file"
-		if names := c.connections(); len(names) > 0 {
+		if names := connections(c); len(names) > 0 {
 			where = "it from " + strings.Join(names, ", ")
+		}
+		if c.Successor == nil || !c.Successor.InPlace {
+			return "no login uses it: remove its file"
 		}
 		return fmt.Sprintf("its successor, until %s, is in place: after %s remove %s, and it in Anaplan", day(c.Successor.NotAfter), day(c.NotAfter), where)
 	case Ended, EndsSoon:
 		if c.Successor != nil {
-			return fmt.Sprintf("it has a successor, until %s, in %s: have it uploaded (%s), and put it %s", day(c.Successor.NotAfter), c.Successor.File, upload, c.into())
+			return fmt.Sprintf("it has a successor, until %s, in %s: have it uploaded (%s), and put it %s", day(c.Successor.NotAfter), c.Successor.File, upload, into(c))
 		}
 		return "renew it: " + c.request()
 	}
 	return ""
 }
 
-// connections are the names of those that the certificate is in.
-func (c *Certificate) connections() []string {
+// connections are the names of those that certificates are in.
+func connections(all ...*Certificate) []string {
 	var names []string
-	for _, p := range c.Places {
-		name := "connection " + p.Connection
-		if p.Connection == "" {
-			name = "the login of " + p.Defined
-		}
-		if p.inUse() && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// names are those of the connections themselves.
-func (c *Certificate) names() []string {
-	names := []string{}
-	for _, p := range c.Places {
-		if p.inUse() && !slices.Contains(names, or(p.Connection, p.Defined)) {
-			names = append(names, or(p.Connection, p.Defined))
+	for _, c := range all {
+		for _, p := range c.Places {
+			name := "connection " + p.Connection
+			if p.Connection == "" {
+				name = "the login of " + p.Defined
+			}
+			if p.inUse() && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names
 }
 
 // into says where a successor goes.
-func (c *Certificate) into() string {
-	if names := c.connections(); len(names) > 0 {
+func into(old ...*Certificate) string {
+	names := connections(old...)
+	switch {
+	case len(names) == 0:
+		return "where " + this(old) + " used"
+	case len(old) == 1:
 		return "beside this one in " + strings.Join(names, ", ")
 	}
-	return "where this one is used"
+	return "beside these in " + strings.Join(names, ", ")
+}
+
+func this(old []*Certificate) string {
+	if len(old) == 1 {
+		return "this one is"
+	}
+	return "these are"
 }
 
 // request is the command that begins a renewal.

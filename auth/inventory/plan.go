@@ -3,27 +3,53 @@ package inventory
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 )
 
-// renewal is what is to be done for a user whose certificates are given, the one that ends last first.
+// renewal is what is to be done for a user whose certificates are given, the one that ends last first. It is due when the first of
+// those that need it ends, since then the first login fails; one new certificate follows all of them.
 func renewal(group []*Certificate) (Renewal, bool) {
+	var old []*Certificate
 	for _, c := range group {
-		bad := c.State == Unusable && !c.sound()
-		if c.State != Ended && c.State != EndsSoon && !bad {
-			continue
+		if c.needsRenewal(group) {
+			old = append(old, c)
 		}
-		if bad && c.Successor != nil && c.Successor.InPlace {
-			continue
-		}
-		r := Renewal{User: c.User, Fingerprint: c.Fingerprint, NotAfter: c.NotAfter, DaysLeft: c.DaysLeft, Owner: c.Owner, Note: c.Note, Jobs: c.Jobs,
-			Connections: c.names(), Request: c.Successor == nil}
-		if r.Request && c.State == Ended && len(r.Connections) == 0 && serves(group) {
-			continue // a leftover
-		}
-		r.Steps = c.steps()
-		return r, true
 	}
-	return Renewal{}, false
+	if len(old) == 0 {
+		return Renewal{}, false
+	}
+	due := old[len(old)-1]
+	r := Renewal{User: due.User, Fingerprint: due.Fingerprint, NotAfter: due.NotAfter, DaysLeft: due.DaysLeft, Request: old[0].Successor == nil,
+		Jobs: []string{}, Connections: []string{}, Steps: steps(old)}
+	var owners, notes []string
+	for _, c := range old {
+		owners, notes = append(owners, c.Owner), append(notes, c.Note)
+		r.Jobs = append(r.Jobs, c.Jobs...)
+		for _, p := range c.Places {
+			if name := or(p.Connection, p.Defined); p.inUse() && !slices.Contains(r.Connections, name) {
+				r.Connections = append(r.Connections, name)
+			}
+		}
+	}
+	slices.Sort(r.Jobs)
+	r.Jobs = slices.Compact(r.Jobs)
+	r.Owner, r.Note = distinct(owners), distinct(notes)
+	return r, true
+}
+
+// needsRenewal reports whether something is to be done lest a login fail for want of the certificate.
+func (c *Certificate) needsRenewal(group []*Certificate) bool {
+	switch c.State {
+	case EndsSoon:
+		return true
+	case Ended:
+		leftover := c.Successor == nil && len(connections(c)) == 0 && serves(group)
+		return !leftover
+	case Unusable:
+		return !c.sound() && (c.Successor == nil || !c.Successor.InPlace)
+	}
+	return false
 }
 
 // serves reports whether one of them is good for a login.
@@ -36,32 +62,43 @@ func serves(group []*Certificate) bool {
 	return false
 }
 
-// steps are the way to a new certificate without a gap.
-func (c *Certificate) steps() []string {
-	var steps []string
-	fresh := "the new certificate"
-	if c.Successor == nil {
-		steps = append(steps, "make a key and a request: "+c.request(), "have the certificate issued by a public authority that Anaplan supports, and look at it: anaplan-runner auth check CERTIFICATE")
+// steps are the way to a new certificate without a gap, for those of one user that need it, the one that ends last first.
+func steps(old []*Certificate) []string {
+	var steps, ends []string
+	last, fresh := old[0], "the new certificate"
+	if last.Successor == nil {
+		steps = append(steps, "make a key and a request: "+last.request(), "have the certificate issued by a public authority that Anaplan supports, and look at it: anaplan-runner auth check CERTIFICATE")
 	} else {
-		fresh = c.Successor.File
+		fresh = last.Successor.File
 	}
-	steps = append(steps,
+	for _, c := range slices.Backward(old) {
+		ends = append(ends, day(c.NotAfter))
+	}
+	one := "one"
+	if len(old) > 1 {
+		one = "ones"
+	}
+	return append(steps,
 		fmt.Sprintf("have %s uploaded by a tenant security administrator: %s", fresh, upload),
-		fmt.Sprintf("overlap: put it %s, as a list; the one that ends last is used, and the other while Anaplan refuses it", c.into()),
-		"switch: anaplan-runner auth check --online says when the new one is accepted")
-	return append(steps, fmt.Sprintf("remove the old one, until %s, there and in Anaplan", day(c.NotAfter)))
+		fmt.Sprintf("overlap: put it %s, as a list; the one that ends last is used, and the other while Anaplan refuses it", into(old...)),
+		"switch: anaplan-runner auth check --online says when the new one is accepted",
+		fmt.Sprintf("remove the old %s, until %s, there and in Anaplan", one, strings.Join(ends, " and ")))
 }
 
-// compareRenewals puts first who has no successor, then what jobs use, then what ends first.
+// compareRenewals puts first what a login uses, then what is due first; of those due together what jobs use, then who has no
+// successor, for that takes longer.
 func compareRenewals(x, y Renewal) int {
-	return cmp.Or(falseFirst(!x.Request, !y.Request), falseFirst(len(x.Jobs) == 0, len(y.Jobs) == 0), x.NotAfter.Compare(y.NotAfter), cmp.Compare(x.User, y.User))
+	return cmp.Or(trueFirst(x.used(), y.used()), x.NotAfter.Compare(y.NotAfter), trueFirst(len(x.Jobs) > 0, len(y.Jobs) > 0),
+		trueFirst(x.Request, y.Request), cmp.Compare(x.User, y.User))
 }
 
-func falseFirst(x, y bool) int {
+func (r Renewal) used() bool { return len(r.Jobs)+len(r.Connections) > 0 }
+
+func trueFirst(x, y bool) int {
 	switch {
 	case x == y:
 		return 0
-	case y:
+	case x:
 		return -1
 	}
 	return 1
