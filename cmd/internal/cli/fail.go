@@ -119,7 +119,7 @@ func (p *Program) report(f *failure, words []string) int {
 		}
 	}
 	if asked(words, "output") == "json" {
-		_ = writeJSON(p.Out, result)
+		_ = p.writeClean(p.Out, result)
 	}
 	return f.code
 }

@@ -89,6 +89,45 @@ func secretName(name string) bool {
 	return false
 }
 
+// cleanJSON takes secrets out of the strings of a JSON text, whose own names and form stay. A number that holds one, as digits
+// alone may be, is null.
+func cleanJSON(f *secret.Filter, text []byte) []byte {
+	var clean bytes.Buffer
+	for len(text) > 0 {
+		n := jsonToken.FindIndex(text)
+		if n == nil {
+			break
+		}
+		token, rest := text[n[0]:n[1]], text[n[1]:]
+		clean.Write(text[:n[0]])
+		text = rest
+		var said string
+		name := bytes.HasPrefix(bytes.TrimSpace(rest), []byte(":"))
+		switch {
+		case name || f.Text(string(token)) == string(token) && bytes.IndexByte(token, '\\') < 0:
+			clean.Write(token)
+		case token[0] != '"':
+			clean.WriteString("null")
+		case json.Unmarshal(token, &said) != nil || f.Text(said) == said && f.Text(string(token)) == string(token):
+			clean.Write(token)
+		default:
+			if text := f.Text(said); text != said {
+				said = text
+			} else { // it is what stands for it here
+				said = "[redacted]"
+			}
+			var b bytes.Buffer
+			_ = writeJSON(&b, said) // of a string, into memory
+			clean.Write(bytes.TrimSpace(b.Bytes()))
+		}
+	}
+	clean.Write(text)
+	return clean.Bytes()
+}
+
+// jsonToken is a string or a number of a JSON text.
+var jsonToken = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*`)
+
 // camel is where a word begins within a name such as accessToken.
 var camel = regexp.MustCompile(`([a-z])([A-Z])`)
 

@@ -92,6 +92,31 @@ func TestTheLastFilter(t *testing.T) {
 	}
 }
 
+// TestAResultWithSecretsStaysJSON, also where a secret is digits alone, a name of ours, or has to be escaped.
+func TestAResultWithSecretsStaysJSON(t *testing.T) {
+	f := &secret.Filter{}
+	for _, s := range []string{"123456", "verdict", `say "no"`, "näive\u2028word", "-1e+20", `C:\new`} {
+		f.Add(secret.FromString(s))
+	}
+	for _, tt := range []struct{ given, want string }{
+		{`{"rows":123457,"ok":true}`, `{"rows":123457,"ok":true}`},
+		{`{"rows":123456,"bytes":[9123456,-12345.6e1],"ok":123455}`, `{"rows":null,"bytes":[null,-12345.6e1],"ok":123455}`},
+		{`{"verdict":"ok","text":"the verdict of 123456","a\"b":"c"}`, `{"verdict":"ok","text":"the [redacted] of [redacted]","a\"b":"c"}`},
+		{`{"text":"they say \"no\": 1","n":-1e+20}`, `{"text":"they [redacted]: 1","n":null}`},
+		{`{"text":"a näive\u2028word <b>","next":"C:\\new\\1"}`, `{"text":"a [redacted] <b>","next":"[redacted]\\1"}`},
+		{`{"text":"\u0031\u003234\u00356","more":[]}`, `{"text":"[redacted]","more":[]}`},
+		{`"123456`, `"null`}, // what is none is no worse
+	} {
+		got := string(cleanJSON(f, []byte(tt.given)))
+		if got != tt.want || json.Valid([]byte(tt.given)) && !json.Valid([]byte(got)) {
+			t.Errorf("%s:\n%s, want\n%s", tt.given, got, tt.want)
+		}
+	}
+	if text := []byte(`{"a":1}`); string(cleanJSON(nil, text)) != string(text) {
+		t.Error("a filter that knows none changes something")
+	}
+}
+
 // TestDataPassesTheFilter: what is downloaded to stdout is data, and stays as it is.
 func TestDataPassesTheFilter(t *testing.T) {
 	sim := simulator.New(sample.Company(), simulator.Options{})

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ func (p *Program) finish(c *cli.Context, code int, result any, text func(w io.Wr
 	}
 	var err error
 	if c.String("output") == "json" {
-		err = writeJSON(p.Out, result)
+		err = p.writeClean(p.Out, result)
 	} else {
 		err = text(p.Out)
 	}
@@ -64,9 +65,19 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
+// writeClean writes one object on one line, without what the filter knows.
+func (p *Program) writeClean(w io.Writer, v any) error {
+	var b bytes.Buffer
+	if err := writeJSON(&b, v); err != nil {
+		return err
+	}
+	_, err := w.Write(cleanJSON(p.filter, b.Bytes()))
+	return err
+}
+
 func (p *Program) writeResultFile(path string, result any) error {
 	return data.Place(path, 0o644, func(f *os.File) error {
-		return p.filtered(f, func(w io.Writer) error { return writeJSON(w, result) })
+		return p.filtered(f, func(w io.Writer) error { return p.writeClean(w, result) })
 	})
 }
 

@@ -274,7 +274,7 @@ func (p *Program) conclude(ctx context.Context, c *cli.Context, t *tonight, book
 	if t.job.OnEnd != nil {
 		ctx, cancel := context.WithTimeout(ctx, onEndLimit(r))
 		defer cancel()
-		if started, err := jobs.RunOnEnd(ctx, t.job.OnEnd, r.Verdict, []byte(p.filter.Text(result.String())), t.job.Dir, p.plainErr, secretNames(t)...); err != nil {
+		if started, err := jobs.RunOnEnd(ctx, t.job.OnEnd, r.Verdict, cleanJSON(p.filter, result.Bytes()), t.job.Dir, p.plainErr, secretNames(t)...); err != nil {
 			p.log.Error(err)
 		} else if started {
 			p.log.Infof("on_end: %s was told", t.job.OnEnd.Command[0])
