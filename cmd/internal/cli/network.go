@@ -48,7 +48,7 @@ func (p *Program) proxySettings(c *cli.Context, conn *configs.Connection) error 
 // network is the way to the hosts of a connection. Nothing is called, and the password of
 // a proxy is fetched when the first wants it.
 func (p *Program) network(conn configs.Connection, roots *x509.CertPool) (http.RoundTripper, error) {
-	o := anaplan.BaseOptions{Proxy: conn.Proxy, ProxyUser: conn.ProxyUser, ProxyAuth: conn.ProxyAuth, Getenv: p.env, RootCAs: roots}
+	o := anaplan.BaseOptions{Proxy: conn.Proxy, ProxyUser: conn.ProxyUser, ProxyAuth: conn.ProxyAuth, Getenv: p.env, RootCAs: roots, ProxyLogins: &p.proxies}
 	if conn.ProxyPassword != "" {
 		asked := false
 		o.ProxyPassword = func() (string, error) { // never twice at a time

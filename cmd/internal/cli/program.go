@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/term"
 
+	"github.com/anaplan-runner/anaplan-runner/anaplan/proxy"
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 )
 
@@ -30,6 +31,8 @@ type Program struct {
 	screen  *screen // progress bars; nil where there are none
 	secrets secrets
 	answers sync.Map // of the person at the terminal, by what was asked
+	pipes   pipes
+	proxies proxy.Logins // at proxies, of all connections
 }
 
 // Process is the Program of this process.

@@ -142,7 +142,7 @@ func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
 	if v := p.vaultVariable("CACERT"); trust.CA == "" && v != "" {
 		trust.CA = here(v)
 	}
-	roots, err := rootsOf(trust)
+	roots, err := p.rootsOf(trust)
 	if err != nil {
 		why := err
 		if f, ok := errors.AsType[*failure](err); ok && f.err != nil {
@@ -150,7 +150,7 @@ func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
 		}
 		return nil, &secret.FetchError{What: "the authorities of the vault's certificate: " + why.Error(), Next: "correct vault.ca or VAULT_CACERT", Err: why}
 	}
-	base, err := anaplan.BaseTransport(anaplan.BaseOptions{Getenv: p.env, RootCAs: roots})
+	base, err := anaplan.BaseTransport(anaplan.BaseOptions{Getenv: p.env, RootCAs: roots, ProxyLogins: &p.proxies})
 	if err != nil {
 		return nil, &secret.FetchError{What: "the network of the vault: " + err.Error(), Next: "correct the proxy", Err: err}
 	}
@@ -173,6 +173,9 @@ func (p *Program) vaultOf(conn configs.Connection) (*vault.Client, error) {
 		Transport: knowing{p: p, base: base}, FirstWait: time.Duration(float64(time.Second) / p.simulatorSpeed(hostOf(address)))}), nil
 }
 
+// maxToken is what a file with a token has at most.
+const maxToken = 64 << 10
+
 // vaultToken is the token that the vault program would take.
 func (p *Program) vaultToken() (secret.Value, error) {
 	if t := p.vaultVariable("TOKEN"); t != "" {
@@ -183,7 +186,7 @@ func (p *Program) vaultToken() (secret.Value, error) {
 		home = ""
 	}
 	path := filepath.Join(home, ".vault-token")
-	b, err := os.ReadFile(path)
+	b, err := readAtMost(path, maxToken)
 	switch {
 	case err == nil && strings.TrimSpace(string(b)) != "":
 		return secret.New(b), nil

@@ -133,6 +133,21 @@ func TestSecretsAreFetchedOncePerCall(t *testing.T) {
 }
 
 // TestLoginsFromAVault: certificate, key and passphrase in one, with nothing but the environment.
+// TestTokenOfTheVaultProgramIsBounded: its file may be anything.
+func TestTokenOfTheVaultProgramIsBounded(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	file := filepath.Join(home, ".vault-token")
+	p := &Program{Getenv: func(string) (string, bool) { return "", false }}
+	for n, want := range map[int]string{maxToken: "", maxToken + 1: "logging in to the vault: " + file + " holds more than 64 KiB, which is the most"} {
+		writeFile(t, file, []byte(strings.Repeat("x", n)))
+		if _, err := p.vaultToken(); err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 func TestLoginsFromAVault(t *testing.T) {
 	s := newVaultServer(t)
 	certificate, key := identityFiles(t)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -188,7 +187,7 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 	if err != nil {
 		return nil, err
 	}
-	roots, err := rootsOf(conn)
+	roots, err := p.rootsOf(conn)
 	if err != nil {
 		return nil, err
 	}
@@ -315,7 +314,7 @@ func hostsOf(conn configs.Connection) (anaplan.Hosts, error) {
 const maxAuthorities = 16 << 20
 
 // rootsOf are the authorities that TLS trusts; nil for the system's alone.
-func rootsOf(conn configs.Connection) (*x509.CertPool, error) {
+func (p *Program) rootsOf(conn configs.Connection) (*x509.CertPool, error) {
 	if conn.CA == "" {
 		return nil, nil
 	}
@@ -323,15 +322,7 @@ func rootsOf(conn configs.Connection) (*x509.CertPool, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	path := inDir(conn.Dir, conn.CA)
-	var data []byte
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && (!info.Mode().IsRegular() || info.Size() > maxAuthorities):
-		err = fmt.Errorf("%s is no file of at most 16 MiB", conn.CA)
-	case err == nil:
-		data, err = os.ReadFile(path)
-	}
+	data, err := p.pipes.read(inDir(conn.Dir, conn.CA), maxAuthorities)
 	if err != nil {
 		return nil, connectionError(conn, "ca", err)
 	}
