@@ -42,9 +42,20 @@ func (p Files) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "certificate file %q, private key file %q", p.CertificatePath, p.KeyPath)
 }
 
-// Load reads and parses both, and finds the certificate that belongs to the key. It does not look at the clock: see
-// [Identity.Check]. Errors are *CertificateError, or those of Passphrase and KeyPassphrase, wrapped.
+// Load reads and parses both, and finds the certificate that belongs to the key, of several the one that ends last. It does not
+// look at the clock: see [Identity.Check]. Errors are *CertificateError, or those of Passphrase and KeyPassphrase, wrapped.
 func (p Files) Load() (*Identity, error) {
+	all, err := p.LoadEach()
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// LoadEach is Load for whoever can choose among the certificates of the key, for a renewed one may have kept it: all that the file
+// holds, or of a store with several keys those of the entry, each once, the one that ends last first. There is at least one, or an
+// error.
+func (p Files) LoadEach() ([]*Identity, error) {
 	certFile, keyFile, err := p.open()
 	if err != nil {
 		return nil, err
@@ -64,13 +75,14 @@ func (p Files) Load() (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := match(certs, signer, certFile, *keyFile)
+	all, err := match(certs, signer, certFile, *keyFile)
 	if err != nil {
 		return nil, err
 	}
-	id.Alias = alias
-	id.Warnings = slices.Concat(warnings, more, id.Warnings)
-	return id, nil
+	for _, id := range all {
+		id.Alias, id.Warnings = alias, slices.Concat(warnings, more)
+	}
+	return all, nil
 }
 
 // open reads the files; the key's is nil if it is the certificate's.
@@ -88,7 +100,7 @@ func (p Files) open() (certFile file, keyFile *file, err error) {
 }
 
 // loadStore loads the entry of one store.
-func (p Files) loadStore(f file) (*Identity, error) {
+func (p Files) loadStore(f file) ([]*Identity, error) {
 	s, err := f.openStore(p.passwords(f), true)
 	if err != nil {
 		return nil, err
@@ -100,7 +112,7 @@ func (p Files) loadStore(f file) (*Identity, error) {
 	if err := f.guard(p.AllowOpen); err != nil {
 		return nil, err
 	}
-	return s.identity(e)
+	return s.identities(e)
 }
 
 // certificates are those of a file beside the key's: all of a store.
@@ -159,8 +171,8 @@ func (p Files) signer(f file) (signer crypto.Signer, alias string, warnings []st
 	return signer, e.alias, s.warnings, nil
 }
 
-// LoadAll reads every identity of the files, for inspection: of a store that Alias does not choose from, one for each private
-// key, in the file's order; else the one that Load finds. Those that can be read are returned also when the error is not nil:
+// LoadAll reads every identity of the files, for inspection: of a store that Alias does not choose from, those of each private
+// key, in the file's order; else those that LoadEach finds. Those that can be read are returned also when the error is not nil:
 // it joins what is wrong with the others.
 func (p Files) LoadAll() ([]*Identity, error) {
 	certFile, keyFile, err := p.open()
@@ -169,11 +181,7 @@ func (p Files) LoadAll() ([]*Identity, error) {
 	}
 	f, ok := certFile.asStore()
 	if !ok || keyFile != nil || p.Alias != "" {
-		id, err := p.Load()
-		if err != nil {
-			return nil, err
-		}
-		return []*Identity{id}, nil
+		return p.LoadEach()
 	}
 	s, err := f.openStore(p.passwords(f), true)
 	if err != nil {
@@ -190,12 +198,12 @@ func (p Files) LoadAll() ([]*Identity, error) {
 	var all []*Identity
 	var wrong []error
 	for _, e := range keys {
-		id, err := s.identity(e)
+		ids, err := s.identities(e)
 		if err != nil {
 			wrong = append(wrong, err)
 			continue
 		}
-		all = append(all, id)
+		all = append(all, ids...)
 	}
 	return all, errors.Join(wrong...)
 }
@@ -249,19 +257,16 @@ func (p Files) certificateFile() (file, error) {
 	return open(roleCertificate, p.CertificatePath, p.Certificate)
 }
 
-// match finds the certificate of the key; of several, the one that ends last, which is the one renewed last.
-func match(certs []*x509.Certificate, signer crypto.Signer, certFile, keyFile file) (*Identity, error) {
+// match finds the certificates of the key, each once, the one that ends last first: it is the one renewed last.
+func match(certs []*x509.Certificate, signer crypto.Signer, certFile, keyFile file) ([]*Identity, error) {
 	pub, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
-	best, count := -1, 0
+	var all []*Identity
 	for i, c := range certs {
-		if ok && pub.Equal(c.PublicKey) {
-			count++
-			if best < 0 || c.NotAfter.After(certs[best].NotAfter) {
-				best = i
-			}
+		if ok && pub.Equal(c.PublicKey) && !slices.ContainsFunc(all, func(id *Identity) bool { return id.Leaf.Equal(c) }) {
+			all = append(all, identity(certs, i, signer))
 		}
 	}
-	if best < 0 {
+	if len(all) == 0 {
 		next := "name the key that the certificate was ordered with"
 		_, certStore := certFile.asStore()
 		if _, keyStore := keyFile.asStore(); !certStore && !keyStore {
@@ -272,11 +277,8 @@ func match(certs []*x509.Certificate, signer crypto.Signer, certFile, keyFile fi
 		return nil, &CertificateError{Problem: Mismatch, Next: next,
 			What: fmt.Sprintf("%s and %s do not belong together: the key is of none of its certificates (%s)", keyFile, certFile, names(certs))}
 	}
-	id := identity(certs, best, signer)
-	if count > 1 {
-		id.Warnings = append(id.Warnings, fmt.Sprintf("%s holds %d certificates for this key; the one that ends last, %s, is used", certFile, count, stamp(id.Leaf.NotAfter)))
-	}
-	return id, nil
+	slices.SortStableFunc(all, func(a, b *Identity) int { return b.Leaf.NotAfter.Compare(a.Leaf.NotAfter) })
+	return all, nil
 }
 
 func identity(certs []*x509.Certificate, leaf int, signer crypto.Signer) *Identity {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/google/go-cmp/cmp"
+	"software.sslmate.com/src/go-pkcs12"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -64,7 +65,7 @@ func TestLoad(t *testing.T) {
 		{name: "with CRLF", files: Files{AllowOpen: true, Certificate: bytes.ReplaceAll(cert, []byte("\n"), []byte("\r\n")), Key: bytes.ReplaceAll(key, []byte("\n"), []byte("\r\n"))}},
 		{name: "with text around", files: Files{AllowOpen: true, Certificate: join([]byte("Bag Attributes\n  x\n"), cert, []byte("\ntail")), Key: key}},
 		{name: "content comes before paths", files: Files{AllowOpen: true, CertificatePath: "nowhere", KeyPath: "nowhere", Certificate: cert, Key: key}},
-		{name: "the same certificate twice", files: Files{AllowOpen: true, Certificate: join(cert, cert), Key: key}, chain: 1, warnings: []string{"holds 2 certificates for this key"}},
+		{name: "the same certificate twice", files: Files{AllowOpen: true, Certificate: join(cert, cert), Key: key}, chain: 1},
 		{name: "one of the chain is unreadable", files: Files{AllowOpen: true, Certificate: join(cert, []byte("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")), Key: key},
 			warnings: []string{"block 2 is no readable certificate"}},
 	} {
@@ -121,7 +122,6 @@ func TestThePassphraseIsAskedForOnlyWhenNeeded(t *testing.T) {
 	}
 }
 
-// What people see, for every problem there is.
 // TestQuoted: a name is one word of a shell, which does nothing.
 func TestQuoted(t *testing.T) {
 	for name, want := range map[string]string{"certs/ünï-2027_a.pem": "certs/ünï-2027_a.pem", "": "''", "a b": "'a b'", "$(touch y)": "'$(touch y)'", "a`b`": "'a`b`'",
@@ -132,6 +132,7 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
+// What people see, for every problem there is.
 func TestProblems(t *testing.T) {
 	var utf16 []byte
 	for _, c := range read(t, "certificate.pem") {
@@ -246,7 +247,8 @@ func TestNoErrorShowsKeyOrPassphrase(t *testing.T) {
 	}
 }
 
-func TestOfSeveralCertificatesForAKeyTheLastToEndIsUsed(t *testing.T) {
+// Of several certificates for a key the one that ends last is first, in a PEM file as in a store.
+func TestLoadEach(t *testing.T) {
 	first, err := Files{AllowOpen: true, CertificatePath: "testdata/certificate.pem", KeyPath: "testdata/pkcs8.pem"}.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -258,13 +260,34 @@ func TestOfSeveralCertificatesForAKeyTheLastToEndIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	for _, file := range [][]byte{append(slices.Clone(block), first.LeafPEM...), append(slices.Clone(first.LeafPEM), block...)} {
-		id, err := Files{AllowOpen: true, Certificate: file, KeyPath: "testdata/pkcs8.pem"}.Load()
+	old, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := pkcs12.Modern.Encode(first.Signer, old, []*x509.Certificate{first.Leaf}, "changeit") // the renewed one is beside the entry
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := read(t, "pkcs8.pem")
+	for name, files := range map[string]Files{
+		"the old one first": {Certificate: slices.Concat(block, first.LeafPEM), Key: key},
+		"the new one first": {Certificate: slices.Concat(first.LeafPEM, block), Key: key},
+		"with their key":    {Certificate: slices.Concat(block, key, first.LeafPEM)},
+		"each twice":        {Certificate: slices.Concat(block, first.LeafPEM, block, first.LeafPEM), Key: key},
+		"a store":           {Certificate: store, Passphrase: gives("changeit")},
+	} {
+		all, err := files.LoadEach()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !id.Leaf.Equal(first.Leaf) || len(id.Warnings) != 1 {
-			t.Errorf("the one that ends %v is used, with warnings %q", id.Leaf.NotAfter, id.Warnings)
+		if len(all) != 2 || !all[0].Leaf.Equal(first.Leaf) || !all[1].Leaf.Equal(old) || all[1].Signer == nil || len(all[0].Warnings) > 0 {
+			t.Errorf("%s: %v", name, all)
+		}
+		if id, err := files.Load(); err != nil || !id.Leaf.Equal(first.Leaf) {
+			t.Errorf("%s: %v, %v", name, id, err)
+		}
+		if each, err := files.LoadAll(); err != nil || len(each) != 2 {
+			t.Errorf("%s: %v, %v", name, each, err)
 		}
 	}
 }

@@ -58,24 +58,25 @@ func EncodeKey(key crypto.Signer, passphrase secret.Value) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}), nil
 }
 
-// LoadKey reads the one private key of a PEM file. Errors are *CertificateError, or those of passphrase, wrapped.
-func LoadKey(path string, passphrase func() (secret.Value, error)) (crypto.Signer, error) {
-	f, err := open(roleKey, path, nil)
+// LoadKey reads the private key alone, to request for: that of a PEM file, or of a store the one that Alias, or the lack of others,
+// chooses. What works but should be changed is a warning. Errors are *CertificateError, or those of Passphrase and KeyPassphrase,
+// wrapped.
+func (p Files) LoadKey() (signer crypto.Signer, warnings []string, err error) {
+	f, err := open(roleKey, p.KeyPath, p.Key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	signer, _, err := f.privateKey(passphrase)
-	if err != nil {
-		return nil, err
+	if signer, _, warnings, err = p.signer(f); err != nil {
+		return nil, nil, err
 	}
 	pub, ok := signer.Public().(*rsa.PublicKey)
 	if !ok {
-		return nil, f.fail(NotRSA, "holds a key that is not RSA, and Anaplan takes RSA only", "name an RSA key of 2048 bits or more, or have a new one made", nil)
+		return nil, nil, f.fail(NotRSA, "holds a key that is not RSA, and Anaplan takes RSA only", "name an RSA key of 2048 bits or more, or have a new one made", nil)
 	}
 	if bits := pub.N.BitLen(); bits < minBits {
-		return nil, f.fail(WeakKey, fmt.Sprintf("holds a key of %d bits, and Anaplan wants %d or more", bits, minBits), "name an RSA key of 2048 bits or more, or have a new one made", nil)
+		return nil, nil, f.fail(WeakKey, fmt.Sprintf("holds a key of %d bits, and Anaplan wants %d or more", bits, minBits), "name an RSA key of 2048 bits or more, or have a new one made", nil)
 	}
-	return signer, nil
+	return signer, warnings, nil
 }
 
 var (

@@ -86,14 +86,14 @@ func TestEncodedKeyIsRead(t *testing.T) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := LoadKey(path, func() (secret.Value, error) { return tt.passphrase, nil })
+		got, _, err := Files{KeyPath: path, Passphrase: func() (secret.Value, error) { return tt.passphrase, nil }}.LoadKey()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !key.Public().(*rsa.PublicKey).Equal(got.Public()) {
 			t.Error("another key came back")
 		}
-		if _, err := LoadKey(path, func() (secret.Value, error) { return secret.FromString("wrong"), nil }); tt.kind != "PRIVATE KEY" && !errors.Is(err, WrongPassphrase) {
+		if _, _, err := (Files{KeyPath: path, Passphrase: gives("wrong")}).LoadKey(); tt.kind != "PRIVATE KEY" && !errors.Is(err, WrongPassphrase) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -101,7 +101,7 @@ func TestEncodedKeyIsRead(t *testing.T) {
 
 func TestLoadKeyRefuses(t *testing.T) {
 	for name, want := range map[string]error{"ec.pem": NotRSA, "weak.pem": WeakKey, "certificate.pem": NoKey, "absent.pem": Unreadable} {
-		if _, err := LoadKey("testdata/"+name, nil); !errors.Is(err, want) {
+		if _, _, err := (Files{KeyPath: "testdata/" + name, AllowOpen: true}).LoadKey(); !errors.Is(err, want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

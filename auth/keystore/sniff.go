@@ -10,9 +10,6 @@ import (
 // notPEM says what a file without any PEM block is, and how to make PEM of it.
 func (f file) notPEM(data []byte) error {
 	in := f.arg("FILE")
-	if store, ok := f.asStore(); ok {
-		return f.fail(Unsupported, "is a key store, and here a PEM file is wanted", "take the key out: "+store.extract(), nil)
-	}
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) || bytes.HasPrefix(data, []byte("-\x00-\x00")) || bytes.HasPrefix(data, []byte("\x00-\x00-")):
 		return f.fail(UTF16, "is UTF-16 text, as some Windows programs write it", "save it as UTF-8 or ASCII; in PowerShell: Get-Content "+in+" | Set-Content -Encoding ascii converted.pem", nil)

@@ -112,8 +112,9 @@ func (s *store) choose(alias string) (*entry, error) {
 	return named[0], nil
 }
 
-// identity opens the entry's key and finds its certificate.
-func (s *store) identity(e *entry) (*Identity, error) {
+// identities opens the entry's key and finds its certificates. Where there is one key alone they may stand anywhere in the store: a
+// renewed one may have been imported beside the entry, not into it.
+func (s *store) identities(e *entry) ([]*Identity, error) {
 	signer, err := e.key()
 	if err != nil {
 		return nil, err
@@ -122,20 +123,21 @@ func (s *store) identity(e *entry) (*Identity, error) {
 		return nil, s.file.fail(NoCertificate, fmt.Sprintf("holds no certificate beside the private key %q", e.alias), "import the certificate that the authority sent into the store: keytool -importcert -alias "+e.alias+", or openssl pkcs12 -export with -in CERTIFICATE", nil)
 	}
 	from := e.certs
-	if len(from) == 0 {
+	if len(from) == 0 || len(s.keys()) == 1 {
 		from = s.certs
 	}
-	id, err := match(from, signer, s.file, s.file)
-	if errors.Is(err, Mismatch) && len(e.certs) > 0 {
-		id, err = match(s.certs, signer, s.file, s.file)
+	all, err := match(from, signer, s.file, s.file)
+	if errors.Is(err, Mismatch) && len(from) < len(s.certs) {
+		all, err = match(s.certs, signer, s.file, s.file)
 	}
 	if err != nil {
 		return nil, s.file.fail(Mismatch, fmt.Sprintf("holds no certificate for its private key %q, only %s", e.alias, names(s.certs)),
 			"import the certificate that was issued for this key into the store", nil)
 	}
-	id.Alias, id.Chain = e.alias, chainOf(id.Leaf, s.certs)
-	id.Warnings = slices.Concat(s.warnings, id.Warnings)
-	return id, nil
+	for _, id := range all {
+		id.Alias, id.Chain, id.Warnings = e.alias, chainOf(id.Leaf, s.certs), slices.Clone(s.warnings)
+	}
+	return all, nil
 }
 
 // chainOf returns the issuers of a certificate, nearest first, as far as they are there.
@@ -210,14 +212,6 @@ func (f file) opener() string {
 		return "keytool -list -keystore " + f.arg("STORE.jks")
 	}
 	return "openssl pkcs12 -info -noout -in " + f.arg("STORE.p12")
-}
-
-// extract is the command that makes PEM of the store's keys.
-func (f file) extract() string {
-	if isJava(f.data) {
-		return "keytool -importkeystore -srckeystore " + f.arg("STORE.jks") + " -destkeystore converted.p12 -deststoretype PKCS12, then openssl pkcs12 -in converted.p12 -nocerts -out converted.pem"
-	}
-	return "openssl pkcs12 -in " + f.arg("STORE.p12") + " -nocerts -out converted.pem"
 }
 
 // wrongKey is about a key whose own password is another.

@@ -261,11 +261,29 @@ func TestLoadCertificateOfAStore(t *testing.T) {
 	}
 }
 
-func TestLoadKeySaysHowToTakeItOutOfAStore(t *testing.T) {
-	for file, command := range map[string]string{"modern.p12": "openssl pkcs12 -in", "anaplan.jks": "keytool -importkeystore"} {
-		_, err := LoadKey(inStores+file, gives("changeit"))
-		if e, ok := errors.AsType[*CertificateError](err); !ok || e.Problem != Unsupported || !strings.Contains(e.Next, command) {
-			t.Errorf("%s: %v", file, err)
+func TestLoadKeyOfAStore(t *testing.T) {
+	for _, tt := range []struct {
+		file, alias, password, own string
+		want                       *rsa.PrivateKey
+		err                        error
+	}{
+		{"modern.p12", "", "changeit", "", keyOf(t, "user"), nil},
+		{"no-certificate.p12", "", "changeit", "", nil, nil},
+		{"anaplan.jks", "", "changeit", "keypass1", keyOf(t, "user"), nil},
+		{"several.jks", "second", "changeit", "", keyOf(t, "second"), nil},
+		{"several.p12", "", "changeit", "", nil, SeveralKeys},
+		{"modern.p12", "", "", "", nil, PassphraseMissing},
+		{"anaplan.jks", "", "changeit", "", nil, WrongPassphrase},
+		{"elliptic.jks", "", "changeit", "", nil, NotRSA},
+		{"trust.jks", "", "changeit", "", nil, NoKey},
+	} {
+		files := Files{KeyPath: inStores + tt.file, Alias: tt.alias, Passphrase: gives(tt.password), AllowOpen: true}
+		if tt.own != "" {
+			files.KeyPassphrase = gives(tt.own)
+		}
+		key, _, err := files.LoadKey()
+		if !errors.Is(err, tt.err) || (key == nil) != (tt.err != nil) || tt.want != nil && !tt.want.Equal(key) {
+			t.Errorf("%s %s: %v", tt.file, tt.alias, err)
 		}
 	}
 }

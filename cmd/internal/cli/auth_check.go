@@ -66,7 +66,11 @@ func (p *Program) authCheck(c *cli.Context) error {
 	}
 	return p.interruptible(c, func(ctx context.Context) error {
 		look := &checking{p: p, c: c, ctx: ctx, b: &inventory.Builder{Now: p.Now(), WarnDays: warn}}
-		if err := look.all(); err != nil {
+		err := look.all()
+		if err == nil {
+			err = ctx.Err() // what was being fetched then has failed for no other reason
+		}
+		if err != nil {
 			return err
 		}
 		inv := look.b.Build()

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,10 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/anaplan-runner/anaplan-runner/auth/inventory"
-	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/configs"
-	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
 // checking is one call of auth check, while it looks.
@@ -36,8 +32,6 @@ type checking struct {
 type checkedConnection struct {
 	configs.Connection
 	met bool // in a folder, not named: then no program it names is run, no vault and nobody asked, and no login tried
-
-	matched bool // of several files, or a folder: keys belong to the certificates that they fit
 }
 
 func loginOfPlace(conn configs.Connection) string { return absolute(conn.File) + "\x00" + conn.Name }
@@ -206,202 +200,4 @@ func (k *checking) file(conn configs.Connection) error {
 	}
 	k.connection(checkedConnection{Connection: conn})
 	return nil
-}
-
-// connection looks at each certificate of a connection, or of a file that stands for one.
-func (k *checking) connection(conn checkedConnection) {
-	at := inventory.Place{Connection: conn.Name, Owner: conn.Owner, Note: conn.Note, Defined: absolute(conn.File), Jobs: k.uses[loginOfPlace(conn.Connection)]}
-	l := &loading{p: k.p, conn: conn.Connection, quiet: true, most: mostFiles}
-	found, err := l.spread(conn.Certificates)
-	given, keysErr := l.spread(conn.PrivateKeys)
-	if err == nil {
-		err = keysErr
-	}
-	if err != nil {
-		f := explain(err)
-		at.File, at.Key, at.Problem, at.Next = conn.Certificates.First(), inventory.KeyFailed, f.what, f.next
-		k.b.Add(nil, at)
-		return
-	}
-	ofFolders := slices.DeleteFunc(slices.Clone(found), func(m material) bool { return !m.folder })
-	certificates, keys := thatHold(found, holdsCertificate), thatHold(slices.Concat(given, ofFolders), holdsKey) // a folder of certificates has keys, too
-	if len(certificates) == 0 {
-		at.File, at.Key = or(conn.Certificates...), inventory.KeyFailed
-		at.Problem, at.Next = fmt.Sprintf("folder %s holds no certificate", at.File), "put the certificate there, or name its file"
-		k.b.Add(nil, at)
-	}
-	conn.matched = len(ofFolders) > 0 || len(certificates) > 1 || len(keys) > 1
-	for _, certificate := range certificates {
-		place := at
-		place.File = certificate
-		if !isReference(certificate) {
-			place.File = pathOf(conn.Dir, certificate)
-		}
-		k.pair(conn, certificate, keys, place)
-	}
-}
-
-func holdsCertificate(c inventory.Content) bool { return len(c.Certificates) > 0 || c.Store }
-
-func holdsKey(c inventory.Content) bool { return len(c.Keys) > 0 || c.Encrypted > 0 }
-
-// thatHold are the files that are named, and those of folders that hold what is wanted.
-func thatHold(all []material, wanted func(inventory.Content) bool) []string {
-	var texts []string
-	for _, m := range all {
-		if m.folder {
-			if content, ok := lookInto(m.text); !ok || !wanted(content) {
-				continue
-			}
-		}
-		texts = append(texts, m.text)
-	}
-	return texts
-}
-
-// pair looks at one certificate, with the key that fits.
-func (k *checking) pair(conn checkedConnection, certificate string, keys []string, place inventory.Place) {
-	place.Key = inventory.KeyMatches
-	if conn.met && needsMore(certificate) {
-		place.Key, place.Locked, place.Problem = inventory.KeyNotGiven, true, "it is not fetched, for its connection was met in a folder"
-		place.Next = "name the file of the connection: auth check " + conn.File
-		k.b.Add(nil, place)
-		return
-	}
-	if k.entries(conn, certificate, keys, place) {
-		return
-	}
-	withheld, ownPassword := false, false // a key, and a key's own password, that are not fetched
-	if conn.met {
-		ownPassword = needsMore(conn.KeyPassphrase)
-		keys, withheld = conn.unasked(keys)
-	}
-	id, key, err := k.match(conn, certificate, keys)
-	place.KeyFile = key
-	named := conn.Name == "" && conn.File == ""
-	switch {
-	case (named || conn.met) && len(keys) == 0 && errors.Is(err, keystore.NoKey), withheld && errors.Is(err, keystore.Mismatch):
-		place.Key, err = inventory.KeyNotGiven, nil // a file alone may well be without its key
-	case ownPassword && errors.Is(err, keystore.WrongPassphrase):
-		err = keystore.PassphraseMissing
-	}
-	if id == nil {
-		var certificateErr error
-		id, certificateErr = k.certificateAlone(conn.Connection, certificate)
-		if err == nil {
-			err = certificateErr
-		}
-	}
-	switch {
-	case err == nil:
-	case conn.met && errors.Is(err, keystore.PassphraseMissing):
-		place.Key, place.Locked, err = inventory.KeyEncrypted, id == nil, nil
-		if place.Locked {
-			place.Problem, place.Next = "it cannot be looked into without a passphrase", "name the file, and give --passphrase"
-		}
-	default:
-		f := explain(err)
-		place.Key, place.Problem, place.Next, place.Temporary = inventory.KeyFailed, f.what, f.next, f.code == ledger.CodeTemporary
-	}
-	if id != nil {
-		place.Alias = id.Alias
-	}
-	if k.c.Bool("online") && !conn.met && err == nil && id != nil && place.Defined != "" && id.Check(k.b.Now) == nil && place.Key == inventory.KeyMatches {
-		place.Online = k.login(conn.Connection, certificate, place.KeyFile, or(append(id.Emails(), keystore.Name(id.Leaf))...))
-	}
-	k.b.Add(id, place)
-	if named && id != nil && id.Signer == nil {
-		for _, other := range id.Chain { // a file of several certificates
-			if !other.IsCA {
-				k.b.Add(&keystore.Identity{Leaf: other}, place)
-			}
-		}
-	}
-}
-
-// entries looks at a key store that is named, and has several keys of which none is chosen; false: it is something else.
-func (k *checking) entries(conn checkedConnection, certificate string, keys []string, place inventory.Place) bool {
-	if conn.Name != "" || conn.File != "" || len(keys) > 0 || conn.Alias != "" {
-		return false
-	}
-	files, err := k.p.files(conn.Connection, certificate, "")
-	if err != nil {
-		return false
-	}
-	all, err := files.LoadAll()
-	if len(all) < 2 {
-		return false
-	}
-	for _, id := range all {
-		place.Alias = id.Alias
-		k.b.Add(id, place)
-	}
-	if err != nil {
-		f := explain(err)
-		k.b.Add(nil, inventory.Place{File: place.File, Key: inventory.KeyFailed, Problem: f.what, Next: f.next})
-	}
-	return true
-}
-
-// unasked leaves out passwords for which a program is run or a vault asked, and returns the keys without such; withheld if there were.
-func (c *checkedConnection) unasked(keys []string) (left []string, withheld bool) {
-	for _, password := range []*string{&c.Passphrase, &c.KeyPassphrase} {
-		if needsMore(*password) {
-			*password = ""
-		}
-	}
-	left = slices.DeleteFunc(slices.Clone(keys), needsMore)
-	return left, len(left) < len(keys)
-}
-
-// match loads a certificate with the key that fits. Of several files it is the one of the certificate's own file, if it has one.
-func (k *checking) match(conn checkedConnection, certificate string, keys []string) (id *keystore.Identity, key string, err error) {
-	if conn.matched || len(keys) == 0 {
-		id, err = k.load(conn, certificate, "")
-		if len(keys) == 0 || !errors.Is(err, keystore.NoKey) {
-			return id, "", err
-		}
-	}
-	for i, key := range keys {
-		id, e := k.load(conn, certificate, key)
-		if e == nil {
-			return id, key, nil
-		}
-		if i == 0 || !errors.Is(e, keystore.Mismatch) {
-			err = e
-		}
-	}
-	return nil, "", err
-}
-
-// load loads one certificate with its key. For a connection that was only met, nobody is asked for a passphrase.
-func (k *checking) load(conn checkedConnection, certificate, key string) (*keystore.Identity, error) {
-	files, err := k.p.files(conn.Connection, certificate, key)
-	if err != nil {
-		return nil, err
-	}
-	if conn.met && conn.Passphrase == "" {
-		files.Passphrase = nil
-	}
-	return files.Load()
-}
-
-// needsMore reports whether a program is run, or a vault asked, to have what a text means.
-func needsMore(text string) bool {
-	ref, err := secret.ParseRef(text)
-	return err == nil && (ref.Scheme == secret.Cmd || ref.Scheme == secret.Vault)
-}
-
-// certificateAlone reads a certificate without its key.
-func (k *checking) certificateAlone(conn configs.Connection, certificate string) (*keystore.Identity, error) {
-	path, content, err := k.p.material(conn, "certificate", certificate)
-	if err != nil {
-		return nil, err
-	}
-	return keystore.Files{CertificatePath: path, Certificate: content}.LoadCertificate()
-}
-
-// authorityOnly says that a certificate of a folder is none that logs in: an authority's, with no address.
-func authorityOnly(c *x509.Certificate) bool {
-	return c.IsCA && len((&keystore.Identity{Leaf: c}).Emails()) == 0
 }

@@ -84,6 +84,9 @@ func certificateFile(path string) ([]byte, error) {
 // folders looks at the certificates of folders.
 func (k *checking) folders(folders [][]string) {
 	for _, files := range folders {
+		if k.ctx.Err() != nil {
+			return // said at the end
+		}
 		k.folder(files)
 	}
 }
@@ -159,7 +162,7 @@ func (k *checking) unlock(path string) (inventory.KeyID, bool) {
 	if pass == nil {
 		return inventory.KeyID{}, false
 	}
-	key, err := keystore.LoadKey(path, pass)
+	key, _, err := keystore.Files{KeyPath: path, Passphrase: pass, AllowOpen: true}.LoadKey()
 	if err != nil {
 		return inventory.KeyID{}, false
 	}

@@ -7,23 +7,20 @@ import (
 
 	"github.com/anaplan-runner/anaplan-runner/auth"
 	"github.com/anaplan-runner/anaplan-runner/auth/inventory"
+	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
 // login logs in with one certificate of a connection, asks who that is, and logs out.
-func (k *checking) login(conn configs.Connection, certificate, key, user string) *inventory.Login {
-	conn.Certificates, conn.PrivateKeys = []string{certificate}, nil
-	if key != "" {
-		conn.PrivateKeys = []string{key}
-	}
+func (k *checking) login(conn configs.Connection, id *keystore.Identity) *inventory.Login {
 	t := k.p.tenantsAt(conn)
-	t.asked, t.unending = true, true // the result says both
+	t.asked, t.unending, t.only = true, true, id // the result says the first two
 	defer t.Close()
 	var session auth.Session
 	one, err := t.tenant("")
 	if err == nil {
-		err = k.space(one.Host, user)
+		err = k.space(one.Host, or(append(id.Emails(), keystore.Name(id.Leaf))...))
 	}
 	if err == nil {
 		session, err = one.Source.Validate(k.ctx)

@@ -30,6 +30,7 @@ requirements: PREFIX.key.pem and PREFIX.csr.pem. Nothing is sent, and no file th
    anaplan-runner auth request --email batch@example.com --org "Example Ltd" --country GB --out batch-2027
    anaplan-runner auth request --renew certs/batch.pem --out batch-2027 --passphrase file:/run/secrets/passphrase
    anaplan-runner auth request --email batch@example.com --from-key batch.key --out batch-2027
+   anaplan-runner auth request --email batch@example.com --from-key batch.jks --alias batch --out batch-2027
 
 The key is encrypted; without --passphrase it is asked for, twice. What to do next is printed at the end.`
 
@@ -49,7 +50,8 @@ func (p *Program) requestCommand() *cli.Command {
 			text("org", "`ORGANISATION`"),
 			text("country", "`CODE` of the country, two letters"),
 			&cli.IntFlag{Name: "bits", Value: keystore.DefaultBits, Usage: "size of the new RSA key, 2048 or more", Category: "Request:"},
-			text("from-key", "request for the key in `FILE`, in place of a new one"),
+			text("from-key", "request for the key in `FILE`, PEM or a key store, in place of a new one"),
+			aliasFlag(), keyPassphraseFlag(),
 			&cli.StringFlag{Name: "passphrase", Usage: "`REFERENCE` to the key's passphrase: file:PATH, env:NAME or cmd:COMMAND; " +
 				"default: it is asked for on the terminal [the passphrase itself in $ANAPLAN_PASSPHRASE]", Category: "Request:"},
 			&cli.BoolFlag{Name: "no-passphrase", Usage: "leave the new key unencrypted", Category: "Request:"},
@@ -61,8 +63,9 @@ func (p *Program) requestCommand() *cli.Command {
 // requested is the result of auth request.
 type requested struct {
 	Schema    int      `json:"schema"`
-	Key       string   `json:"key"`     // file with the private key
-	NewKey    bool     `json:"new_key"` // false with --from-key
+	Key       string   `json:"key"`             // file with the private key
+	Alias     string   `json:"alias,omitempty"` // of the key, in a key store
+	NewKey    bool     `json:"new_key"`         // false with --from-key
 	Encrypted bool     `json:"encrypted"`
 	Request   string   `json:"request"` // file with the CSR
 	Email     string   `json:"email"`
@@ -133,6 +136,8 @@ func requestUsage(c *cli.Context) error {
 		return usage("leave out --bits", "--bits is for a new key, and --from-key names one that is there")
 	case c.IsSet("from-key") && c.Bool("no-passphrase"):
 		return usage("leave out --no-passphrase", "--no-passphrase is for a new key, and --from-key names one that is there")
+	case !c.IsSet("from-key") && (c.IsSet("alias") || c.IsSet("key-passphrase")):
+		return usage("give --from-key, or leave them out", "--alias and --key-passphrase are for a key in a key store, and no --from-key names one")
 	case c.IsSet("passphrase") && c.Bool("no-passphrase"):
 		return usage("give one of them", "--passphrase and --no-passphrase contradict each other")
 	}
@@ -220,14 +225,25 @@ var emailAddress = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1} // PKCS#9
 // requestKey is the key to request for, and as text if it is new.
 func (p *Program) requestKey(c *cli.Context, r *requested) (crypto.Signer, []byte, error) {
 	here := configs.Connection{Name: "command line", PrivateKeys: []string{r.Key}}
-	if err := p.secretSetting(c, "passphrase", &here.Passphrase); err != nil {
+	if err := p.storeSettings(c, &here); err != nil {
 		return nil, nil, err
 	}
 	if !r.NewKey {
-		key, err := keystore.LoadKey(r.Key, func() (secret.Value, error) {
+		files, err := p.files(here, "", r.Key)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.Alias = files.Alias
+		ask := files.Passphrase
+		files.AllowOpen = true // it is only said
+		files.Passphrase = func() (secret.Value, error) {
 			r.Encrypted = true
-			return p.passphrase(here, r.Key)
-		})
+			return ask()
+		}
+		key, warnings, err := files.LoadKey()
+		for _, w := range warnings {
+			p.log.Warn(w)
+		}
 		if info, statErr := os.Stat(r.Key); err == nil && statErr == nil && runtime.GOOS != "windows" && info.Mode()&0o044 != 0 {
 			p.log.Warnf("others than its owner may read the private key %s (mode %04o), so that a login refuses it: chmod 600 %s", r.Key, info.Mode().Perm(), quoted(r.Key))
 		}
@@ -321,8 +337,13 @@ func (r *requested) next() []string {
 		fmt.Sprintf("look at what comes back: anaplan-runner auth check CERTIFICATE.pem --private-key %s", quoted(r.Key)),
 		"have a tenant security administrator upload the certificate in Anaplan: Administration > Security > Certificates",
 	}
+	alias := ""
+	if r.Alias != "" {
+		steps[1] += " --alias " + quoted(r.Alias)
+		alias = fmt.Sprintf(", alias = %q", r.Alias)
+	}
 	if r.Renews == "" {
-		return append(steps, fmt.Sprintf("name it in connections.toml: certificate = \"CERTIFICATE.pem\", private_key = %q; then try anaplan-runner auth token", r.Key))
+		return append(steps, fmt.Sprintf("name it in connections.toml: certificate = \"CERTIFICATE.pem\", private_key = %q%s; then try anaplan-runner auth token", r.Key, alias))
 	}
 	return append(steps,
 		fmt.Sprintf("put it beside the old one, in a list: certificate = [\"CERTIFICATE.pem\", %q], and the keys likewise; the one that ends last is used, and the other while Anaplan refuses it", r.Renews),

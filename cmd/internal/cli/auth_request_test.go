@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -63,7 +64,7 @@ func TestRequestMakesKeyAndRequest(t *testing.T) {
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
 	}
-	key, err := keystore.LoadKey("new.key.pem", func() (secret.Value, error) { return secret.FromString("canary of the key"), nil })
+	key, _, err := keystore.Files{KeyPath: "new.key.pem", Passphrase: func() (secret.Value, error) { return secret.FromString("canary of the key"), nil }}.LoadKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +97,42 @@ func TestRequestMakesKeyAndRequest(t *testing.T) {
 		t.Errorf("code %d: %s", got.code, got.err)
 	}
 	if names := filesHere(t); !slices.Equal(names, []string{"again.csr.pem", "new.csr.pem", "new.key.pem", "open.csr.pem"}) {
+		t.Errorf("files: %v", names)
+	}
+}
+
+// A key may be in a key store.
+func TestRequestForAKeyOfAStore(t *testing.T) {
+	given := map[string][]byte{}
+	for _, name := range []string{"several.jks", "modern.p12", "second.pem", "user.pem"} {
+		given[name] = storeFile(t, name)
+	}
+	inFolder(t)
+	writeFile(t, "several.jks", given["several.jks"])
+	writeFile(t, "modern.p12", given["modern.p12"])
+	for _, tt := range []struct{ args, alias, certificate string }{
+		{"--from-key several.jks --alias second --key-passphrase env:STORE --out one", "second", "second.pem"},
+		{"--from-key modern.p12 --out two", "", "user.pem"},
+	} {
+		got := call([]string{"STORE", "changeit"}, append([]string{"auth", "request", "--email", "batch@example.com", "--passphrase", "env:STORE", "--output", "json"}, strings.Fields(tt.args)...)...)
+		var r requested
+		if err := json.Unmarshal([]byte(got.out), &r); err != nil || got.code != 0 {
+			t.Fatalf("%s: code %d: %s", tt.args, got.code, got.err)
+		}
+		block, _ := pem.Decode(given[tt.certificate])
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pub, ok := readRequest(t, r.Request).PublicKey.(interface{ Equal(x crypto.PublicKey) bool })
+		if !ok || !pub.Equal(c.PublicKey) || r.NewKey || !r.Encrypted || r.Alias != tt.alias {
+			t.Errorf("%s: %+v", tt.args, r)
+		}
+		if named := strings.Contains(r.Next[3], `alias = "second"`) && strings.Contains(r.Next[1], "--alias second"); named != (tt.alias != "") {
+			t.Errorf("%s: %q", tt.args, r.Next)
+		}
+	}
+	if names := filesHere(t); !slices.Equal(names, []string{"modern.p12", "one.csr.pem", "several.jks", "two.csr.pem"}) {
 		t.Errorf("files: %v", names)
 	}
 }
@@ -175,6 +212,8 @@ func TestRequestRefuses(t *testing.T) {
 		{"--out x --email åda@example.com", 64, "--email: \"åda@example.com\" has a character that an address in a certificate cannot have\n  → " + address + "\n"},
 		{"--out x --email a@example.com --bits 1024", 64, "--bits: Anaplan wants 2048 bits or more, and 1024 is not from 2048 to 8192\n  → leave it out (3072), or write --bits 2048 or more\n"},
 		{"--out x --email a@example.com --bits 2048 --from-key KEY", 64, "--bits is for a new key, and --from-key names one that is there\n  → leave out --bits\n"},
+		{"--out x --email a@example.com --alias batch", 64, "--alias and --key-passphrase are for a key in a key store, and no --from-key names one\n  → give --from-key, or leave them out\n"},
+		{"--out x --email a@example.com --from-key SEVERAL --passphrase env:STORE", 77, "key store file SEVERAL holds several private keys: \"prod\" (Batch User, until 2126-"},
 		{"--out x --email a@example.com --from-key EC", 77, "private key file EC holds a key that is not RSA, and Anaplan takes RSA only\n  → name an RSA key of 2048 bits or more, or have a new one made\n"},
 		{"--out x --email a@example.com --from-key WEAK", 77, "private key file WEAK holds a key of 1024 bits, and Anaplan wants 2048 or more\n  → name an RSA key of 2048 bits or more, or have a new one made\n"},
 		{"--out x --email a@example.com --from-key CERT", 77, "private key file CERT holds a certificate and no private key\n  → name the file with the private key, the one the certificate was ordered with\n"},
@@ -192,7 +231,7 @@ func TestRequestRefuses(t *testing.T) {
 		{"--out x --renew KEY", 77, "certificate file KEY holds a private key and no certificate\n  → name the file with the certificate here, and this one as private key\n"},
 		{"--out x --email a@example.com extra", 64, "anaplan-runner auth request: there is one argument too many: \"extra\"\n  → "},
 	} {
-		paths := map[string]string{"CERT": cert, "KEY": key, "EC": elliptic, "WEAK": filepath.Join(keystoreFiles, "weak.pem"), "NOEMAIL": filepath.Join(keystoreFiles, "weak-certificate.pem")}
+		paths := map[string]string{"CERT": cert, "KEY": key, "EC": elliptic, "WEAK": filepath.Join(keystoreFiles, "weak.pem"), "SEVERAL": filepath.Join(keystoreFiles, "stores", "several.jks"), "NOEMAIL": filepath.Join(keystoreFiles, "weak-certificate.pem")}
 		args, want := []string{"auth", "request"}, tt.want
 		for _, a := range strings.Fields(tt.args) {
 			if path, ok := paths[a]; ok {
@@ -200,7 +239,7 @@ func TestRequestRefuses(t *testing.T) {
 			}
 			args = append(args, a)
 		}
-		got := call([]string{"PASS", "x", "EMPTY", ""}, args...)
+		got := call([]string{"PASS", "x", "EMPTY", "", "STORE", "changeit"}, args...)
 		if got.code != tt.code || !strings.HasPrefix(got.err, "anaplan-runner: "+want) || got.out != "" {
 			t.Errorf("%s: code %d\n%s%s", tt.args, got.code, got.err, got.out)
 		}

@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"crypto"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,52 +21,36 @@ const mostFiles = 10_000
 // storeEndings are those of files that hold certificates and keys.
 var storeEndings = []string{".pem", ".crt", ".cer", ".key", ".p12", ".pfx", ".jks"}
 
-// identities loads the certificates of a connection, each with its key. Several keys are
-// matched to several certificates by what they are, not by their order, so that a wrong
-// order cannot make a wrong pair. What is wrong with some of them is told, if there are
-// others; else it is the error. Nil tell: nothing is told, as when they are loaded again.
+// identities loads the certificates of a connection, each with its key. What is wrong with
+// some of them is told, if there are others; else it is the error. Nil tell: nothing is
+// told, as when they are loaded again.
 func (p *Program) identities(conn configs.Connection, tell func(string)) ([]*keystore.Identity, error) {
 	l := &loading{p: p, conn: conn, quiet: tell == nil, most: mostFiles}
-	certificates, err := l.spread(conn.Certificates)
+	certificates, keys, err := l.files()
 	if err != nil {
 		return nil, err
 	}
-	keys, err := l.spread(conn.PrivateKeys)
-	if err != nil {
-		return nil, err
-	}
-	if len(certificates) == 1 && len(keys) < 2 && !certificates[0].folder {
-		key := ""
-		if len(keys) == 1 {
-			key = keys[0].text
-		}
-		id, err := p.pair(conn, certificates[0].text, key)
-		if err != nil {
-			return nil, err
-		}
-		l.found = append(l.found, id)
-	} else {
-		l.certificates(certificates)
-		l.keys(slices.DeleteFunc(keys, func(k material) bool {
-			return slices.ContainsFunc(certificates, func(c material) bool { return c.text == k.text })
-		}))
-		l.lonely()
-	}
+	l.pair(certificates, keys)
 	if len(l.found) == 0 {
 		return nil, l.nothing()
 	}
+	ids := l.identities()
 	if l.quiet {
-		return l.found, nil
+		return ids, nil
 	}
-	for _, err := range l.problems {
-		tell(passedOver(err))
+	var texts []string
+	for _, one := range l.problems {
+		texts = append(texts, passedOver(one.err))
 	}
-	for _, id := range l.found {
-		for _, w := range id.Warnings {
-			tell(w)
+	for _, id := range ids {
+		texts = append(texts, id.Warnings...)
+	}
+	for i, text := range texts {
+		if !slices.Contains(texts[:i], text) { // several certificates of one file have the same
+			tell(text)
 		}
 	}
-	return l.found, nil
+	return ids, nil
 }
 
 func passedOver(err error) string {
@@ -108,25 +89,118 @@ func (m material) stem() string {
 	return strings.TrimSuffix(base, filepath.Ext(base))
 }
 
-// loading finds pairs.
+// loading finds the certificates that a connection may log in with, for a run and for who
+// looks at them. Keys are matched to certificates by what they are, not by their order, so
+// that a wrong order cannot make a wrong pair; of one key there may be several certificates,
+// also in one file.
 type loading struct {
 	p        *Program
 	conn     configs.Connection
 	quiet    bool
-	most     int // files in a folder
-	found    []*keystore.Identity
+	unasked  bool // nobody is asked for a passphrase
+	most     int  // files in a folder
+	found    []pairing
 	bare     []*bareCertificate // without keys of their own
 	perhaps  []material         // no certificates, found among them: keys, perhaps
 	why      []error            // why each of these is no certificate
 	unpaired int                // keys
-	problems []error
+	over     []material         // certificates that have ended, without keys: they may well lie about
+	problems []problem
 }
 
-// bareCertificate is a file with certificates and without their key.
-type bareCertificate struct {
+// pairing is a certificate with its key, and where both were found.
+type pairing struct {
+	*keystore.Identity
+	certificate, key string // files or references; no key: it is in the certificate's
+}
+
+// problem is what is wrong with a file.
+type problem struct {
 	material
-	certs  []*x509.Certificate // the leaf first
-	paired bool
+	key bool // it is one of the keys
+	err error
+}
+
+func (l *loading) identities() []*keystore.Identity {
+	var all []*keystore.Identity
+	for _, one := range l.found {
+		all = append(all, one.Identity)
+	}
+	return all
+}
+
+// files are those of the connection, with those of its folders.
+func (l *loading) files() (certificates, keys []material, err error) {
+	if certificates, err = l.spread(l.conn.Certificates); err == nil {
+		keys, err = l.spread(l.conn.PrivateKeys)
+	}
+	return certificates, keys, err
+}
+
+// pair finds the pairs among files. One certificate and one key that are named must belong together.
+func (l *loading) pair(certificates, keys []material) {
+	if len(certificates) == 1 && len(keys) < 2 && !certificates[0].folder {
+		key := ""
+		if len(keys) == 1 {
+			key = keys[0].text
+		}
+		if err := l.load(certificates[0].text, key); err != nil {
+			l.problems = append(l.problems, problem{material: certificates[0], err: err})
+		}
+		return
+	}
+	l.certificates(certificates)
+	l.keys(slices.DeleteFunc(keys, func(k material) bool {
+		return slices.ContainsFunc(certificates, func(c material) bool { return c.text == k.text })
+	}))
+	l.lonely()
+}
+
+// of names a certificate and its key for the keystore.
+func (l *loading) of(certificate, key string) (keystore.Files, error) {
+	files, err := l.p.files(l.conn, certificate, key)
+	if l.unasked && l.conn.Passphrase == "" {
+		files.Passphrase = nil
+	}
+	return files, err
+}
+
+// load takes in a certificate with its key, and the others of that key in its file.
+func (l *loading) load(certificate, key string) error {
+	files, err := l.of(certificate, key)
+	if err != nil {
+		return err
+	}
+	ids, err := files.LoadEach()
+	for _, id := range ids {
+		l.found = append(l.found, pairing{id, certificate, key})
+	}
+	return err
+}
+
+// alone are the certificates of a file without its key: all but those of authorities. Of a
+// key store that has several keys they are those of each of them.
+func (l *loading) alone(certificate string) ([]*keystore.Identity, error) {
+	files, err := l.of(certificate, "")
+	if err != nil {
+		return nil, err
+	}
+	id, err := files.LoadCertificate()
+	if errors.Is(err, keystore.SeveralKeys) {
+		if all, _ := files.LoadAll(); len(all) > 0 {
+			return all, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := []*keystore.Identity{id}
+	for _, other := range id.Chain {
+		if !other.IsCA {
+			all = append(all, &keystore.Identity{Leaf: other})
+		}
+	}
+	return all, nil
 }
 
 // spread puts the files of a folder in its place, sorted by name.
@@ -211,117 +285,6 @@ func fewOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// certificates takes in files that hold certificates, with or without their keys.
-func (l *loading) certificates(all []material) {
-	for _, m := range all {
-		id, err := l.p.pair(l.conn, m.text, "")
-		switch {
-		case err == nil:
-			l.found = append(l.found, id)
-			continue
-		case errors.Is(err, keystore.NoKey):
-			files, filesErr := l.p.files(l.conn, m.text, "")
-			if filesErr == nil {
-				id, err = files.LoadCertificate()
-			}
-			if filesErr == nil && err == nil {
-				l.bare = append(l.bare, &bareCertificate{material: m, certs: append([]*x509.Certificate{id.Leaf}, id.Chain...)})
-				continue
-			}
-		case m.folder:
-			l.perhaps, l.why = append(l.perhaps, m), append(l.why, err)
-			continue
-		}
-		l.problems = append(l.problems, err)
-	}
-}
-
-// keys pairs keys with the certificates that they belong to.
-func (l *loading) keys(named []material) {
-	for i, m := range l.perhaps {
-		if !errors.Is(l.why[i], keystore.NoCertificate) && !errors.Is(l.why[i], keystore.DER) {
-			l.problems = append(l.problems, l.why[i])
-			continue
-		}
-		named = append(named, m)
-	}
-	for _, m := range named {
-		signer, err := l.signer(m)
-		switch {
-		case errors.Is(err, keystore.Mismatch):
-			l.unpaired++
-			l.problems = append(l.problems, &keystore.CertificateError{Problem: keystore.Mismatch, What: "the private key " + m.text + " belongs to none of the certificates",
-				Next: "name the certificate that was ordered with it, or take the key away"})
-		case err != nil && m.folder && errors.Is(err, keystore.NoKey):
-			l.p.log.Debugf("%s is passed over: it holds no private key", m.text)
-		case err != nil:
-			l.problems = append(l.problems, err)
-		default:
-			l.belong(signer)
-		}
-	}
-}
-
-// signer reads a key, and finds a certificate for it: first that of the same name, for then no other has to be looked at.
-func (l *loading) signer(m material) (crypto.Signer, error) {
-	if len(l.bare) == 0 {
-		return nil, keystore.Mismatch
-	}
-	if i := slices.IndexFunc(l.bare, func(b *bareCertificate) bool { return b.stem() == m.stem() }); i >= 0 {
-		if id, err := l.p.pair(l.conn, l.bare[i].text, m.text); err == nil || !errors.Is(err, keystore.Mismatch) {
-			return signerOf(id), err
-		}
-	}
-	files, err := l.p.files(l.conn, "", m.text)
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range l.bare {
-		for _, c := range b.certs {
-			files.Certificate = append(files.Certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
-		}
-	}
-	id, err := files.Load()
-	return signerOf(id), err
-}
-
-func signerOf(id *keystore.Identity) crypto.Signer {
-	if id == nil {
-		return nil
-	}
-	return id.Signer
-}
-
-// belong makes identities of a key and each certificate that is its own: a renewed one may have kept the key.
-func (l *loading) belong(signer crypto.Signer) {
-	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
-	for _, b := range l.bare {
-		for i, leaf := range b.certs {
-			if !ok || !public.Equal(leaf.PublicKey) {
-				continue
-			}
-			b.paired = true
-			l.found = append(l.found, &keystore.Identity{Leaf: leaf, LeafPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}),
-				Chain: slices.Concat(b.certs[:i], b.certs[i+1:]), Signer: signer})
-		}
-	}
-}
-
-// lonely tells of certificates without a key. Old ones may well lie about.
-func (l *loading) lonely() {
-	for _, b := range l.bare {
-		about := auth.About(&keystore.Identity{Leaf: b.certs[0]})
-		switch {
-		case b.paired:
-		case len(l.found) > 0 && l.p.Now().After(about.Until):
-			l.p.log.Debugf("%s is passed over: %s has no private key here", b.text, about)
-		default:
-			l.problems = append(l.problems, &keystore.CertificateError{Problem: keystore.NoKey, What: fmt.Sprintf("no private key is there for %s, in %s", about, b.text),
-				Next: "name the key that the certificate was ordered with"})
-		}
-	}
-}
-
 // nothing is the error of a connection without a single pair.
 func (l *loading) nothing() error {
 	if len(l.bare) == 0 && len(l.problems) == l.unpaired && l.unpaired > 0 {
@@ -329,21 +292,21 @@ func (l *loading) nothing() error {
 			Next: "put the certificates beside their keys, or name them as certificate"}
 	}
 	if len(l.problems) == 1 {
-		return l.problems[0]
+		return l.problems[0].err
 	}
 	if len(l.problems) == 0 {
 		return &keystore.CertificateError{Problem: keystore.Missing, What: "there is no certificate in " + strings.Join(l.conn.Certificates, ", "), Next: "name the files of a certificate and its key"}
 	}
 	const few = 5
 	var texts []string
-	for _, err := range l.problems[:min(few, len(l.problems))] {
-		texts = append(texts, err.Error())
+	for _, one := range l.problems[:min(few, len(l.problems))] {
+		texts = append(texts, one.err.Error())
 	}
 	if n := len(l.problems) - few; n > 0 {
 		texts = append(texts, fmt.Sprintf("and %d more", n))
 	}
-	out := &keystore.CertificateError{Problem: keystore.Missing, What: "no certificate has its private key: " + strings.Join(texts, "; "), Next: explain(l.problems[0]).next}
-	if e, ok := errors.AsType[*keystore.CertificateError](l.problems[0]); ok {
+	out := &keystore.CertificateError{Problem: keystore.Missing, What: "no certificate has its private key: " + strings.Join(texts, "; "), Next: explain(l.problems[0].err).next}
+	if e, ok := errors.AsType[*keystore.CertificateError](l.problems[0].err); ok {
 		out.Problem = e.Problem
 	}
 	return out

@@ -57,6 +57,18 @@ func certPEM(key int, serial int64, user string, from, until int) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
+// authorityPEM is a certificate that logs nobody in.
+func authorityPEM() string {
+	c := &x509.Certificate{SerialNumber: big.NewInt(9), Subject: pkix.Name{CommonName: "Authority"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: rotationNow.AddDate(-1, 0, 0), NotAfter: rotationNow.AddDate(9, 0, 0)}
+	k := rotationKeys()[2]
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &k.PublicKey, k)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
 func keyPEM(key int) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rotationKeys()[key])}))
 }
@@ -75,6 +87,8 @@ func rotationFolder(t *testing.T) string {
 		"keys/a.key": keyPEM(0), "keys/b.key": keyPEM(1), "void/.gitkeep": "", "texts/notes.txt": "n",
 		"bare/old.pem": old, "bare/new.pem": fresh, "broken/a.pem": "a", "broken/b.pem": "b",
 		"users/old.pem": old, "users/old.key": keyPEM(0), "users/ada.pem": ada, "users/ada.key": keyPEM(2),
+		"twice.pem": old + keyPEM(0) + kept, "pair.pem": old + kept, "authority/old.pem": old, "authority/old.key": keyPEM(0), "authority/ca.pem": authorityPEM(),
+		"strangers/old.pem": old, "strangers/old.key": keyPEM(0), "strangers/ada.pem": certPEM(2, 8, "ada@example.com", -400, -36),
 		"leftover/old.pem": old, "leftover/old.key": keyPEM(0), "leftover/ended.pem": certPEM(1, 6, batchUser, -400, -36),
 	} {
 		full := filepath.Join(dir, filepath.FromSlash(path))
@@ -107,6 +121,10 @@ func TestCertificatesAndKeysAreMatched(t *testing.T) {
 		{name: "a folder", certificates: []string{"certs"}, want: "2 1", told: []string{"info: certs: notes.txt passed over, for certificates and keys end in .pem, .crt, .cer, .key, .p12, .pfx, .jks"}},
 		{name: "a folder for each", certificates: []string{"bare"}, keys: []string{"keys"}, want: "2 1"},
 		{name: "the same folder for both", certificates: []string{"users/old.pem", "leftover"}, keys: []string{"leftover"}, want: "1"},
+		{name: "two certificates of one key in its file", certificates: []string{"twice.pem"}, want: "3 1"},
+		{name: "the same in a list", certificates: []string{"twice.pem", "new.pem"}, keys: []string{"new.key"}, want: "3 2 1"},
+		{name: "two certificates of one key in one file", certificates: []string{"pair.pem"}, keys: []string{"old.key"}, want: "3 1"},
+		{name: "an authority's certificate beside", certificates: []string{"authority"}, want: "1"},
 		{name: "three certificates of one key in one file", certificates: []string{"one"}, want: "3 1"},
 		{name: "an old one without its key lies about", certificates: []string{"leftover"}, want: "1"},
 		{name: "one that begins later waits", certificates: []string{"old.pem", "later.pem"}, keys: []string{"old.key", "new.key"}, want: "1"},

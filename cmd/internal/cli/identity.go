@@ -12,8 +12,8 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
-// loginOf reads what the connection logs in with.
-func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
+// loginOf reads what the connection logs in with: only, if that is not nil, in place of its certificates.
+func (p *Program) loginOf(conn configs.Connection, only *keystore.Identity) (auth.Login, error) {
 	if conn.Method == "basic" {
 		password, err := p.resolve(conn, conn.Password)
 		if err != nil {
@@ -27,13 +27,16 @@ func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
 			return p.resolve(conn, conn.Password)
 		}}, nil
 	}
-	ids, err := p.identities(conn, func(text string) { p.log.Warn(text) }) // now, so that what is wrong with files is said before anything begins
-	if err != nil {
-		return nil, err
+	ids := []*keystore.Identity{only}
+	if only == nil {
+		var err error
+		if ids, err = p.identities(conn, func(text string) { p.log.Warn(text) }); err != nil { // now, so that what is wrong with files is said before anything begins
+			return nil, err
+		}
 	}
 	return &rotating{Certificates: auth.Certificates{Message: auth.Format(conn.Message), Header: auth.HeaderForm(conn.Header),
 		Fetch: func(_ context.Context, fresh bool) ([]*keystore.Identity, error) {
-			if !fresh {
+			if !fresh || only != nil {
 				return ids, nil
 			}
 			p.forgetSecrets(conn)
@@ -45,15 +48,6 @@ func (p *Program) loginOf(conn configs.Connection) (auth.Login, error) {
 type rotating struct {
 	auth.Certificates
 	first *keystore.Identity
-}
-
-// pair loads one certificate with its key. Both are as they stand in the connection.
-func (p *Program) pair(conn configs.Connection, certificate, privateKey string) (*keystore.Identity, error) {
-	files, err := p.files(conn, certificate, privateKey)
-	if err != nil {
-		return nil, err
-	}
-	return files.Load()
 }
 
 // files names one certificate with its key for the keystore. References that are not of files are fetched.

@@ -61,7 +61,8 @@ type tenants struct {
 	// What a person should know of the certificates is told by whoever asks for the
 	// warnings; where nobody does, it is logged.
 	asked    bool
-	unending bool // that a certificate ends soon is not told
+	unending bool               // that a certificate ends soon is not told
+	only     *keystore.Identity // to log in with, in place of the connection's certificates; nil: these
 	warnings []string
 	telling  sync.Mutex // guards warnings
 }
@@ -107,7 +108,7 @@ func (t *tenants) tenant(name string) (*tenant, error) {
 		return nil, err
 	}
 	var one *tenant
-	one, err = t.p.dial(conn, func(e auth.Event) {
+	one, err = t.p.dial(conn, t.only, func(e auth.Event) {
 		if e.Kind == auth.LoggedIn && e.Certificate != nil {
 			one.used.Store(e.Certificate)
 		}
@@ -181,8 +182,8 @@ func (t *tenants) closeWithin(limit time.Duration) {
 	t.open = map[string]*tenant{}
 }
 
-// dial puts a connection together. Nothing is sent yet.
-func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant, error) {
+// dial puts a connection together. Nothing is sent yet. Only: see loginOf.
+func (p *Program) dial(conn configs.Connection, only *keystore.Identity, event func(auth.Event)) (*tenant, error) {
 	hosts, err := hostsOf(conn)
 	if err != nil {
 		return nil, err
@@ -195,7 +196,7 @@ func (p *Program) dial(conn configs.Connection, event func(auth.Event)) (*tenant
 	if err != nil {
 		return nil, err
 	}
-	login, err := p.loginOf(conn)
+	login, err := p.loginOf(conn, only)
 	if err != nil {
 		return nil, err
 	}

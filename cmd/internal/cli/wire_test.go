@@ -23,7 +23,7 @@ func TestRequestsPerMinuteHolds(t *testing.T) {
 	defer server.Close()
 	p := &Program{Err: io.Discard, Now: time.Now, log: newLog(io.Discard), Getenv: func(name string) (string, bool) { return sample.Password, name == "WORD" }}
 	one, err := p.dial(configs.Connection{Method: "basic", User: sample.Email, Password: "env:WORD", APIURL: server.URL, AuthURL: server.URL,
-		RequestsPerMinute: 2}, func(auth.Event) {})
+		RequestsPerMinute: 2}, nil, func(auth.Event) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator/sample"
+	"github.com/anaplan-runner/anaplan-runner/auth/inventory"
+)
+
+// One file with a key, the old certificate and the renewed one is as good as two: while the new one is refused, the old one logs in,
+// and auth check says so of each.
+func TestOneFileIsRenewedWithoutAGap(t *testing.T) {
+	inFolder(t)
+	a, err := authorityOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	old, fresh := issued(t, 1, sample.Email, now.AddDate(0, 0, -300), now.AddDate(0, 0, 30)), issued(t, 2, sample.Email, now.AddDate(0, 0, -1), now.AddDate(1, 0, 0))
+	key := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.key)})
+	writeFile(t, "both.pem", slices.Concat(fresh, key, old))
+	block, _ := pem.Decode(old)
+	registered, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim := simulator.New(sample.Company(), simulator.Options{Speed: scriptSpeed, Registered: []*x509.Certificate{registered}, Switches: &simulator.Switches{PollEvery: -1}})
+	server := httptest.NewServer(sim)
+	defer func() { server.Close(); sim.Close() }()
+	got := call([]string{"ANAPLAN_SIMULATOR_SPEED", "100"}, "auth", "token", "--certificate", "both.pem", "--api-url", server.URL, "--auth-url", server.URL)
+	if got.code != 0 || !strings.Contains(got.err, "(serial 2) was refused, and the certificate of "+sample.Email+" that ends "+now.AddDate(0, 0, 30).UTC().Format(time.DateOnly)+" (serial 1) logged in instead") {
+		t.Errorf("code %d: %s", got.code, got.err)
+	}
+	writeFile(t, "connections.toml", []byte("[connection.one]\nurls = { api = \""+server.URL+"/2/0\", auth = \""+server.URL+"\" }\ncertificate = \"both.pem\"\nowner = \"Ada\"\n"))
+	inv := inventoryOf(t, 77, filepath.Join(".", "connections.toml"), "--online")
+	if len(inv.Certificates) != 2 {
+		t.Fatalf("%d certificates", len(inv.Certificates))
+	}
+	for i, want := range []struct {
+		serial string
+		state  inventory.State
+	}{{"2", inventory.Refused}, {"1", inventory.EndsSoon}} {
+		c := inv.Certificates[i]
+		if l := c.Places[0].Online; c.Serial != want.serial || c.State != want.state || c.Key != inventory.KeyMatches || c.Owner != "Ada" || l == nil || l.Accepted != (want.serial == "1") {
+			t.Errorf("%s: %s, %s, %+v", c.Serial, c.State, c.Key, c.Places)
+		}
+	}
+	if len(inv.Plan) != 1 || inv.Plan[0].Request || inv.Plan[0].Connections[0] != "one" {
+		t.Errorf("plan %+v", inv.Plan)
+	}
+}
