@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,12 +18,13 @@ import (
 // guardTimeout is how long a program that guards may run.
 const guardTimeout = 10 * time.Minute
 
-// against is what a guard of a step compares with.
-func (r *run) against(ctx context.Context, step, file string, g Guard, header []string) (data.Against, error) {
+// comparison is what a guard of a server file compares with.
+func (s *step) comparison(ctx context.Context, file string, g Guard, header []string) (data.Against, error) {
+	r := s.run
 	with := data.Against{Header: header, Now: r.now().In(r.zone()), BusinessDay: r.req.Plan.Job.BusinessDay}
 	var err error
 	if g.CompareLast != nil || g.Unchanged == "skip" || g.Unchanged == "refuse" {
-		if with.Last, err = r.last(ctx, step, file); err != nil {
+		if with.Last, err = r.last(ctx, stepFile{s.plan.Name, s.bound.Model, file}); err != nil {
 			return with, err
 		}
 	}
@@ -40,9 +42,12 @@ func (r *run) zone() *time.Location {
 	return time.Local
 }
 
-// runsBack is how many runs of a job are listed at first, to find what was loaded last. Five
-// times as many are, again and again, as long as none was ok.
-const runsBack = 1000
+// stepFile is a server file that a step fills or downloads, by its id.
+type stepFile struct {
+	step  string
+	model ledger.ModelRef
+	file  string
+}
 
 // lastLoad is what a step of a run loaded last, or wrote.
 type lastLoad struct {
@@ -54,34 +59,28 @@ type lastLoad struct {
 // the job; nil if it never did. Where a run that is not ok has loaded something else since,
 // or may have, nobody knows whether the model holds it still: then its digest is not told. A
 // run that was continued may have loaded something after runs that began later.
-func (r *run) last(ctx context.Context, step, file string) (*data.Last, error) {
+func (r *run) last(ctx context.Context, of stepFile) (*data.Last, error) {
 	var last *lastLoad
 	var others []lastLoad // of runs that were not ok
 	seen := map[ledger.ID]bool{r.req.ID: true}
-	for limit, listed := runsBack, -1; last == nil; limit *= 5 {
+	look := func(q ledger.Query) (listed int, err error) {
+		q.Job, q.Moved = r.req.ID.Job, of.step
 		var runs []ledger.Summary
 		if err := r.read(ctx, func() (err error) {
-			runs, err = r.Ledger.Runs(ctx, ledger.Query{Job: r.req.ID.Job, Limit: limit})
+			runs, err = r.Ledger.Runs(ctx, q)
 			return err
 		}); err != nil {
-			return nil, err
+			return 0, err
 		}
-		if len(runs) == listed {
-			return nil, nil // there are no more
-		}
-		listed = len(runs)
 		for _, sum := range runs {
 			if seen[sum.ID] || last != nil && sum.Updated.Before(last.at) {
 				continue
 			}
 			seen[sum.ID] = true
-			if sum.Closed && sum.Verdict == ledger.Skipped {
-				continue // it has loaded nothing, as most runs of a job that looks for a new file
-			}
-			found, ok, err := r.loadedBy(ctx, sum, step, file)
+			found, ok, err := r.loadedBy(ctx, sum, of)
 			switch {
 			case err != nil:
-				return nil, fmt.Errorf("look for the last run that was ok: run %q: %w", sum.ID.Run, err)
+				return 0, fmt.Errorf("look for the last run that was ok: run %q: %w", sum.ID.Run, err)
 			case found == nil:
 			case !ok:
 				others = append(others, *found)
@@ -89,6 +88,17 @@ func (r *run) last(ctx context.Context, step, file string) (*data.Last, error) {
 				last = found
 			}
 		}
+		return len(runs), nil
+	}
+	// Most runs of a job may load nothing: one after the other is looked for, more at a time
+	// the longer none was ok.
+	for limit := 1; last == nil; limit *= 5 {
+		if listed, err := look(ledger.Query{Limit: limit}); err != nil || last == nil && listed < limit {
+			return nil, err
+		}
+	}
+	if _, err := look(ledger.Query{Updated: last.at, Limit: math.MaxInt32}); err != nil {
+		return nil, err
 	}
 	for _, o := range others {
 		if o.Digest != last.Digest && !o.at.Before(last.at) {
@@ -98,9 +108,9 @@ func (r *run) last(ctx context.Context, step, file string) (*data.Last, error) {
 	return &last.Last, nil
 }
 
-// loadedBy is what a step of a run loaded last of a file, nil if nothing, and whether it is
-// ok.
-func (r *run) loadedBy(ctx context.Context, sum ledger.Summary, step, file string) (*lastLoad, bool, error) {
+// loadedBy is what the step loaded last of the file in a run, nil if nothing, and whether it
+// is ok.
+func (r *run) loadedBy(ctx context.Context, sum ledger.Summary, of stepFile) (*lastLoad, bool, error) {
 	var events []ledger.Event
 	err := r.read(ctx, func() (err error) {
 		events, err = r.Ledger.Events(ctx, sum.ID, 0)
@@ -116,7 +126,7 @@ func (r *run) loadedBy(ctx context.Context, sum ledger.Summary, step, file strin
 	if err != nil {
 		return nil, false, err
 	}
-	return lastOfStep(state, step, file), sum.Closed && okStep(state, step), nil
+	return lastOfStep(state, of), sum.Closed && okStep(state, of.step), nil
 }
 
 func okStep(s ledger.State, step string) bool {
@@ -128,16 +138,19 @@ func okStep(s ledger.State, step string) bool {
 	return false
 }
 
-// lastOfStep is what a step of a run uploaded last to a server file, or downloaded last of
+// lastOfStep is what the step of a run uploaded last to the server file, or downloaded last of
 // it, and when it last started what reads it; nil if nothing.
-func lastOfStep(s ledger.State, step, file string) *lastLoad {
+func lastOfStep(s ledger.State, of stepFile) *lastLoad {
 	var last *lastLoad
+	there := func(m ledger.ModelRef, f ledger.ObjectRef) bool {
+		return m.ID == of.model.ID && m.Host == of.model.Host && f.ID == of.file
+	}
 	for _, t := range s.Steps {
-		if t.Plan.Name != step {
+		if t.Plan.Name != of.step {
 			continue
 		}
 		for _, u := range t.Uploads {
-			if u.File.ID == file {
+			if there(u.Model, u.File) {
 				last = &lastLoad{data.Last{Digest: u.Digest, Rows: u.Rows}, u.At}
 			}
 		}
@@ -145,7 +158,7 @@ func lastOfStep(s ledger.State, step, file string) *lastLoad {
 			last.at = t.Intents[n-1].At
 		}
 		for _, w := range t.Targets {
-			if w.File.ID == file {
+			if there(t.Model, w.File) {
 				last = &lastLoad{data.Last{Digest: w.Digest, Rows: w.Rows}, w.At}
 			}
 		}

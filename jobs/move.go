@@ -75,7 +75,7 @@ type delivered struct {
 // deliver downloads a server file to its targets, holds it against its guard, and only then
 // puts it in place of what was there.
 func (s *step) deliver(ctx context.Context, out FileOutput) (got delivered, err error) {
-	with, err := s.run.against(ctx, s.plan.Name, out.Export.ID, out.Guard, out.Header)
+	with, err := s.comparison(ctx, out.Export.ID, out.Guard, out.Header)
 	if err != nil {
 		return got, err
 	}

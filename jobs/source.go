@@ -96,7 +96,7 @@ func (s *step) inspectOne(ctx context.Context, in FileInput) (*source, error) {
 
 // against is what a source's guard compares with.
 func (s *step) against(ctx context.Context, in FileInput) (data.Against, error) {
-	return s.run.against(ctx, s.plan.Name, in.File.ID, in.Guard, in.Header)
+	return s.comparison(ctx, in.File.ID, in.Guard, in.Header)
 }
 
 // check holds what is known of it against its guard.

@@ -345,30 +345,6 @@ func TestUnchangedAfterAContinuedRun(t *testing.T) {
 	})
 }
 
-// fewRuns lists one of 500 runs that are asked for, as if there were so many.
-type fewRuns struct{ ledger.Ledger }
-
-func (l fewRuns) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, error) {
-	q.Limit = max(1, q.Limit/500)
-	return l.Ledger.Runs(ctx, q)
-}
-
-// TestUnchangedForLong: what was loaded last is found behind all runs that loaded nothing.
-func TestUnchangedForLong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newLeanNight(t, simulator.Options{})
-		defer n.close()
-		n.runner.Now, n.runner.Ledger = realNow(t, n), fewRuns{n.ledger}
-		for i := range 13 {
-			time.Sleep(time.Second)
-			s := n.run(t.Context(), salesFrom(n, "sales.csv", func(s *configs.Step) { s.Guard.Unchanged = "skip" }))
-			if want := map[bool]string{true: "load sales ok", false: "load sales skipped"}[i == 0]; verdicts(s) != want {
-				t.Fatalf("run %d: %s\n%s", i+1, verdicts(s), messages(s))
-			}
-		}
-	})
-}
-
 // after lets the sources of a step be moved.
 func after(n *night) func(*configs.Step) {
 	return func(s *configs.Step) {

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -78,6 +80,9 @@ type Query struct {
 	Since time.Time
 	Open  bool // only runs that are not closed
 	Limit int  // 0: 50
+
+	Updated time.Time // only runs to which something was added then, or later
+	Moved   string    // only runs in which the step of this name has uploaded a source, or written a target
 }
 
 // Summary is a run in a list.
@@ -108,10 +113,20 @@ func (s State) Summary() Summary {
 	return sum
 }
 
-// Wants says whether a run is one that the query asks for.
+// Wants says whether a run is one that the query asks for, apart from what its steps have
+// moved.
 func (q Query) Wants(s Summary) bool {
 	return (q.Job == "" || q.Job == s.ID.Job) && (q.Run == "" || q.Run == s.ID.Run) &&
-		(q.Since.IsZero() || !s.Started.Before(q.Since)) && !(q.Open && s.Closed)
+		(q.Since.IsZero() || !s.Started.Before(q.Since)) && !(q.Open && s.Closed) &&
+		(q.Updated.IsZero() || !s.Updated.Before(q.Updated))
+}
+
+// Marks are texts by which the events that Moved asks for are found as they are stored. Each
+// holds one of them, another event hardly does.
+func (q Query) Marks() (uploaded, written string) {
+	step, _ := json.Marshal(q.Moved) // a text; never fails
+	mark := func(b Body) string { return fmt.Sprintf(`"step":%s,"kind":"%s"`, step, b.Kind()) }
+	return mark(SourceUploaded{}), mark(TargetWritten{})
 }
 
 // Most is the number of runs that the query wants at most.

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,63 @@ func runsAtTheSameInstant(t *testing.T, s Suite) {
 	}
 	if diff := cmp.Diff([]string{"a", "c", "b"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// runsThatMoved asks for runs by what their steps have moved, and by when something was added.
+func runsThatMoved(t *testing.T, s Suite) {
+	l := s.Open(t)
+	const odd = "a \"step\"\\ <é\u2028🚀>%_\n"
+	uploaded, written := ledger.SourceUploaded{Path: "a.csv"}, ledger.TargetWritten{Path: "b.csv"}
+	for i, events := range [][]ledger.Event{
+		{In("load", 1, uploaded)},
+		{In("post", 2, ledger.StepStarted{Try: 1}), In("post", 3, written)},
+		{In("load", 4, ledger.StepStarted{Try: 1}), In("load", 5, uploaded), In("load", 6, ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseGuard})},
+		{In("load", 7, ledger.Warned{Text: `"step":"load","kind":"source_uploaded"`}), In("post", 8, uploaded)},
+		{In("load", 9, ledger.StepStarted{Try: 1}), In("load", 9, ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseGuard})},
+		{In("load", 10, uploaded), In("load", 11, ledger.StepStarted{Try: 1}), In("load", 12, written)},
+		{In(odd, 13, uploaded)},
+	} {
+		id := ledger.ID{Job: []string{"a", "b"}[i%2], Run: fmt.Sprint(i)}
+		created := Created(id, T0.Add(time.Duration(i)*time.Microsecond))
+		if events[0].Step == odd {
+			b := created.Body.(ledger.RunCreated)
+			b.Steps[0].Name = odd
+			created.Body = b
+		}
+		for k := range events {
+			events[k].At = created.At.Add(events[k].At.Sub(T0))
+		}
+		mustAppend(t, l, id, 0, append([]ledger.Event{created}, events...)...)
+	}
+	for _, c := range []struct {
+		query ledger.Query
+		want  []string
+	}{
+		{ledger.Query{Moved: "load"}, []string{"5", "2", "0"}},
+		{ledger.Query{Moved: "post"}, []string{"3", "1"}},
+		{ledger.Query{Moved: odd}, []string{"6"}},
+		{ledger.Query{Moved: "loa"}, nil},
+		{ledger.Query{Moved: "%"}, nil},
+		{ledger.Query{Moved: "load", Limit: 2}, []string{"5", "2"}},
+		{ledger.Query{Moved: "load", Job: "a"}, []string{"2", "0"}},
+		{ledger.Query{Moved: "load", Job: "a", Updated: T0.Add(time.Microsecond)}, []string{"2"}},
+		{ledger.Query{Moved: "load", Updated: T0.Add(2*time.Microsecond + 6)}, []string{"5", "2"}},
+		{ledger.Query{Moved: "load", Updated: T0.Add(2*time.Microsecond + 7)}, []string{"5"}},
+		{ledger.Query{Updated: T0.Add(5 * time.Microsecond), Limit: math.MaxInt32}, []string{"6", "5"}},
+		{ledger.Query{Updated: T0.Add(time.Hour)}, nil},
+	} {
+		runs, err := l.Runs(t.Context(), c.query)
+		if err != nil {
+			t.Fatalf("%+v: %v", c.query, err)
+		}
+		var got []string
+		for _, r := range runs {
+			got = append(got, r.ID.Run)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", c.query, diff)
+		}
 	}
 }
 

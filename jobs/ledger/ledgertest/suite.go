@@ -57,6 +57,7 @@ func Run(t *testing.T, s Suite) {
 		{"EveryVerdictAndCause", everyVerdictAndCause},
 		{"RunsAreListed", runsAreListed},
 		{"RunsAtTheSameInstant", runsAtTheSameInstant},
+		{"RunsThatMoved", runsThatMoved},
 		{"UnknownKindStopsReading", unknownKindStopsReading},
 		{"EndedContext", endedContext},
 		{"Closed", closed},

@@ -3,6 +3,7 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -125,12 +126,20 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, er
 		if err := r.fold(); err != nil {
 			return nil, fmt.Errorf("run %q of job %q: %w", id.Run, id.Job, err)
 		}
-		if s := r.state.Summary(); q.Wants(s) {
+		if s := r.state.Summary(); q.Wants(s) && r.moved(q) {
 			found = append(found, s)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b ledger.Summary) int { return b.Started.Compare(a.Started) })
 	return found[:min(len(found), q.Most())], nil
+}
+
+// moved says whether the run has moved what the query asks for.
+func (r *record) moved(q ledger.Query) bool {
+	uploaded, written := q.Marks()
+	return q.Moved == "" || slices.ContainsFunc(r.events, func(e []byte) bool {
+		return bytes.Contains(e, []byte(uploaded)) || bytes.Contains(e, []byte(written))
+	})
 }
 
 // Where implements ledger.Ledger.

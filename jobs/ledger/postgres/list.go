@@ -10,7 +10,8 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
-// Runs implements ledger.Ledger. It reads the table of runs, not the events.
+// Runs implements ledger.Ledger. It reads the table of runs, and events
+// only for Query.Moved.
 func (l *Ledger) Runs(ctx context.Context, q ledger.Query) (found []ledger.Summary, err error) {
 	where, args := conditions(q)
 	err = l.transact(ctx, ledger.ToRead, snapshot, func(ctx context.Context, tx pgx.Tx) error {
@@ -42,10 +43,11 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) (found []ledger.Summa
 func conditions(q ledger.Query) (string, []any) {
 	var where []string
 	var args []any
-	add := func(condition string, arg any) {
+	value := func(arg any) string {
 		args = append(args, arg)
-		where = append(where, fmt.Sprintf("%s $%d", condition, len(args)))
+		return fmt.Sprintf("$%d", len(args))
 	}
+	add := func(condition string, arg any) { where = append(where, condition+" "+value(arg)) }
 	if q.Job != "" {
 		add("job =", sendable(q.Job))
 	}
@@ -57,6 +59,14 @@ func conditions(q ledger.Query) (string, []any) {
 	}
 	if q.Open {
 		add("closed =", false)
+	}
+	if !q.Updated.IsZero() {
+		add("updated >=", ledger.Stamp(q.Updated))
+	}
+	if q.Moved != "" {
+		uploaded, written := q.Marks()
+		where = append(where, fmt.Sprintf("EXISTS (SELECT FROM event WHERE event.run = run.id AND (kind = %s AND strpos(data, %s) > 0 OR kind = %s AND strpos(data, %s) > 0))",
+			value(ledger.SourceUploaded{}.Kind()), value(uploaded), value(ledger.TargetWritten{}.Kind()), value(written)))
 	}
 	if where == nil {
 		return "", nil

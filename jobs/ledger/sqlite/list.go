@@ -7,7 +7,8 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
-// Runs implements ledger.Ledger. It reads the table of runs, not the events.
+// Runs implements ledger.Ledger. It reads the table of runs, and events
+// only for Query.Moved.
 func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, error) {
 	if err := l.usable(ctx); err != nil {
 		return nil, err
@@ -43,11 +44,14 @@ func (l *Ledger) Runs(ctx context.Context, q ledger.Query) ([]ledger.Summary, er
 func conditions(q ledger.Query) (string, []any) {
 	var where []string
 	var args []any
-	add := func(condition string, arg any) {
+	add := func(condition string, values ...any) {
 		where = append(where, condition)
-		args = append(args, arg)
+		args = append(args, values...)
 	}
-	if q.Job != "" {
+	switch {
+	case q.Job != "" && q.Moved != "":
+		add("+job = ?", q.Job) // not by its index: from the latest run back, no farther than the limit
+	case q.Job != "":
 		add("job = ?", q.Job)
 	}
 	if q.Run != "" {
@@ -58,6 +62,13 @@ func conditions(q ledger.Query) (string, []any) {
 	}
 	if q.Open {
 		add("closed = ?", 0)
+	}
+	if !q.Updated.IsZero() {
+		add("updated >= ?", ledger.Stamp(q.Updated))
+	}
+	if q.Moved != "" {
+		uploaded, written := q.Marks()
+		add("EXISTS (SELECT 1 FROM event WHERE event.run = run.id AND (instr(data, ?) > 0 OR instr(data, ?) > 0))", uploaded, written)
 	}
 	if where == nil {
 		return "", nil
