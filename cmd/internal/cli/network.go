@@ -67,5 +67,8 @@ func (p *Program) network(conn configs.Connection, roots *x509.CertPool) (http.R
 	if err != nil {
 		return nil, connectionError(conn, "proxy", err)
 	}
+	if conn.Proxy == "" && (loopback(hostOf(conn.AuthURL)) || loopback(hostOf(conn.APIURL))) {
+		p.knock(base, conn)
+	}
 	return knowing{p: p, base: base}, nil
 }
