@@ -86,6 +86,10 @@ func (r *Runner) Continue(ctx context.Context, c Continuation) (ledger.State, er
 		return run.conclude(ctx)
 	}
 	bound, err := run.rebind(ctx)
+	if h, ok := errors.AsType[*halt](err); ok && h.cancel && slices.ContainsFunc(run.state.Steps, func(t ledger.StepState) bool { return mayRun(&t) }) {
+		run.only, run.why = true, h // nothing is watched yet: what runs is to be cancelled all the same
+		bound, err = run.rebind(ctx)
+	}
 	if err != nil {
 		return run.refuse(ctx, err)
 	}
@@ -108,7 +112,7 @@ func (r *run) conclude(ctx context.Context) (ledger.State, error) {
 				plan.Steps[i].Skip = true // it reads no source: nothing of it needs to be there any more
 			}
 		}
-		r.begun, r.only = r.state.Seq+1, false // wishes of before do not count, and there is nothing to cancel
+		r.only = false // there is nothing to cancel
 		bound, err := r.rebind(ctx)
 		if err == nil {
 			return r.steps(ctx, bound)
@@ -202,7 +206,6 @@ func (r *run) takeOver(ctx context.Context, c Continuation) (adopted map[string]
 		}
 	}
 	r.files = newFillings(r.state)
-	r.begun = r.state.Seq + 1
 	if err := r.record(ctx, "", began...); err != nil {
 		return nil, fmt.Errorf("continue run %q: %w", c.ID.Run, err)
 	}

@@ -57,7 +57,7 @@ func (r *run) wished(ctx context.Context) *halt {
 	short, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	w, err := r.Ledger.Asked(short, r.req.ID)
-	if err != nil || w == nil || w.Seq < r.begun {
+	if err != nil || w == nil || *w == r.earlier {
 		return nil // looked at again in a moment
 	}
 	if w.What == ledger.WishDetach {
@@ -67,7 +67,12 @@ func (r *run) wished(ctx context.Context) *halt {
 }
 
 // cancelling is the halt of a run that is continued only to be cancelled.
-func (r *run) cancelling() *halt { return cancelledBy(r.by) }
+func (r *run) cancelling() *halt {
+	if r.why != nil {
+		return r.why
+	}
+	return cancelledBy(r.by)
+}
 
 func cancelledBy(who string) *halt {
 	return &halt{asked: ledger.StopAsked{Cause: ledger.CauseSignal, Signal: "SIGINT", Text: "cancelled by " + who}, cancel: true}

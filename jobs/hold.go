@@ -31,7 +31,7 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 	for _, key := range keys {
 		told := false
 		for {
-			lease, err := r.lease(ctx, key, r.holder(""))
+			lease, err := r.claim(ctx, key, id)
 			if err == nil {
 				r.leases = append(r.leases, lease)
 				break
@@ -56,6 +56,22 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 	}
 	r.sweep(ctx)
 	return nil
+}
+
+// claim takes a lease of the run or its job, after it has noted what people had wished of the
+// run until then: that was for who ran it before. In this order no wish is missed that is left
+// as soon as the run is ours.
+func (r *run) claim(ctx context.Context, key ledger.Key, id ledger.ID) (ledger.Lease, error) {
+	if err := r.read(ctx, func() error {
+		w, err := r.Ledger.Asked(ctx, id)
+		if err == nil && w != nil {
+			r.earlier = *w
+		}
+		return err
+	}); err != nil && !errors.Is(err, ledger.ErrNoRun) { // else it is to be created
+		return nil, err
+	}
+	return r.lease(ctx, key, r.holder(""))
 }
 
 // lease takes a lease. What fails for another reason than that somebody has it is tried

@@ -31,9 +31,10 @@ type run struct {
 	late    atomic.Bool // a step has found that not_after has passed, whatever the clock says now
 	warned  []string    // of the logins
 	was     *Plan       // as recorded, of a continued run
-	begun   int64       // number of the event with which this runner began
+	earlier ledger.Wish // the last one that was left before the run's lease was taken; zero if there was none
 	by      string      // the person who decides, user@host
 	only    bool        // to be cancelled: nothing starts, what may still run is watched to its end
+	why     *halt       // if not because by says so
 
 	recorded int64          // how far the ledger has it
 	pending  []ledger.Event // applied to the state, and not recorded yet
@@ -211,7 +212,7 @@ func (r *run) steps(outer context.Context, b *Bound) (ledger.State, error) {
 		if now := time.Now(); !now.Before(due) {
 			due = now.Add(r.scaled(lookEvery))
 			look.Reset(r.scaled(lookEvery))
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !r.only {
 				if h := r.wished(ctx); h != nil {
 					halting(h)
 				}

@@ -48,7 +48,11 @@ func (p *Program) doCancel(c *cli.Context) error {
 	}
 	defer book.Close()
 	id := state.Created.ID
-	holder, err := book.Holder(c.Context, ledger.RunKey(id))
+	what := ledger.WishCancel
+	if c.Bool("detach") {
+		what = ledger.WishDetach
+	}
+	holder, err := askRunner(c.Context, book, id, func() ledger.Wish { return ledger.Wish{What: what, By: decider(), At: p.Now().UTC()} })
 	if err != nil {
 		return err
 	}
@@ -60,14 +64,7 @@ func (p *Program) doCancel(c *cli.Context) error {
 		return p.cancelGone(c, book, state)
 	}
 	p.log.Infof("the run is under way: %s", holder)
-	wish := ledger.Wish{What: ledger.WishCancel, By: decider(), At: p.Now().UTC()}
-	if c.Bool("detach") {
-		wish.What = ledger.WishDetach
-	}
-	if err := book.Ask(c.Context, id, wish); err != nil {
-		return err
-	}
-	p.log.Infof("its runner was asked: %s", wish.What)
+	p.log.Infof("its runner was asked: %s", what)
 	if c.Bool("no-wait") {
 		r := book.report(state)
 		return p.tell(c, ledger.CodeOK, r)
@@ -80,6 +77,22 @@ func (p *Program) doCancel(c *cli.Context) error {
 		return p.cancelGone(c, book, state)
 	}
 	return p.tellCancelled(c, book, state)
+}
+
+// askRunner leaves a wish for whoever runs a run, and says who that is; nil: nobody does, and
+// nothing was left. Who takes the run over while the wish is being left is asked too: a wish
+// of before does not count for him.
+func askRunner(ctx context.Context, l ledger.Ledger, id ledger.ID, wish func() ledger.Wish) (asked *ledger.Holder, err error) {
+	for {
+		holder, err := l.Holder(ctx, ledger.RunKey(id))
+		if err != nil || holder == nil || asked != nil && holder.Runner == asked.Runner && holder.Since.Equal(asked.Since) {
+			return asked, err
+		}
+		if err := l.Ask(ctx, id, wish()); err != nil {
+			return nil, err
+		}
+		asked = holder
+	}
 }
 
 // awaitEnd tells the events of a run until it has ended, or nobody runs it any more.
