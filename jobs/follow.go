@@ -262,9 +262,12 @@ func (s *step) cancelHalted(ctx context.Context, w *watching) *ending {
 	if w.haltAsked.IsZero() {
 		w.haltAsked = time.Now()
 	}
-	if _, err := s.cancel(short, w.task.ID, w.halt.asked.Text, true); err == nil {
+	switch _, err := s.cancel(short, w.task.ID, w.halt.asked.Text, true); {
+	case err == nil:
 		w.canceled = time.Now()
-	} else if time.Since(w.haltAsked) >= s.cancelWait() {
+	case errors.Is(err, ledger.ErrLeaseLost):
+		return s.timedOut(w, fmt.Sprintf("it was left running: %v", err))
+	case time.Since(w.haltAsked) >= s.cancelWait():
 		return s.timedOut(w, fmt.Sprintf("no cancel was heard for %s: %v", s.cancelWait(), err))
 	}
 	return nil
@@ -309,8 +312,12 @@ func (s *step) cancels(w *watching) bool {
 	return w.began.IsZero() || s.plan.Verb == configs.Import || s.plan.Verb == configs.Export
 }
 
-// cancel asks Anaplan to cancel a task, and records that we asked.
+// cancel asks Anaplan to cancel a task, and records that we asked. The tasks of a run that may
+// be another runner's by now are left to that runner: ledger.ErrLeaseLost.
 func (s *step) cancel(ctx context.Context, task, why string, stop bool) (anaplan.Task, error) {
+	if err := s.run.ours(); err != nil {
+		return anaplan.Task{}, err
+	}
 	t, err := s.tenant.Client.Cancel(ctx, s.object(), task)
 	asked := ledger.CancelAsked{Task: task, Reason: why, Stop: stop}
 	if err != nil {

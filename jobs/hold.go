@@ -118,7 +118,20 @@ func (r *run) epoch() int64 {
 	return r.leases[len(r.leases)-1].Epoch()
 }
 
-// owned says whether the run is certainly still ours.
+// ours says whether the run is certainly still ours: then alone its tasks are ours to end. The
+// leases of its job and of models are for starting.
+func (r *run) ours() error {
+	if len(r.leases) == 0 {
+		return nil
+	}
+	lease := r.leases[len(r.leases)-1]
+	if err := lease.Check(); err != nil {
+		return fmt.Errorf("%s: %w", lease.Key(), err)
+	}
+	return nil
+}
+
+// owned says whether the run, and its job with it, are certainly still ours.
 func (r *run) owned() error {
 	for _, lease := range r.leases {
 		if err := lease.Check(); err != nil {
