@@ -73,7 +73,7 @@ func (s *step) command(ctx context.Context) *ending {
 	}
 	if h := s.run.halted(ctx); h != nil && h.cancel {
 		end := s.commandEnded(ended)
-		end.Cause = h.asked.Cause
+		end.Cause, end.Stopped = h.asked.Cause, true
 		if h.asked.Cause == ledger.CauseTime {
 			end.Verdict = ledger.TimedOut
 		}

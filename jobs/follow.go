@@ -50,6 +50,7 @@ type overdue struct {
 	verdict ledger.Verdict
 	cause   ledger.Cause
 	next    string
+	stopped bool // the run was
 }
 
 // apply turns the verdict of a task that ended after its time limit into what is to be
@@ -59,7 +60,7 @@ func (o *overdue) apply(end ledger.StepEnded) ledger.StepEnded {
 		return end
 	}
 	if end.Verdict == ledger.Cancelled {
-		end.Verdict, end.Cause = o.verdict, o.cause
+		end.Verdict, end.Cause, end.Stopped = o.verdict, o.cause, o.stopped
 		end.Message += "; it was cancelled because " + o.why
 		end.Next = o.next
 		return end
@@ -86,7 +87,7 @@ type watching struct {
 // halted takes in that the run is being cancelled.
 func (w *watching) halted(h *halt) {
 	w.halt = h
-	w.overdue = &overdue{why: h.asked.Text, verdict: ledger.Cancelled, cause: h.asked.Cause,
+	w.overdue = &overdue{why: h.asked.Text, verdict: ledger.Cancelled, cause: h.asked.Cause, stopped: true,
 		next: "run it again; what it had changed was rolled back"}
 	if h.asked.Cause == ledger.CauseTime {
 		w.overdue.verdict = ledger.TimedOut
@@ -287,7 +288,7 @@ func (s *step) timedOut(w *watching, what string) *ending {
 		s.note(ledger.Warned{Text: fmt.Sprintf("task %s: %s; what became of it is not known", w.task.ID, what)})
 		return stopEnding()
 	}
-	return &ending{Runs: true, StepEnded: ledger.StepEnded{Verdict: ledger.TimedOut, Cause: w.overdue.cause,
+	return &ending{Runs: true, StepEnded: ledger.StepEnded{Verdict: ledger.TimedOut, Cause: w.overdue.cause, Stopped: w.overdue.stopped,
 		Message: fmt.Sprintf("%s: task %s: %s; %s", s.describe(), w.task.ID, w.overdue.why, what),
 		Next:    "see how it ends: " + s.look(w.task.ID)}}
 }

@@ -70,7 +70,9 @@ func reach(b *Bound, st []standing, i int, stopped *ledger.StopAsked) (end *ledg
 		return &ledger.StepEnded{Verdict: ledger.Skipped, Message: s.SkipText}, false
 	}
 	if stopped != nil {
-		return blocked("the run was stopped: " + stopped.Text), false
+		end := blocked("the run was stopped: " + stopped.Text)
+		end.Stopped = true
+		return end, false
 	}
 	if j := holderOf(b, st, i); j >= 0 {
 		return blocked(fmt.Sprintf("Anaplan may still run what step %q started in the same model", b.Plan.Steps[j].Name)), false

@@ -275,6 +275,7 @@ type (
 		Rows    Rows            `json:"rows"`
 		Actions []ActionVerdict `json:"actions,omitempty"` // of a process, in order
 		Fetch   bool            `json:"fetch,omitempty"`   // its task is ok, and what that wrote is not here: that is fetched, and not run again
+		Stopped bool            `json:"stopped,omitempty"` // because the run was stopped: it was blocked, cancelled, or left running
 	}
 
 	// StopAsked says that nothing new starts from here on, and why.

@@ -158,6 +158,9 @@ func (s *State) applyRun(e Event) string {
 		for i := range s.Steps {
 			if t := &s.Steps[i]; t.End != nil && t.End.Verdict == Blocked {
 				t.End, t.Ended = nil, time.Time{}
+			} else if t.End != nil && t.End.Stopped { // that stop is over: from here on it is an end like others
+				end := *t.End
+				end.Stopped, t.End = false, &end
 			}
 		}
 	case JobRepaired:

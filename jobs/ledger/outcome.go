@@ -91,7 +91,7 @@ func (s State) stopped() bool {
 		return false
 	}
 	return s.Stop.Cause != CauseTime || slices.ContainsFunc(s.Steps, func(t StepState) bool {
-		return t.End == nil || strings.Contains(t.End.Message, s.Stop.Text) // that it was blocked by it, or cancelled
+		return t.End == nil || t.End.Stopped
 	})
 }
 

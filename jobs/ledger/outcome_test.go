@@ -16,7 +16,8 @@ func TestOutcomePrecedence(t *testing.T) {
 		v    Verdict
 		c    Cause
 		onto string // on_failure and on_partial
-		by   *StopAsked
+		by   bool   // it ended so because the run was stopped
+		says string
 	}
 	const cont = "continue"
 	ok := end{v: OK}
@@ -46,8 +47,9 @@ func TestOutcomePrecedence(t *testing.T) {
 		{"not_after when all was done", []end{ok, {v: Partial, c: CauseRows, onto: cont}}, &StopAsked{Cause: CauseTime}, 3, Partial},
 		{"not_after while the last one ran, partial", []end{ok, {v: Partial, c: CauseRows, onto: ""}}, late, 3, Partial},
 		{"not_after while the last one ran, failed", []end{{v: Failed, c: CauseAction, onto: ""}, {v: Blocked}}, late, 1, Failed},
-		{"not_after that blocks a step", []end{{v: Failed, c: CauseAction, onto: ""}, {v: Blocked, by: late}}, late, 124, Cancelled},
-		{"a deadline that cancels a step", []end{{v: TimedOut, c: CauseTime, by: late}}, late, 124, Cancelled},
+		{"not_after that blocks a step", []end{{v: Failed, c: CauseAction, onto: ""}, {v: Blocked, by: true}}, late, 124, Cancelled},
+		{"a deadline that cancels a step", []end{{v: TimedOut, c: CauseTime, by: true}}, late, 124, Cancelled},
+		{"a deadline whose cancel came too late", []end{{v: Failed, c: CauseAction, says: "the cancel came too late: " + late.Text}}, late, 1, Failed},
 		{"the first that stopped, not the worst", []end{{v: Partial, c: CauseRows, onto: ""}, {v: Failed, c: CauseAction, onto: ""}}, nil, 3, Partial},
 		{"the first that stopped, not one that went on", []end{{v: Failed, c: CauseAction, onto: cont}, {v: Failed, c: CauseGuard, onto: ""}}, nil, 65, Failed},
 		{"cancelled", []end{{v: Cancelled, c: CauseAction, onto: ""}}, nil, 1, Cancelled},
@@ -63,10 +65,7 @@ func TestOutcomePrecedence(t *testing.T) {
 		s := State{Stop: r.stop}
 		for i, e := range r.ends {
 			s.Steps = append(s.Steps, StepState{Plan: StepPlan{Name: "s", OnFailure: e.onto, OnPartial: e.onto},
-				End: &StepEnded{Verdict: e.v, Cause: e.c}, Ended: t0.Add(time.Duration(i) * time.Minute)})
-			if e.by != nil {
-				s.Steps[i].End.Message = "because " + e.by.Text
-			}
+				End: &StepEnded{Verdict: e.v, Cause: e.c, Message: e.says, Stopped: e.by}, Ended: t0.Add(time.Duration(i) * time.Minute)})
 		}
 		got := Outcome(s)
 		if got.Code != r.want || got.Verdict != r.v {
@@ -131,6 +130,32 @@ func TestResumeCommandCanBePasted(t *testing.T) {
 		if err != nil || string(out) != want {
 			t.Errorf("%s is read as %q, %v", text, out, err)
 		}
+	}
+}
+
+// TestOutcomeAfterAnEarlierStop: what was cancelled by a stop that is over does not say that
+// the next one stopped anything.
+func TestOutcomeAfterAnEarlierStop(t *testing.T) {
+	late := StopAsked{Cause: CauseTime, Text: "not_after has passed"}
+	story := []Event{
+		{Body: RunCreated{Steps: []StepPlan{{Name: "a"}, {Name: "b"}}}},
+		{Body: StopAsked{Cause: CauseSignal, Signal: "SIGINT", Text: "cancelled by ada"}},
+		{Step: "a", Body: StepEnded{Verdict: Cancelled, Cause: CauseSignal, Stopped: true}},
+		{Step: "b", Body: StepEnded{Verdict: Blocked, Stopped: true}},
+		{Body: RunContinued{}},
+		{Body: late},
+		{Step: "b", Body: StepEnded{Verdict: OK}},
+	}
+	for i := range story {
+		story[i].Seq, story[i].At = int64(i+1), t0.Add(time.Duration(i)*time.Minute)
+	}
+	s, err := Fold(story)
+	if got := Outcome(s); err != nil || got.Code != CodeTerminate || got.Message != `step "a": ` {
+		t.Errorf("%v: %+v", err, got)
+	}
+	story[6].Body = StepEnded{Verdict: Blocked, Stopped: true}
+	if s, err = Fold(story); err != nil || Outcome(s).Code != CodeTime {
+		t.Errorf("%v: %+v", err, Outcome(s))
 	}
 }
 
