@@ -33,10 +33,13 @@ func (s *step) command(ctx context.Context) *ending {
 	if _, err := FindProgram(s.run.req.Plan.Job.Dir, argv); err != nil && s.run.Exec == nil {
 		return s.failed(ctx, "start it", err)
 	}
-	if err := s.late(); err != nil {
+	if err := s.outlastPrograms(ctx); err != nil {
 		return s.failed(ctx, "start it", err)
 	}
+	s.programs++
 	err := s.record(ledger.CommandStarted{Program: filepath.Base(argv[0])})
+	lock, unlock := s.lockProgram() // before the check: who takes the run over looks at it after
+	defer unlock()
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -52,7 +55,7 @@ func (s *step) command(ctx context.Context) *ending {
 	defer cancel()
 	began := time.Now()
 	var last lastLines
-	exit, err := s.exec(limited, argv, &last)
+	exit, err := s.exec(limited, Program{Argv: argv, Lock: lock}, &last)
 	ended := ledger.CommandEnded{Code: exit.Code, Took: time.Since(began)}
 	switch {
 	case err != nil:
@@ -92,6 +95,13 @@ func (s *step) commandLeft(ctx context.Context, c ledger.CommandState) *ending {
 		}
 		return asEnding(s.record(ledger.StepReopened{Rerun: true, Why: why}))
 	}
+	runs := ""
+	if c.End == nil {
+		runs = s.programRuns()
+	}
+	if s.run.only && runs != "" {
+		s.note(ledger.Warned{Text: s.describe() + ": " + runs})
+	}
 	switch {
 	case c.End != nil && c.End.Why == ledger.CauseSignal && rerunSafe(s.plan) && !s.run.only:
 		return again("its program was ended because the run was stopped, and the job says that it may be run again")
@@ -103,8 +113,11 @@ func (s *step) commandLeft(ctx context.Context, c ledger.CommandState) *ending {
 		return stopEnding()
 	}
 	resume := func(flag string) string { return ledger.ResumeCommand(s.run.req.ID, flag, s.plan.Name) }
-	return &ending{StepEnded: ledger.StepEnded{Verdict: ledger.Unsure, Cause: ledger.CauseStartUnknown,
-		Message: fmt.Sprintf("%s: it was begun %s, and nothing says whether it did its work: its runner is gone", s.describe(), c.At.UTC().Format(time.RFC3339)),
+	message := fmt.Sprintf("%s: it was begun %s, and nothing says whether it did its work: its runner is gone", s.describe(), c.At.UTC().Format(time.RFC3339))
+	if runs != "" {
+		message += "; " + runs
+	}
+	return &ending{StepEnded: ledger.StepEnded{Verdict: ledger.Unsure, Cause: ledger.CauseStartUnknown, Message: message,
 		Next: fmt.Sprintf("look at what it did, and whether it still runs; nothing was repeated; to run it once more: %s; if it did its work: %s",
 			resume("--again"), resume("--accept"))}}
 }

@@ -78,7 +78,8 @@
 // which nothing is known is settled before anything else starts on its model, a task that
 // runs is watched, one that has ended is judged by what is recorded, and what did not
 // happen begins. A step whose task ended, and that is not ok, is run again if its rerun is
-// safe, or if a person says so.
+// safe, or if a person says so. A program of a step that has outlived its runner is waited for
+// before it is begun again, on the same machine: it has a locked file open.
 //
 // # Stopping
 //

@@ -213,7 +213,7 @@ func (s *step) guardCommand(ctx context.Context, g *configs.GuardCommand, path s
 		rows = fmt.Sprint(facts.Rows)
 	}
 	var last lastLines
-	exit, err := s.exec(limited, g.Argv, &last, "ANAPLAN_RUNNER_FILE="+path, "ANAPLAN_RUNNER_ROWS="+rows,
+	exit, err := s.exec(limited, Program{Argv: g.Argv}, &last, "ANAPLAN_RUNNER_FILE="+path, "ANAPLAN_RUNNER_ROWS="+rows,
 		fmt.Sprintf("ANAPLAN_RUNNER_BYTES=%d", facts.Bytes), "ANAPLAN_RUNNER_DIGEST="+facts.Digest)
 	refuse := func(format string, args ...any) error {
 		return &data.GuardError{Guard: "command", What: fmt.Sprintf("%q: ", g.Argv[0]) + fmt.Sprintf(format, args...) + printed(last.lines),

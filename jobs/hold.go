@@ -213,6 +213,12 @@ func (s *step) check() error {
 	return nil
 }
 
+// waiting tells what the step waits for.
+func (s *step) waiting(why reason, err error) error {
+	s.progress(Progress{Phase: PhaseWait, Text: err.Error(), Done: -1})
+	return s.record(ledger.Waiting{Reason: string(why), Text: err.Error()})
+}
+
 // take takes one lease.
 func (s *step) take(ctx context.Context, key ledger.Key) (lease ledger.Lease, err error) {
 	try := func() (err error) {
@@ -230,10 +236,7 @@ func (s *step) take(ctx context.Context, key ledger.Key) (lease ledger.Lease, er
 		}
 		return ""
 	}
-	err = s.run.waits(ctx, s.plan.Wait, try, why, func(why reason, err error) error {
-		s.progress(Progress{Phase: PhaseWait, Text: err.Error(), Done: -1})
-		return s.record(ledger.Waiting{Reason: string(why), Text: err.Error()})
-	})
+	err = s.run.waits(ctx, s.plan.Wait, try, why, s.waiting)
 	return lease, err
 }
 
@@ -308,10 +311,7 @@ func (s *step) outlast(ctx context.Context, start ledger.Start) error {
 		}
 		return s.why(ctx, err)
 	}
-	return s.run.waits(ctx, s.plan.Wait, try, why, func(why reason, err error) error {
-		s.progress(Progress{Phase: PhaseWait, Text: err.Error(), Done: -1})
-		return s.record(ledger.Waiting{Reason: string(why), Text: err.Error()})
-	})
+	return s.run.waits(ctx, s.plan.Wait, try, why, s.waiting)
 }
 
 // sight is what was seen of a start whose task is not known.

@@ -22,6 +22,11 @@ type Program struct {
 	// Line is called with every line that it prints, from one goroutine at a time; a very
 	// long one comes in pieces.
 	Line func(string)
+	// Lock is a locked file that the program has open, and so has all that it starts: it stays
+	// locked for as long as any of them lives, whatever becomes of this process. The number of
+	// the program's process group is written to it, and it is closed here. Optional; nil on
+	// Windows, where all of them end with this process.
+	Lock *os.File
 }
 
 // Exit is how a program ended.
@@ -47,6 +52,7 @@ const programGrace = 2 * time.Second
 // has started, and killed two seconds later; who it started and left behind when it
 // exited by itself goes on. The error is a *ProgramError.
 func RunProgram(ctx context.Context, p Program) (Exit, error) {
+	defer p.Lock.Close() // also if nothing is started
 	path, err := FindProgram(p.Dir, p.Argv)
 	if err != nil {
 		return Exit{}, err
@@ -60,7 +66,7 @@ func RunProgram(ctx context.Context, p Program) (Exit, error) {
 	out := &lineWriter{line: p.Line}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = programGrace
-	group := newGroup(cmd)
+	group := newGroup(cmd, p.Lock)
 	var asked atomic.Bool
 	cmd.Cancel = func() error {
 		err := group.end()
@@ -138,19 +144,19 @@ func withoutSecrets(more []string) []string {
 	return env
 }
 
-// exec runs a program of a step.
-func (s *step) exec(ctx context.Context, argv []string, last *lastLines, more ...string) (Exit, error) {
+// exec runs a program of a step, in its folder and environment.
+func (s *step) exec(ctx context.Context, p Program, last *lastLines, more ...string) (Exit, error) {
 	run := s.run.Exec
 	if run == nil {
 		run = RunProgram
 	}
 	log := s.run.logger().WithField("run", s.run.req.ID.Run).WithField("step", s.plan.Name)
-	return run(ctx, Program{Argv: argv, Dir: s.run.req.Plan.Job.Dir,
-		Env: s.run.environ(append(more, "ANAPLAN_RUNNER_STEP="+s.plan.Name)...),
-		Line: func(line string) {
-			last.add(line)
-			log.Debugf("%s: %s", filepath.Base(argv[0]), line)
-		}})
+	p.Dir, p.Env = s.run.req.Plan.Job.Dir, s.run.environ(append(more, "ANAPLAN_RUNNER_STEP="+s.plan.Name)...)
+	p.Line = func(line string) {
+		last.add(line)
+		log.Debugf("%s: %s", filepath.Base(p.Argv[0]), line)
+	}
+	return run(ctx, p)
 }
 
 // Limits of what is kept of a program's output.

@@ -3,21 +3,44 @@
 package jobs
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 )
 
 // group is a program with all that it starts: a process group of its own.
-type group struct{ cmd *exec.Cmd }
-
-func newGroup(cmd *exec.Cmd) *group {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return &group{cmd}
+type group struct {
+	cmd  *exec.Cmd
+	lock *os.File // that the program inherits; nil without
 }
 
-func (g *group) started() {}
-func (g *group) close()   {}
+// lockNumber is the file descriptor of a program's lock. Scripts use those of one digit for
+// themselves.
+const lockNumber = 10
+
+func newGroup(cmd *exec.Cmd, lock *os.File) *group {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if lock != nil {
+		cmd.ExtraFiles = make([]*os.File, lockNumber-2) // they begin with 3
+		cmd.ExtraFiles[lockNumber-3] = lock
+	}
+	return &group{cmd, lock}
+}
+
+func (g *group) started() {
+	if g.lock != nil {
+		_, _ = fmt.Fprintln(g.lock, g.cmd.Process.Pid) // for people
+		_ = g.lock.Close()
+	}
+}
+
+func (g *group) close() {}
 
 // end asks the group to end.
 func (g *group) end() error { return g.signal(syscall.SIGTERM) }
@@ -31,4 +54,40 @@ func (g *group) signal(s syscall.Signal) error {
 	} else {
 		return err
 	}
+}
+
+// lockProgram makes the file that a program is locked by, in a folder for its owner alone.
+func lockProgram(path string) (*os.File, error) {
+	if err := ownFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: path, Err: err}, f.Close())
+	}
+	return f, nil
+}
+
+// locksProgram says whether anything of a program still runs that a file is locked by, and
+// names its process group, as far as that is known.
+func locksProgram(path string) (runs bool, group string, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, "", nil
+	}
+	if err != nil {
+		return false, "", err
+	}
+	defer f.Close()
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	case err == nil:
+		return false, "", nil
+	case !errors.Is(err, syscall.EWOULDBLOCK):
+		return false, "", &fs.PathError{Op: "lock", Path: path, Err: err}
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 20))
+	return true, strings.TrimSpace(string(text)), err
 }

@@ -196,6 +196,7 @@ func (l *life) exec(ctx context.Context, p Program) (Exit, error) {
 	l.turn(what)
 	fate := l.next(what)
 	if fate == diesBefore {
+		_ = p.Lock.Close() // as its end does
 		return Exit{}, l.die()
 	}
 	if ctx.Err() != nil {

@@ -30,8 +30,10 @@ type step struct {
 	// life. Nil: nothing was started that counts.
 	begun *ledger.IntentState
 
-	// ran is the same of the step's program.
-	ran *ledger.CommandState
+	// ran is the same of the step's program, of which earlier runners left these.
+	ran      *ledger.CommandState
+	programs int           // how often it was begun
+	orphans  []programLeft // of which it is not known how they ended
 
 	saved     []ledger.DumpSaved      // by earlier runners
 	written   []ledger.TargetWritten  // since its task ended, by earlier runners too
@@ -77,6 +79,12 @@ func newStep(r *run, i int) *step {
 			if i.Outcome == ledger.IntentOverruled && other.Model == t.Model {
 				s.overruled = append(s.overruled, ledger.Start{Run: r.req.ID, Step: other.Plan.Name, Verb: other.Plan.Verb, Object: other.Object, Intent: i})
 			}
+		}
+	}
+	s.programs = len(t.Commands)
+	for i, c := range t.Commands {
+		if c.End == nil {
+			s.orphans = append(s.orphans, programLeft{file: s.programFile(i + 1), since: c.At})
 		}
 	}
 	if c := t.Command(); c != nil {

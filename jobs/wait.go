@@ -33,6 +33,7 @@ const (
 	reasonMoved       reason = "the model has moved"
 	reasonLease       reason = "another runner has it"
 	reasonLeft        reason = "something of an earlier run may still run in the model"
+	reasonProgram     reason = "a program that an earlier runner began still runs"
 	reasonSource      reason = "a source is not there yet"
 	reasonSettle      reason = "the answer to a start was lost"
 )
@@ -56,7 +57,7 @@ func (r reason) patience(w configs.Wait) time.Duration {
 
 // every is the time between two tries.
 func (r reason) every() time.Duration {
-	if r == reasonLease {
+	if r == reasonLease || r == reasonProgram {
 		return leaseEvery
 	}
 	return waitEvery
