@@ -33,6 +33,7 @@ type Budget struct {
 
 	mu   sync.Mutex
 	free [][]byte // to be used again
+	made int64    // slabs that were made, free ones included
 	used int64    // slabs that are given out
 	most int64    // of used, ever
 }
@@ -92,11 +93,14 @@ func (b *Budget) release(n int64) {
 	b.mu.Lock()
 	b.used -= n
 	if b.used == 0 {
-		b.free = nil
+		b.free, b.made = nil, 0
 	}
 	b.mu.Unlock()
 	b.left.Release(n)
 }
+
+// blockSlabs are made at a time, as far as they are reserved.
+const blockSlabs = 16
 
 // slab is memory of at least n bytes, at most a slab, of what was reserved.
 func (b *Budget) slab(n int64) []byte {
@@ -105,12 +109,23 @@ func (b *Budget) slab(n int64) []byte {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if last := len(b.free) - 1; last >= 0 {
-		s := b.free[last]
-		b.free = b.free[:last]
-		return s
+	if len(b.free) == 0 {
+		b.grow(max(1, min(blockSlabs, b.used-b.made)))
 	}
-	return make([]byte, slabSize)
+	last := len(b.free) - 1
+	s := b.free[last]
+	b.free = b.free[:last]
+	return s
+}
+
+// grow makes n slabs, in one piece. mu is held.
+func (b *Budget) grow(n int64) {
+	block := make([]byte, n*slabSize)
+	inLargePages(block)
+	for at := (n - 1) * slabSize; at >= 0; at -= slabSize { // the first is given out first
+		b.free = append(b.free, block[at:at+slabSize:at+slabSize])
+	}
+	b.made += n
 }
 
 // recycle takes slabs that nobody looks at any more. They must be given back by release

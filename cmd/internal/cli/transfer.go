@@ -37,11 +37,13 @@ func uploadFlags() []cli.Flag {
 
 // garbage is how much of the memory in use may be garbage, in percent. Most of it are bytes
 // on their way, which are used again and cost a collection nothing: as much again of
-// garbage, as is usual, would be more than --memory says. From garbageFrom on: as long as
-// memory is first taken, every fifth more of it would cost a collection.
+// garbage, as is usual, would be more than --memory says. Until garbageFrom, as long as
+// memory is first taken, it is more than usual: to take it would cost a collection each time
+// that it has doubled, and there is no garbage yet.
 const (
-	garbage     = 20
-	garbageFrom = 500 * time.Millisecond
+	garbage      = 20
+	firstGarbage = 400
+	garbageFrom  = 500 * time.Millisecond
 )
 
 // memoryOf is the memory that the call allows. Garbage is collected as that asks for, unless
@@ -52,6 +54,7 @@ func memoryOf(c *cli.Context) (*transfer.Budget, error) {
 		return nil, err
 	}
 	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(firstGarbage)
 		time.AfterFunc(garbageFrom, func() { debug.SetGCPercent(garbage) })
 	}
 	return transfer.NewBudget(n), nil
