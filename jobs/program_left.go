@@ -13,9 +13,10 @@ import (
 )
 
 // programFile is the file that the nth start of the step's program is locked by: on Unix a
-// program outlives a runner that is killed.
+// program outlives a runner that is killed. It does not lie in the spool, which the next runner
+// sweeps.
 func (s *step) programFile(n int) string {
-	return filepath.Join(s.run.spool(), ledger.DirName(ledger.ID{Job: s.plan.Name, Run: strconv.Itoa(n)})+".lock")
+	return filepath.Join(s.run.runDir(), "programs", ledger.DirName(ledger.ID{Job: s.plan.Name, Run: strconv.Itoa(n)})+".lock")
 }
 
 // lockProgram locks the file of the step's last start, if that can be done. unlock is called
