@@ -23,7 +23,7 @@ func (p *Program) cancelCommand() *cli.Command {
 		Description: "Asks the runner of the run, wherever it is, to start nothing new and to cancel Anaplan's tasks, and waits until the\n" +
 			"run has ended. A run whose runner is gone is taken over for it. A cancel asked for is not a cancel done: Anaplan\n" +
 			"may finish a task all the same, and then that is what is told.\n\n" +
-			"Its exit code says whether anything of the run is left: 0, nothing of it runs any more, whatever its own code is,\n" +
+			"Its exit code says whether anything of the run is left: 0, nothing of it runs in Anaplan any more, whatever its own code is,\n" +
 			"which stands in the report; 75, something may still run in Anaplan, and is listed; 76, it is not known whether\n" +
 			"something was started; 124, the run had not ended within --wait. With --detach tasks are left running on purpose,\n" +
 			"and with --no-wait 0 says only that the wish was left.",
@@ -177,7 +177,7 @@ func (p *Program) leftCode(c *cli.Context, book *book, state ledger.State) int {
 	left := unsettled(state)
 	switch {
 	case len(left) == 0:
-		p.log.Infof("nothing of run %q of job %q runs any more", state.Created.ID.Run, state.Created.ID.Job)
+		p.log.Infof("nothing of run %q of job %q runs in Anaplan any more", state.Created.ID.Run, state.Created.ID.Job)
 		return ledger.CodeOK
 	case c.Bool("detach"):
 		p.log.Warnf("left running in Anaplan: %s", strings.Join(left, "; "))
