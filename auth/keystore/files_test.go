@@ -125,9 +125,14 @@ func TestThePassphraseIsAskedForOnlyWhenNeeded(t *testing.T) {
 // TestQuoted: a name is one word of a shell, which does nothing.
 func TestQuoted(t *testing.T) {
 	for name, want := range map[string]string{"certs/ünï-2027_a.pem": "certs/ünï-2027_a.pem", "": "''", "a b": "'a b'", "$(touch y)": "'$(touch y)'", "a`b`": "'a`b`'",
-		"a|b": "'a|b'", "a>b": "'a>b'", "a\nb": "'a\nb'", "it's": `'it'\''s'`, `a"b`: `'a"b'`, "*": "'*'", "~": "'~'", "#a": "'#a'"} {
+		"it's": `'it'\''s'`, "_-./:@+": "_-./:@+"} {
 		if got := Quoted(name); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+	for _, c := range " \t\r\n\"`$&|;<>()[]{}*?!#~=%^,\u00a0" {
+		if name := string(c); Quoted(name) != "'"+name+"'" {
+			t.Errorf("%q: %s", name, Quoted(name))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -166,6 +167,28 @@ func TestSubjectForAnotherUserHasNoOldAddress(t *testing.T) {
 	}
 	if !bytes.Equal(withoutEmail(plain), plain) {
 		t.Error("a subject without an address is changed")
+	}
+	a, err := authorityOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inFolder(t)
+	writeFile(t, "old.pem", issued(t, 5, "old@example.com", time.Now().AddDate(-1, 0, 0), time.Now(), func(c *x509.Certificate) {
+		c.Subject = pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{cn, email}}
+	}))
+	writeFile(t, "old.key", pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.key)}))
+	for out, address := range map[string]string{"same": "", "other": "new@example.com"} {
+		args := []string{"auth", "request", "--renew", "old.pem", "--from-key", "old.key", "--out", out}
+		if address != "" {
+			args = append(args, "--email", address)
+		}
+		if got := call(nil, args...); got.code != 0 {
+			t.Fatal(got.err)
+		}
+		kept := slices.ContainsFunc(readRequest(t, out+".csr.pem").Subject.Names, func(n pkix.AttributeTypeAndValue) bool { return n.Type.Equal(emailAddress) })
+		if kept != (address == "") {
+			t.Errorf("%s: the old address is in the subject: %v", out, kept)
+		}
 	}
 }
 

@@ -106,7 +106,7 @@ func TestRunGoesOnThoughItsHostHoldsAPassword(t *testing.T) {
 
 func TestNamesOfSecretsInAddresses(t *testing.T) {
 	for name, want := range map[string]bool{"keyword": false, "design": false, "assignee": false, "monkey": false, "X-Amz-SignedHeaders": false, "sort": false,
-		"sig": true, "key": true, "api_key": true, "apiKey": true, "apikey": true, "access_token": true, "accesstoken": true, "clientSecret": true, "password": true,
+		"sig": true, "key": true, "api_key": true, "apiKey": true, "apikey": true, "access_token": true, "accesstoken": true, "clientSecret": true, "password": true, "db_passwd": true, "passphrase": true, "credentials": true, "accesskey": true,
 		"X-Amz-Signature": true, "X-Amz-Security-Token": true, "X-Goog-Credential": true, "AWSAccessKeyId": true} {
 		if got := secretName(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
