@@ -6,6 +6,7 @@ type Connection struct {
 	Name string
 	File string // where it stands, for messages
 	Dir  string // folder to which relative paths are relative
+	Head string `json:"-"` // first line of connections.toml, such as a comment of whoever wrote it; empty for a job file's own
 
 	Region  string // a code of anaplan-api.md 1.1; empty when the addresses are written
 	APIURL  string

@@ -16,6 +16,7 @@ type Connections struct {
 	Looked []string // where it was looked for, in this order; the last one is File if it was found
 
 	dir   string
+	head  string            // first line
 	saved []savedConnection // in file order
 }
 
@@ -103,7 +104,7 @@ func (c *Connections) Get(name string) (Connection, error) {
 		return Connection{}, Problems{{File: c.File, Key: "connection." + QuoteKey(name), What: f.what, Instead: f.instead}}
 	}
 	out := newConnection(c.File, c.dir)
-	out.Name = name
+	out.Name, out.Head = name, c.head
 	for _, s := range slices.Backward(c.chain(i)) {
 		saved := writtenConnection{Connection: out}
 		saved.enter(s.table)

@@ -1,13 +1,12 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,37 +16,44 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
-// nobody says that connections to an address of this machine were refused: no simulator
-// runs there, and none will by waiting.
+// nobody says that a connection to an address of this machine was refused.
 type nobody struct {
-	addr string
-	next string
-	err  error
+	addr  string
+	next  string
+	final bool // no simulator runs there, and none will by waiting
+	err   error
 }
 
 func (e *nobody) Error() string { return fmt.Sprintf("nobody listens at %s: %v", e.addr, e.err) }
 
 func (e *nobody) Unwrap() error { return e.err }
 
-// LoginRefused says to whoever repeats requests that this is not repeated.
-func (e *nobody) LoginRefused() bool { return true }
+// LoginRefused says to whoever repeats requests whether this is not repeated.
+func (e *nobody) LoginRefused() bool { return e.final }
 
 // Explain says it to a run.
 func (e *nobody) Explain() (ledger.Cause, string) { return ledger.CauseNetwork, e.next }
 
-// Knocks at an address of this machine before nobody is said to listen there.
+// Knocks at a simulator's address before nobody is said to listen there.
 const (
-	knocks     = 4
+	knocks     = 6
 	knockEvery = time.Second
 )
 
-// knock gives up soon what connects to this machine, where it is refused from the first
-// connection on: a simulator that is being started has a few seconds. Once somebody has
-// listened, a refusal is an outage as any other.
+// knock tells at once that what connects to this machine is refused, as long as nobody has
+// ever listened there; later, a refusal is an outage as any other. A simulator that is
+// being started has a few seconds, by the clock and not by its speed, and is then given up.
+// Whatever else is to listen, such as a tunnel that leads to Anaplan, is waited for as
+// Anaplan is.
 func (p *Program) knock(base *http.Transport, conn configs.Connection) {
-	var met atomic.Bool
+	var met, told atomic.Bool
+	simulator := strings.HasPrefix(conn.Head, simulatorMark)
 	knocking := func(dial dialing) dialing {
 		return func(ctx context.Context, network, addr string) (net.Conn, error) {
+			next := fmt.Sprintf("start what is to listen there, such as a simulator: %s simulate --listen %s; or correct the address of the connection", name, addr)
+			if simulator {
+				next = fmt.Sprintf("start the simulator in another window, then run this again: %s simulate --dir %s", name, word(conn.Dir))
+			}
 			for n := 1; ; n++ {
 				c, err := dial(ctx, network, addr)
 				if err == nil {
@@ -56,13 +62,13 @@ func (p *Program) knock(base *http.Transport, conn configs.Connection) {
 				if met.Load() || !loopback(addr) || !refused(err) {
 					return c, err
 				}
-				if n == knocks {
-					return nil, &nobody{addr, listener(conn, addr), err}
+				if !told.Swap(true) {
+					p.log.Warnf("nobody listens at %s; %s", addr, next)
 				}
-				if n == 1 {
-					p.log.Warnf("nobody listens at %s; tries again for %s", addr, (knocks-1)*knockEvery)
+				if !simulator || n == knocks {
+					return nil, &nobody{addr, next, simulator, err}
 				}
-				if err := retry.Sleep(ctx, time.Duration(float64(knockEvery)/p.simulatorSpeed(addr))); err != nil {
+				if err := retry.Sleep(ctx, knockEvery); err != nil {
 					return nil, err
 				}
 			}
@@ -77,12 +83,4 @@ type dialing = func(ctx context.Context, network, addr string) (net.Conn, error)
 func refused(err error) bool {
 	const windows = syscall.Errno(10061)
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, windows)
-}
-
-// listener is how somebody comes to listen at an address of this machine.
-func listener(conn configs.Connection, addr string) string {
-	if text, err := os.ReadFile(conn.File); err == nil && bytes.HasPrefix(text, []byte(simulatorMark)) {
-		return fmt.Sprintf("start the simulator in another window, then run this again: %s simulate --dir %s", name, word(conn.Dir))
-	}
-	return fmt.Sprintf("start what is to listen there, such as a simulator: %s simulate --listen %s; or correct the address of the connection", name, addr)
 }
