@@ -12,14 +12,15 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/auth/keystore"
 )
 
-// Choose returns the identities that can log in at the time now, in the order in which they should: the one that ends last first; of
-// those that end together, the one that began last; then by fingerprint. Each is there once. It is pure.
+// Choose returns the identities that can log in at the time now, in the order in which they should: those that name a user and were
+// issued by another first, for a placeholder, as a key is made with in a store, may be valid for long; of these the one that ends last;
+// of those that end together, the one that began last; then by fingerprint. Each is there once. It is pure.
 //
 // The error is a *keystore.CertificateError, and no identity is returned with it: when none can log in, and when those that have not
 // ended yet would log in as several users.
 func Choose(ids []*keystore.Identity, now time.Time) ([]*keystore.Identity, error) {
 	all := slices.Clone(ids)
-	slices.SortFunc(all, byEnd)
+	slices.SortFunc(all, byUse)
 	all = slices.CompactFunc(all, func(a, b *keystore.Identity) bool { return bytes.Equal(a.Leaf.Raw, b.Leaf.Raw) })
 	if len(all) == 0 {
 		return nil, &keystore.CertificateError{Problem: keystore.Missing, What: "no certificate with its private key is given", Next: "name the files of both"}
@@ -42,8 +43,19 @@ func Choose(ids []*keystore.Identity, now time.Time) ([]*keystore.Identity, erro
 	return usable, nil
 }
 
-func byEnd(a, b *keystore.Identity) int {
-	return cmp.Or(b.Leaf.NotAfter.Compare(a.Leaf.NotAfter), b.Leaf.NotBefore.Compare(a.Leaf.NotBefore), fingerprint(a).compare(fingerprint(b)))
+func byUse(a, b *keystore.Identity) int {
+	return cmp.Or(cmp.Compare(lacks(a), lacks(b)), b.Leaf.NotAfter.Compare(a.Leaf.NotAfter), b.Leaf.NotBefore.Compare(a.Leaf.NotBefore), fingerprint(a).compare(fingerprint(b)))
+}
+
+// lacks is how unlikely it is that Anaplan knows a certificate: without an address most, then one that is self-signed.
+func lacks(id *keystore.Identity) int {
+	switch {
+	case len(id.Emails()) == 0:
+		return 2
+	case id.Placeholder():
+		return 1
+	}
+	return 0
 }
 
 // A sum is the fingerprint of a certificate.
@@ -62,7 +74,7 @@ func oneUser(ids []*keystore.Identity, now time.Time) error {
 		case len(id.Emails()) == 0 || now.After(id.Leaf.NotAfter):
 		case first == nil:
 			first = id
-		case !strings.EqualFold(first.Emails()[0], id.Emails()[0]):
+		case !sameUser(first, id):
 			return &keystore.CertificateError{Problem: keystore.SeveralUsers,
 				What: fmt.Sprintf("the certificates of one connection would log in as several users: %s and %s", About(first), About(id)),
 				Next: "leave the certificates of one user here, and give the other user a connection of its own: no run may go on as somebody else when a certificate is renewed"}
@@ -71,9 +83,16 @@ func oneUser(ids []*keystore.Identity, now time.Time) error {
 	return nil
 }
 
+// sameUser reports whether certificates share an address: a renewed one may name them in another order.
+func sameUser(a, b *keystore.Identity) bool {
+	return slices.ContainsFunc(a.Emails(), func(x string) bool {
+		return slices.ContainsFunc(b.Emails(), func(y string) bool { return strings.EqualFold(x, y) })
+	})
+}
+
 const mostNamed = 5
 
-// noneUsable is the error of certificates none of which can log in: what is wrong with each, what to do about the one that ends last.
+// noneUsable is the error of certificates none of which can log in: what is wrong with each, what to do about the first.
 func noneUsable(why []error) error {
 	if len(why) == 1 {
 		return why[0]

@@ -63,6 +63,19 @@ func TestChoose(t *testing.T) {
 	}
 	weak := numbered(x509.Certificate{EmailAddresses: []string{batch}, Subject: pkix.Name{CommonName: "weak"}, NotBefore: today.AddDate(0, -1, 0), NotAfter: today.AddDate(1, 0, 0)}, 90, small)
 	ec := numbered(x509.Certificate{EmailAddresses: []string{batch}, Subject: pkix.Name{CommonName: "curve"}, NotBefore: today.AddDate(0, -1, 0), NotAfter: today.AddDate(1, 0, 0)}, 91, curve)
+	ca := x509.Certificate{SerialNumber: big.NewInt(99), Subject: pkix.Name{CommonName: "Authority"}}
+	issuedBy := of(batch, 18, -300, 10)
+	signed := *issuedBy.Leaf
+	der, err := x509.CreateCertificate(rand.Reader, &signed, &ca, testKey().Public(), testKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if issuedBy.Leaf, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	two := func(serial int64, until int, addresses ...string) *keystore.Identity {
+		return numbered(x509.Certificate{Subject: pkix.Name{CommonName: "two"}, EmailAddresses: addresses, NotBefore: today.AddDate(0, 0, -9), NotAfter: today.AddDate(0, 0, until)}, serial, testKey())
+	}
 	old, current, next := of(batch, 1, -400, -35), of(batch, 2, -340, 25), of(batch, 3, -2, 363)
 	for _, test := range []struct {
 		name string
@@ -79,7 +92,9 @@ func TestChoose(t *testing.T) {
 		{name: "small keys and other kinds are passed over", ids: []*keystore.Identity{weak, ec, current}, want: []int64{2}},
 		{name: "capitals make no other user", ids: []*keystore.Identity{current, of("Batch@Example.com", 8, -2, 300)}, want: []int64{8, 2}},
 		{name: "another user's that has ended does not count", ids: []*keystore.Identity{current, of("ada@example.com", 9, -400, -1)}, want: []int64{2}},
-		{name: "nobody's goes along", ids: []*keystore.Identity{current, of("", 10, -2, 300)}, want: []int64{10, 2}},
+		{name: "nobody's goes along, last", ids: []*keystore.Identity{current, of("", 10, -2, 3000)}, want: []int64{2, 10}},
+		{name: "a placeholder with an address is behind one that was issued", ids: []*keystore.Identity{of(batch, 17, -2, 3000), issuedBy, current}, want: []int64{18, 17, 2}},
+		{name: "addresses in another order", ids: []*keystore.Identity{two(19, 20, "ada@example.com", batch), two(20, 300, batch, "Ada@example.com")}, want: []int64{20, 19}},
 		{name: "the last second of the old one", ids: []*keystore.Identity{current, next}, at: current.Leaf.NotAfter, want: []int64{3, 2}},
 		{name: "and after it", ids: []*keystore.Identity{current, next}, at: current.Leaf.NotAfter.Add(time.Second), want: []int64{3}},
 

@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
+	"math/big"
 	"os"
 	"slices"
 	"strings"
@@ -293,6 +295,43 @@ func TestLoadEach(t *testing.T) {
 		}
 		if each, err := files.LoadAll(); err != nil || len(each) != 2 {
 			t.Errorf("%s: %v, %v", name, each, err)
+		}
+	}
+}
+
+// A store may still hold the placeholder that its key was made with, which has no address, or is self-signed, and ends in years.
+func TestAPlaceholderInAStoreIsLeftOut(t *testing.T) {
+	id, err := Files{AllowOpen: true, CertificatePath: inStores + "modern.p12", Passphrase: gives("changeit")}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func(addresses ...string) *x509.Certificate {
+		c := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "batch"}, EmailAddresses: addresses, NotBefore: id.Leaf.NotBefore, NotAfter: id.Leaf.NotAfter.AddDate(9, 0, 0)}
+		der, err := x509.CreateCertificate(rand.Reader, c, c, id.Signer.Public(), id.Signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err = x509.ParseCertificate(der); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, tt := range []struct {
+		name        string
+		own, beside *x509.Certificate
+		want        int
+	}{
+		{"without an address", id.Leaf, made(), 1},
+		{"with one", id.Leaf, made(id.Emails()...), 1},
+		{"it is the entry's own", made(), id.Leaf, 2},
+	} {
+		data, err := pkcs12.Modern.Encode(id.Signer, tt.own, []*x509.Certificate{tt.beside}, "changeit")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := Files{Certificate: data, Passphrase: gives("changeit")}.LoadEach()
+		if err != nil || len(all) != tt.want || !slices.ContainsFunc(all, func(one *Identity) bool { return one.Leaf.Equal(id.Leaf) }) {
+			t.Errorf("%s: %v, %v", tt.name, all, err)
 		}
 	}
 }

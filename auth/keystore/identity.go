@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
@@ -74,6 +75,12 @@ func (id *Identity) Emails() []string {
 		}
 	}
 	return emails
+}
+
+// Placeholder reports whether the certificate names no user or is self-signed, as the one is that keytool makes with a key, and that
+// waits for the authority's.
+func (id *Identity) Placeholder() bool {
+	return len(id.Emails()) == 0 || bytes.Equal(id.Leaf.RawIssuer, id.Leaf.RawSubject)
 }
 
 // Name returns a certificate's subject as people know it: the common name, else the whole subject, else the serial number.

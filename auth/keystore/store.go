@@ -113,7 +113,7 @@ func (s *store) choose(alias string) (*entry, error) {
 }
 
 // identities opens the entry's key and finds its certificates. Where there is one key alone they may stand anywhere in the store: a
-// renewed one may have been imported beside the entry, not into it.
+// renewed one may have been imported beside the entry, not into it. A placeholder beside the entry is left out where its own is none.
 func (s *store) identities(e *entry) ([]*Identity, error) {
 	signer, err := e.key()
 	if err != nil {
@@ -133,6 +133,10 @@ func (s *store) identities(e *entry) ([]*Identity, error) {
 	if err != nil {
 		return nil, s.file.fail(Mismatch, fmt.Sprintf("holds no certificate for its private key %q, only %s", e.alias, names(s.certs)),
 			"import the certificate that was issued for this key into the store", nil)
+	}
+	own := func(id *Identity) bool { return slices.ContainsFunc(e.certs, id.Leaf.Equal) }
+	if slices.ContainsFunc(all, func(id *Identity) bool { return own(id) && !id.Placeholder() }) {
+		all = slices.DeleteFunc(all, func(id *Identity) bool { return !own(id) && id.Placeholder() })
 	}
 	for _, id := range all {
 		id.Alias, id.Chain, id.Warnings = e.alias, chainOf(id.Leaf, s.certs), slices.Clone(s.warnings)
