@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"errors"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/report"
 )
 
 // flaky is the file system, on which files whose names end so cannot be put in place, so
@@ -83,6 +86,67 @@ func TestTriesKeepYesterdaysFile(t *testing.T) {
 		}
 		if kept := n.read("out/first.csv.1"); kept != "of yesterday\n" {
 			t.Errorf("kept is %.30q", kept)
+		}
+	})
+}
+
+// alikes are objects that are told apart by the query of their URLs alone: files of a folder.
+type alikes struct {
+	data.Local
+	dir  string
+	left int // times that "b" cannot be put in place
+}
+
+func (a *alikes) file(name string) string {
+	_, query, _ := strings.Cut(name, "?region=")
+	return filepath.Join(a.dir, query)
+}
+
+func (a *alikes) Open(ctx context.Context, name string) (io.ReadCloser, data.Entry, error) {
+	return a.Local.Open(ctx, a.file(name))
+}
+
+func (a *alikes) Create(ctx context.Context, name string) (data.Writer, error) {
+	w, err := a.Local.Create(ctx, a.file(name))
+	if err != nil || !strings.HasSuffix(name, "=b") {
+		return w, err
+	}
+	return alikeWriter{w, a}, nil
+}
+
+type alikeWriter struct {
+	data.Writer
+	store *alikes
+}
+
+func (w alikeWriter) Commit(ctx context.Context) error {
+	if w.store.left > 0 {
+		w.store.left--
+		return &data.StoreError{Doing: "write", Name: "it", Kind: data.ErrAway, Err: errors.New("503")}
+	}
+	return w.Writer.Commit(ctx)
+}
+
+// TestTargetsThatAreShownAlike: one that is in place is not taken for another of the same path
+// in another region.
+func TestTargetsThatAreShownAlike(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		store := &alikes{dir: t.TempDir(), left: 1}
+		n.runner.Stores = &data.Stores{Schemes: map[string]data.Store{"s3": store}}
+		s := n.run(t.Context(), configs.Step{Name: "publish", Verb: configs.Export, Object: configs.Ref{Name: "Store List"},
+			Targets: []configs.Target{{Path: "s3://nights/o.csv?region=a"}, {Path: "s3://nights/o.csv?region=b"}}})
+		if s.End.Code != 0 {
+			t.Fatalf("%s\n%s", verdicts(s), messages(s))
+		}
+		for _, region := range []string{"a", "b"} {
+			if data, err := os.ReadFile(filepath.Join(store.dir, region)); err != nil || len(data) == 0 {
+				t.Errorf("region %s: %d bytes, %v", region, len(data), err)
+			}
+		}
+		if out := report.New(s, report.Options{}).Steps[0].Outputs; len(out) != 2 {
+			t.Errorf("the report lists %+v", out)
 		}
 	})
 }

@@ -17,7 +17,7 @@ import (
 // fetch writes the server files that the step gives to their targets.
 func (s *step) fetch(ctx context.Context) *ending {
 	for _, out := range s.bound.Exports {
-		missing := slices.ContainsFunc(out.Targets, func(target data.Target) bool { return !s.wrote(out, target) })
+		missing := slices.ContainsFunc(out.Targets, func(target data.Target) bool { return !s.wrote(out, target.Name) })
 		if !missing {
 			continue // there are none, or they are in place
 		}
@@ -29,13 +29,27 @@ func (s *step) fetch(ctx context.Context) *ending {
 }
 
 // wrote says whether a target of the step's task was put in place, and its marker after it.
-func (s *step) wrote(out FileOutput, target data.Target) bool {
+func (s *step) wrote(out FileOutput, name string) bool {
 	for _, w := range slices.Backward(s.written) {
-		if w.File.ID == out.Export.ID && w.Path == data.Display(target.Name) {
+		if w.File.ID == out.Export.ID && w.Path == data.Display(name) && w.Alike == alike(out.Targets, name) {
 			return !w.Unmarked
 		}
 	}
 	return false
+}
+
+// alike is how many targets that are shown as this one is stand before it: the queries of
+// their URLs differ.
+func alike(targets []data.Target, name string) (n int) {
+	for _, target := range targets {
+		if target.Name == name {
+			break
+		}
+		if data.Display(target.Name) == data.Display(name) {
+			n++
+		}
+	}
+	return n
 }
 
 // download writes one server file to its targets. All of them are complete before the
@@ -48,7 +62,7 @@ func (s *step) download(ctx context.Context, out FileOutput) *ending {
 	got, err := s.deliver(ctx, out)
 	for i, name := range got.placed {
 		w := ledger.TargetWritten{File: out.Export, Path: data.Display(name), Bytes: got.Bytes, Rows: rowsOfFacts(got.facts),
-			Chunks: got.Chunks, Digest: got.Digest}
+			Chunks: got.Chunks, Digest: got.Digest, Alike: alike(out.Targets, name)}
 		w.Unmarked = err != nil && slices.ContainsFunc(out.Targets, func(target data.Target) bool { return target.Name == name && target.Done != "" })
 		if i == 0 {
 			w.Wire, w.Took = got.Wire, got.Took

@@ -228,6 +228,9 @@ type (
 		// Unmarked: the download failed before its done marker was written. It is fetched
 		// again, with the marker.
 		Unmarked bool `json:"unmarked,omitempty"`
+		// Alike is how many targets of the download that have the same path here stand before
+		// it: what tells them apart is a part of their URLs that is not recorded.
+		Alike int `json:"alike,omitempty"`
 	}
 
 	// SourceMoved says that a file of a source was moved after every step that reads it

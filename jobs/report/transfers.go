@@ -44,11 +44,16 @@ func newOutput(w ledger.TargetState) File {
 // outputs are the files that were written, each once: of one that was written again, as by
 // a further try, the last time counts.
 func outputs(all []ledger.TargetState) []File {
-	files := []File{}
+	type place struct {
+		path  string
+		alike int
+	}
+	files, known := []File{}, map[place]int{}
 	for _, w := range all {
-		at := slices.IndexFunc(files, func(f File) bool { return f.Path == w.Path })
-		if at < 0 {
+		at, was := known[place{w.Path, w.Alike}]
+		if !was {
 			at, files = len(files), append(files, File{})
+			known[place{w.Path, w.Alike}] = at
 		}
 		files[at] = newOutput(w)
 	}
