@@ -71,7 +71,7 @@ func moveLink(leads, from, to string) error {
 		return err
 	}
 	err = os.Symlink(leads, to)
-	if there, _ := os.Readlink(to); err != nil && there != leads {
+	if there, _ := os.Readlink(to); err != nil && (there != leads || sameFile(from, to)) {
 		if errors.Is(err, fs.ErrExist) {
 			err = fs.ErrExist
 		}
@@ -79,6 +79,16 @@ func moveLink(leads, from, to string) error {
 	}
 	syncFolder(to)
 	return os.Remove(from)
+}
+
+// sameFile says whether two names are of one file, or of one link.
+func sameFile(a, b string) bool {
+	one, err := os.Lstat(a)
+	if err != nil {
+		return false
+	}
+	two, err := os.Lstat(b)
+	return err == nil && os.SameFile(one, two)
 }
 
 // linkAt is what a link in one folder says to lead where a relative one in another does.

@@ -284,3 +284,20 @@ func TestDisplayHidesSecrets(t *testing.T) {
 		t.Error("places are mistaken")
 	}
 }
+
+// TestALinkIsNotMovedToItself: its folder has two names.
+func TestALinkIsNotMovedToItself(t *testing.T) {
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in")
+	if err := os.Mkdir(in, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "real.csv"), "text")
+	if err := errors.Join(os.Symlink("in", filepath.Join(dir, "done")), os.Symlink("../real.csv", filepath.Join(in, "a.csv"))); err != nil {
+		t.Fatal(err)
+	}
+	err := Local{}.Move(t.Context(), filepath.Join(in, "a.csv"), filepath.Join(dir, "done", "a.csv"))
+	if !errors.Is(err, fs.ErrExist) || readFile(t, in, "a.csv") != "text" {
+		t.Errorf("%v", err)
+	}
+}
