@@ -26,12 +26,11 @@ func (r *run) sweep(ctx context.Context) {
 	if delete(left, own); len(left) == 0 {
 		return
 	}
-	// A run that is closed has left nothing: whoever closed it has swept.
-	open, err := r.Ledger.Runs(ctx, ledger.Query{Open: true, Limit: math.MaxInt32})
+	runs, err := r.Ledger.Runs(ctx, ledger.Query{Limit: math.MaxInt32}) // also such as were closed on another machine
 	if err != nil {
 		return
 	}
-	for _, s := range open {
+	for _, s := range runs {
 		files := left[ledger.DirName(s.ID)]
 		if len(files) == 0 {
 			continue

@@ -53,9 +53,17 @@ func TestSpoolsOfDeadRunnersAreSwept(t *testing.T) {
 		check("one is alive", strange+"/source-1.tmp", spool(dead)+"/link", spool(live)+"/source-1.tmp")
 
 		lease.Release()
+		closed := n.run(t.Context(), loadSales(n, 1000)) // on another machine, after what was left here
+		if !closed.Closed() {
+			t.Fatal(messages(closed))
+		}
+		leave(spool(closed.Created.ID), "source-1.tmp")
 		leave(spool(last), "source-2.tmp")
 		n.resume(last, Continuation{})
 		check("nobody is alive, and a run is continued", strange+"/source-1.tmp", spool(dead)+"/link")
+		if left := n.files(spool(closed.Created.ID)); len(left) > 0 {
+			t.Errorf("of the run that another machine has closed: %q", left)
+		}
 	})
 }
 
