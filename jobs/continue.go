@@ -185,6 +185,9 @@ func (r *run) takeOver(ctx context.Context, c Continuation) (adopted map[string]
 	if err := checkDecisions(r.state, c); err != nil {
 		return nil, err
 	}
+	if err := r.checkPrograms(c); err != nil {
+		return nil, err
+	}
 	if adopted, err = r.adoptions(ctx, c); err != nil {
 		return nil, err
 	}

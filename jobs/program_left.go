@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,14 +16,14 @@ import (
 // programFile is the file that the nth start of the step's program is locked by: on Unix a
 // program outlives a runner that is killed. It does not lie in the spool, which the next runner
 // sweeps.
-func (s *step) programFile(n int) string {
-	return filepath.Join(s.run.runDir(), "programs", ledger.DirName(ledger.ID{Job: s.plan.Name, Run: strconv.Itoa(n)})+".lock")
+func (r *run) programFile(step string, n int) string {
+	return filepath.Join(r.runDir(), "programs", ledger.DirName(ledger.ID{Job: step, Run: strconv.Itoa(n)})+".lock")
 }
 
 // lockProgram locks the file of the step's last start, if that can be done. unlock is called
 // when the program has ended: what it left behind is nobody's concern.
 func (s *step) lockProgram() (lock *os.File, unlock func()) {
-	file := s.programFile(s.programs)
+	file := s.run.programFile(s.plan.Name, s.programs)
 	lock, err := lockProgram(file)
 	if err != nil {
 		s.note(ledger.Warned{Text: fmt.Sprintf("if this runner is killed, it cannot be told whether its program goes on: %v", err)})
@@ -63,18 +64,45 @@ func (e *programLeft) Explain() (ledger.Cause, string) {
 
 // runsOn is the first program of the step that an earlier runner began and that still runs on
 // this machine; nil: none. One that closes what it inherits is not seen.
-func (s *step) runsOn() (*programLeft, error) {
-	for _, left := range s.orphans {
+func (s *step) runsOn() (*programLeft, error) { return running(s.orphans) }
+
+// orphans are the programs of a step of which it is not known how they ended.
+func (r *run) orphans(t *ledger.StepState) (all []programLeft) {
+	for i, c := range t.Commands {
+		if c.End == nil {
+			all = append(all, programLeft{file: r.programFile(t.Plan.Name, i+1), since: c.At})
+		}
+	}
+	return all
+}
+
+// running is the first that still runs. The error is of one of which it cannot be told, if
+// none is known to run.
+func running(orphans []programLeft) (_ *programLeft, failed error) {
+	for _, left := range orphans {
 		runs, group, err := locksProgram(left.file)
 		if runs {
 			left.group = group
 			return &left, nil
 		}
-		if err != nil {
-			return nil, err
+		failed = errors.Join(failed, err)
+	}
+	return nil, failed
+}
+
+// checkPrograms says which step a person takes for ok though its program runs.
+func (r *run) checkPrograms(c Continuation) error {
+	for i := range r.state.Steps {
+		t := &r.state.Steps[i]
+		if !slices.Contains(c.Accept, t.Plan.Name) {
+			continue
+		}
+		if left, _ := running(r.orphans(t)); left != nil { // what cannot be told, a person decides
+			_, next := left.Explain()
+			return &DecisionError{"--accept", t.Plan.Name, "its program still runs: " + left.Error(), next}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // programRuns says in words that a program still runs, or that this cannot be told; empty: none
@@ -100,7 +128,10 @@ func (s *step) outlastPrograms(ctx context.Context) error {
 		if left != nil {
 			return left
 		}
-		return err
+		if err != nil { // that helps nobody who has decided, or whose program may run again
+			s.note(ledger.Warned{Text: fmt.Sprintf("whether a program that an earlier runner began still runs cannot be told: %v", err)})
+		}
+		return nil
 	}
 	why := func(err error) reason {
 		if _, ok := errors.AsType[*programLeft](err); ok {

@@ -66,7 +66,7 @@ func lockProgram(path string) (*os.File, error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(&fs.PathError{Op: "lock", Path: path, Err: err}, f.Close())
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: path, Err: err}, f.Close(), os.Remove(path))
 	}
 	return f, nil
 }
@@ -82,7 +82,7 @@ func locksProgram(path string) (runs bool, group string, err error) {
 		return false, "", err
 	}
 	defer f.Close()
-	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); { // others may ask, too
 	case err == nil:
 		return false, "", nil
 	case !errors.Is(err, syscall.EWOULDBLOCK):

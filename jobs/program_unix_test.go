@@ -4,10 +4,18 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
+	"github.com/anaplan-runner/anaplan-runner/configs"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
 
 // TestLockedProgram: the file of a program is locked for as long as the program lives, and
@@ -54,4 +62,72 @@ func TestLockedProgram(t *testing.T) {
 		t.Error("it was begun")
 	}
 	holds("not begun", false)
+}
+
+// begunAndKilled is a run whose step "c" has begun its program for the nth time when its runner
+// was killed.
+func begunAndKilled(n *night, rerun string) ledger.ID {
+	n.t.Helper()
+	s := n.run(n.t.Context(), configs.Step{Name: "c", Verb: configs.Command, Argv: []string{"/bin/false"}, Rerun: rerun},
+		configs.Step{Name: "d", Verb: configs.Command, Argv: []string{"/bin/true"}})
+	id := s.Created.ID
+	lease, err := n.ledger.Take(n.t.Context(), ledger.RunKey(id), ledger.Holder{Run: id})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer lease.Release()
+	events := []ledger.Event{{Body: ledger.RunContinued{}}, {Step: "c", Body: ledger.StepReopened{Rerun: true, Why: "again"}},
+		{Step: "c", Body: ledger.StepStarted{Try: 2}}, {Step: "c", Body: ledger.CommandStarted{Program: "false"}}}
+	for i := range events {
+		events[i].At = time.Now()
+	}
+	if _, err := n.ledger.Append(n.t.Context(), id, s.Seq, lease.Epoch(), events...); err != nil {
+		n.t.Fatal(err)
+	}
+	return id
+}
+
+// programFileOf is what the second program of step "c" is locked by.
+func programFileOf(n *night, id ledger.ID) string {
+	return (&run{Runner: n.runner, req: Request{ID: id}}).programFile("c", 2)
+}
+
+// TestNobodyTakesARunningProgramForOK: as long as it is known to run, no decision says that it
+// has done its work.
+func TestNobodyTakesARunningProgramForOK(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		id := begunAndKilled(n, "")
+		lock, err := lockProgram(programFileOf(n, id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = n.runner.Continue(t.Context(), Continuation{ID: id, Accept: []string{"c"}})
+		if e, ok := errors.AsType[*DecisionError](err); !ok || !strings.Contains(e.What, "its program still runs: begun ") {
+			t.Errorf("%v", err)
+		}
+		if err := lock.Close(); err != nil { // it has ended
+			t.Fatal(err)
+		}
+		if s := n.resume(id, Continuation{Accept: []string{"c"}}); s.End.Code != 0 {
+			t.Errorf("%s\n%s", verdicts(s), messages(s))
+		}
+	})
+}
+
+// TestALockThatCannotBeAsked keeps nobody from going on: it is told.
+func TestALockThatCannotBeAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		id := begunAndKilled(n, "safe")
+		if err := os.MkdirAll(programFileOf(n, id), 0o700); err != nil { // no file that can be locked
+			t.Fatal(err)
+		}
+		s := n.resume(id, Continuation{})
+		if ran := len(s.Steps[0].Commands); ran != 3 || !strings.Contains(strings.Join(s.Steps[0].Warnings, "\n"), "still runs cannot be told") {
+			t.Errorf("begun %d times\n%s\n%q", ran, messages(s), s.Steps[0].Warnings)
+		}
+	})
 }

@@ -82,11 +82,7 @@ func newStep(r *run, i int) *step {
 		}
 	}
 	s.programs = len(t.Commands)
-	for i, c := range t.Commands {
-		if c.End == nil {
-			s.orphans = append(s.orphans, programLeft{file: s.programFile(i + 1), since: c.At})
-		}
-	}
+	s.orphans = r.orphans(t)
 	if c := t.Command(); c != nil {
 		ran := *c
 		s.ran = &ran
