@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,11 +31,11 @@ type session struct {
 // connect asks an HTTP proxy for a tunnel. A connection on which it was asked in vain is used again as long as the proxy lets it
 // live: NTLM is a talk on one connection.
 func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
-	as, known, err := t.login()
+	way := t.dialer.way(Name(t.via))
+	as, known, err := t.login(way)
 	if err != nil {
 		return nil, err
 	}
-	way := t.dialer.way(as.proxy)
 	if !known {
 		way = ""
 	}
@@ -50,10 +51,11 @@ func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		if c.shown && answer.StatusCode != http.StatusProxyAuthRequired {
+			t.dialer.learn(c.as)
+			c.done()
+		}
 		if answer.StatusCode/100 == 2 {
-			if way != "" {
-				t.dialer.learn(c.as, way)
-			}
 			return c.tunnelled(), nil
 		}
 		if answer.StatusCode != http.StatusProxyAuthRequired {
@@ -73,7 +75,9 @@ func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
 				hint = "leave proxy_auth out: the proxy asks for" + list(offers) + "; " + hint
 			}
 			refusal := c.loginError(answer, fmt.Sprintf("refuses the login of %s by %s", c.as.user, way), hint)
-			t.dialer.o.Logins.refuse(c.as, refusal)
+			if c.shown {
+				t.dialer.o.Logins.refuse(c.as, refusal)
+			}
 			return nil, refusal
 		case next == "":
 			return nil, c.loginError(answer, "asks for a login that is not supported"+list(offers), "have the proxy offer Basic or NTLM, or one without a login for this machine")
@@ -88,6 +92,7 @@ type connecting struct {
 	*tunnel
 	ctx     context.Context
 	as      credential
+	shown   bool     // as was sent, or for NTLM what proves that we know its password
 	done    func()   // ends our turn to log in; nil: it has not come
 	session *session // nil: none
 	release func()
@@ -112,17 +117,23 @@ func (c *connecting) tunnelled() net.Conn {
 	return &through{Conn: s.conn, proxy: Name(c.via), rest: slices.Clone(rest)}
 }
 
-// try asks once, by one way of logging in.
+// try asks once, by one way of logging in. The password is sent on a connection of its own: if this ends without a word, it is not
+// because the proxy was done with it before.
 func (c *connecting) try(way string) (answer *http.Response, err error) {
 	if way == "" {
 		return c.ask("")
 	}
+	if way == Basic {
+		c.end()
+	}
+	c.as.way = way
 	if c.as, c.done, err = c.turn(c.ctx, c.as); err != nil {
 		return nil, err
 	}
 	if way == NTLM {
 		return c.ntlm()
 	}
+	c.shown = true
 	return c.ask("Basic " + base64.StdEncoding.EncodeToString([]byte(c.as.user+":"+c.as.password)))
 }
 
@@ -154,10 +165,11 @@ func (c *connecting) ntlm() (*http.Response, error) {
 	if c.session == nil {
 		return nil, c.fail(Unreachable, "closes the connection in the middle of the NTLM login", nil, "see that nothing between here and the proxy ends connections: NTLM needs one that stays")
 	}
+	c.shown = true
 	return c.ask(scheme + base64.StdEncoding.EncodeToString(proof))
 }
 
-// ask sends CONNECT, on the connection at hand or on a new one.
+// ask sends CONNECT, on the connection at hand or on a new one. With a login that was shown it is not repeated.
 func (c *connecting) ask(authorization string) (*http.Response, error) {
 	fresh := c.session == nil
 	if fresh {
@@ -183,13 +195,18 @@ func (c *connecting) ask(authorization string) (*http.Response, error) {
 	if cause := context.Cause(c.ctx); errors.Is(cause, context.Canceled) {
 		return nil, cause
 	}
-	if !fresh && c.ctx.Err() == nil && !strings.HasPrefix(authorization, "NTLM TlRMTVNTUAAD") && !strings.HasPrefix(authorization, "Negotiate TlRMTVNTUAAD") {
+	if !fresh && c.ctx.Err() == nil && !c.shown {
 		c.end() // it was closed without a word
 		return c.ask(authorization)
 	}
 	next := "see that the proxy is well, and that its address is that of an HTTP proxy"
 	if _, ok := errors.AsType[net.Error](err); !ok && !closed(err) {
 		return nil, c.fail(Unreachable, "does not answer as an HTTP proxy does", errors.New("its answer to CONNECT is no HTTP"), next)
+	}
+	if c.shown && c.ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		e := c.fail(Unreachable, "gives no answer to the login of "+c.as.user+" by "+c.as.way, err, "see that the proxy is well, and check proxy_user and proxy_password")
+		c.dialer.o.Logins.doubt(c.as, e)
+		return nil, e
 	}
 	return nil, c.fail(Unreachable, "gives no answer to CONNECT", err, next)
 }

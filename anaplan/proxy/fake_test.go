@@ -100,7 +100,7 @@ func (f *fake) http(conn net.Conn) {
 		fault := f.fault
 		f.mu.Unlock()
 		switch fault {
-		case "":
+		case "", "closed on a login", "closed after 407":
 		case "garbage":
 			_, _ = io.WriteString(conn, "220 mail.example.com ESMTP\r\n")
 			return
@@ -126,6 +126,9 @@ func (f *fake) http(conn net.Conn) {
 			continue
 		}
 		message, _ := base64.StdEncoding.DecodeString(value)
+		if fault == "closed on a login" && (kind == "Basic" || len(message) > 12 && message[8] == 3) {
+			return
+		}
 		switch {
 		case f.auth == "":
 		case f.auth == "digest":
@@ -140,6 +143,14 @@ func (f *fake) http(conn net.Conn) {
 		default:
 			offers := map[string]string{"basic": "Basic realm=\"corp\"", "ntlm": "NTLM", "negotiate": "Negotiate", "both": "NTLM\r\nProxy-Authenticate: Basic realm=\"corp\""}
 			answer("407 Proxy Authentication Required", "Proxy-Authenticate: "+offers[f.auth]+"\r\n", strings.Repeat("please ", 100))
+			if fault == "closed after 407" {
+				return
+			}
+			continue
+		}
+		if strings.HasPrefix(r.Host, "dead.") {
+			time.Sleep(29 * time.Second)
+			answer("504 Gateway Timeout", "", "")
 			continue
 		}
 		f.tunnel(conn, in, "HTTP/1.1 200 Connection established\r\n\r\n")

@@ -114,7 +114,7 @@ func TestAPasswordThatWorkedIsTriedAgainByOne(t *testing.T) {
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {
-			f := &fake{auth: tt.auth, slow: time.Second}
+			f := &fake{auth: tt.auth, slow: time.Second / 2}
 			defer f.close()
 			all := slices.Repeat(dialers(t, 1, proxy.Options{Address: tt.address, User: tt.user, Network: f.dial, Password: func() (string, error) { return fakePassword, nil }}), 4)
 			if err := errors.Join(together(t.Context(), all)...); err != nil {
@@ -189,4 +189,126 @@ func TestWhoWaitsForALoginIsNotLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestADeadTargetDoesNotHoldUpOthers: an HTTP proxy is silent until it has reached the target, or has given it up.
+func TestADeadTargetDoesNotHoldUpOthers(t *testing.T) {
+	for _, tt := range logins {
+		for before, within := range map[string]time.Duration{"nothing": 8 * time.Second, "a login": 2 * time.Second, "502 Bad Gateway": time.Millisecond} {
+			if before == "502 Bad Gateway" && tt.auth != "basic" { // the others log in before they say what is wanted
+				continue
+			}
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{auth: tt.auth}
+				o := proxy.Options{Address: tt.address, User: fakeUser, Network: f.dial, Password: func() (string, error) { return fakePassword, nil }}
+				if before == "502 Bad Gateway" {
+					o.Auth = tt.auth
+				}
+				d := dialers(t, 1, o)[0]
+				switch before {
+				case "a login":
+					if _, err := d.Dial(t.Context(), "https", "first.example.com:443"); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Minute)
+				case "502 Bad Gateway": // which means that the login was taken
+					f.be(before)
+					if _, err := d.Dial(t.Context(), "https", "first.example.com:443"); err == nil {
+						t.Fatal("no 502")
+					}
+					f.be("")
+				}
+				ctx, end := context.WithCancel(t.Context())
+				var dead sync.WaitGroup
+				for range 3 {
+					dead.Go(func() { _, _ = d.Dial(ctx, "https", "dead.example.com:443") })
+				}
+				synctest.Wait()
+				for range 3 {
+					brief, done := context.WithTimeout(t.Context(), within)
+					if _, err := d.Dial(brief, "https", "well.example.com:443"); err != nil {
+						t.Errorf("%s after %s: %v", tt.auth, before, err)
+					}
+					done()
+				}
+				end()
+				dead.Wait()
+				f.close()
+			})
+		}
+	}
+}
+
+// TestASlowRefusal: what is silent for seconds may yet be a refusal, so not all that wait go on at once.
+func TestASlowRefusal(t *testing.T) {
+	for _, tt := range logins {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{auth: tt.auth, slow: 6500 * time.Millisecond}
+			defer f.close()
+			all := dialers(t, 8, proxy.Options{Address: tt.address, User: tt.user, Network: f.dial, Password: func() (string, error) { return tt.wrong, nil }})
+			_ = together(t.Context(), all)
+			if n := tt.sent(f.connects); n < 1 || n > 3 && tt.auth != "ntlm" { // which has two answers to wait for
+				t.Errorf("%s: sent %d times: %q", tt.auth, n, f.connects)
+			}
+		})
+	}
+}
+
+// TestAWrongWayDoesNotSpoilALogin that is right, and is used by another connection as the proxy asks for it.
+func TestAWrongWayDoesNotSpoilALogin(t *testing.T) {
+	for auth, wrong := range map[string]string{"basic": proxy.NTLM, "ntlm": proxy.Basic} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{auth: auth}
+			defer f.close()
+			o := proxy.Options{Address: "http://p:1", User: fakeUser, Network: f.dial, Password: func() (string, error) { return fakePassword, nil }, Logins: &proxy.Logins{}}
+			for _, o.Auth = range []string{wrong, ""} {
+				d, err := proxy.New(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err = d.Dial(t.Context(), "https", "api.anaplan.com:443"); (err == nil) != (o.Auth == "") {
+					t.Errorf("the proxy wants %s, proxy_auth = %q: %v", auth, o.Auth, err)
+				}
+			}
+		})
+	}
+}
+
+// TestALoginThatEndsTheConnectionIsNotSentAgain at once, by nobody: some proxies do that instead of refusing it.
+func TestALoginThatEndsTheConnectionIsNotSentAgain(t *testing.T) {
+	for _, tt := range logins[:2] { // SOCKS proxies refuse by it
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{auth: tt.auth, slow: time.Second, fault: "closed on a login"}
+			defer f.close()
+			all := dialers(t, 4, proxy.Options{Address: tt.address, User: fakeUser, Network: f.dial, Password: func() (string, error) { return fakePassword, nil }})
+			for i, err := range together(t.Context(), all) {
+				if e, ok := errors.AsType[*proxy.Error](err); !ok || e.Kind != proxy.Unreachable || e.Host != fmt.Sprintf("host-%d.example.com:443", i) || !strings.Contains(e.Next(), "proxy_password") {
+					t.Errorf("%s: %v", tt.auth, err)
+				}
+			}
+			if n := tt.sent(f.connects); n != 1 {
+				t.Errorf("%s: sent %d times: %q", tt.auth, n, f.connects)
+			}
+			f.be("")
+			if err := together(t.Context(), all[:1])[0]; err == nil {
+				t.Errorf("%s: it was sent again at once", tt.auth)
+			}
+			time.Sleep(10 * time.Second)
+			if err := errors.Join(together(t.Context(), all)...); err != nil {
+				t.Errorf("%s: later: %v", tt.auth, err)
+			}
+		})
+	}
+}
+
+// TestAProxyThatEndsTheConnectionAfter407 without saying so has ended none on a login.
+func TestAProxyThatEndsTheConnectionAfter407(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{auth: "basic", fault: "closed after 407"}
+		defer f.close()
+		all := dialers(t, 2, proxy.Options{Address: "http://p:1", User: fakeUser, Network: f.dial, Password: func() (string, error) { return fakePassword, nil }})
+		if err := errors.Join(together(t.Context(), all)...); err != nil {
+			t.Error(err)
+		}
+	})
 }

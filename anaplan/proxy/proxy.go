@@ -5,7 +5,8 @@
 // says [Options], else the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in either case of letters, as curl
 // has them; user:password@ in them is a login. What the environment says never concerns this machine itself.
 //
-// A password that a proxy refuses is sent to it once, however many connections begin together: see [Logins].
+// A password that a proxy refuses is not sent to it again, however many connections begin together, as far as they are made by
+// Dialers that share their [Logins], and as far as the proxy refuses it within seconds.
 //
 // A tunnel is made before a byte of a request is written: every [Error] says that the request had no effect.
 package proxy

@@ -21,7 +21,7 @@ var socksAnswers = map[byte]string{
 
 // socks asks a SOCKS5 proxy for a connection (RFC 1928, RFC 1929). The proxy looks the host up.
 func (t *tunnel) socks(ctx context.Context) (net.Conn, error) {
-	as, known, err := t.login()
+	as, known, err := t.login("")
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (t *tunnel) greet(conn net.Conn, as credential, known bool) error {
 			t.dialer.o.Logins.refuse(as, refusal)
 			return refusal
 		}
-		t.dialer.learn(as, "")
+		t.dialer.learn(as)
 	case chosen[1] == 0xff && !known:
 		return t.fail(Login, "asks for a login, and none is given", nil, "give proxy_user and proxy_password in the connection, or --proxy-user and --proxy-password")
 	case chosen[1] != 0:
