@@ -61,13 +61,13 @@ func (b *Builder) Len() int { return len(b.entries) }
 func (b *Builder) Build() *Inventory {
 	inv := &Inventory{Schema: 1, WarnDays: b.WarnDays, At: b.Now.UTC(), Certificates: []Certificate{}, Plan: []Renewal{},
 		Summary: Summary{Files: b.Files, OtherFiles: b.OtherFiles, Jobs: b.Jobs}}
-	users := map[string][]*Certificate{}
+	users, named := map[string][]*Certificate{}, map[string]string{}
 	for _, c := range b.entries {
 		c.gather(b.WarnDays)
 		if c.Report != nil {
 			inv.Summary.Certificates++
-			key := strings.ToLower(c.User)
-			users[key] = append(users[key], c)
+			c.group = c.groupIn(named)
+			users[c.group] = append(users[c.group], c)
 		}
 	}
 	inv.Summary.Users = len(users)
@@ -81,7 +81,7 @@ func (b *Builder) Build() *Inventory {
 		}
 	}
 	for _, c := range b.entries {
-		c.judge(users[strings.ToLower(c.User)], b.Now)
+		c.judge(users[c.group], b.Now)
 		inv.count(c)
 	}
 	for _, group := range users {
@@ -95,6 +95,20 @@ func (b *Builder) Build() *Inventory {
 		inv.Certificates = append(inv.Certificates, *c)
 	}
 	return inv
+}
+
+// groupIn is the user whose certificate it is: of the same addresses, in whatever order, it is the same.
+func (c *Certificate) groupIn(named map[string]string) string {
+	emails := strings.Split(strings.ToLower(strings.Join(c.Emails, "\x00")), "\x00")
+	slices.Sort(emails)
+	all := strings.Join(emails, "\x00")
+	if all == "" {
+		return strings.ToLower(c.User)
+	}
+	if named[all] == "" {
+		named[all] = strings.ToLower(c.User)
+	}
+	return named[all]
 }
 
 func (inv *Inventory) count(c *Certificate) {

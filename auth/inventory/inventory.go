@@ -30,7 +30,7 @@ const (
 	EndsSoon    State = "ends soon"
 	NotChecked  State = "not checked" // it could not be looked into without a passphrase
 	OK          State = "ok"
-	Replaced    State = "replaced" // it ends soon or has ended, and its successor is in place, or another logs in wherever it was found
+	Replaced    State = "replaced" // it ends soon, has ended or is refused, and its successor is in place, or another logs in wherever it was found
 )
 
 // A Place is where a certificate was found.
@@ -49,7 +49,7 @@ type Place struct {
 	Jobs       []string `json:"jobs,omitempty"`      // that log in by this connection
 	Temporary  bool     `json:"temporary,omitempty"` // the problem may pass by itself
 	Online     *Login   `json:"online,omitempty"`    // what a login by it gave; nil: none was tried
-	Unused     bool     `json:"unused,omitempty"`    // it has ended, its key is not there, and the connection logs in with another
+	Unused     bool     `json:"unused,omitempty"`    // the connection logs in with another: it has ended and its key is not there, or its file has one of the same key for another user
 }
 
 // inUse reports whether the place is one that logs in.
@@ -98,6 +98,8 @@ type Certificate struct {
 	Note      string     `json:"note"`
 	Successor *Successor `json:"successor,omitempty"`
 	Todo      string     `json:"todo"` // what to do now; "" when nothing
+
+	group string // the user, in small letters
 }
 
 // Fails reports whether somebody's login does not work, or will not be known to.

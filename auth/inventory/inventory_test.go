@@ -292,6 +292,36 @@ func TestStates(t *testing.T) {
 			b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("x", "1"))
 			b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), answered(connection("x", "2"), Login{Problem: "no", Next: "do", Temporary: true}))
 		}, Replaced, false},
+		{"refused, and its successor is accepted", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(90)), answered(connection("x", "1"), Login{Problem: "no", Next: "do"}))
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), answered(connection("x", "1"), Login{Accepted: true}))
+		}, Replaced, false},
+		{"refused, and its successor is accepted in one login of two", func(b *Builder) {
+			one, two := certificate(t, 1, "a@b.c", in(-9), in(90)), certificate(t, 2, "a@b.c", in(-9), in(99))
+			b.Add(one, answered(connection("x", "1"), Login{Problem: "no", Next: "do"}))
+			b.Add(one, answered(connection("y", "1"), Login{Problem: "no", Next: "do"}))
+			b.Add(two, answered(connection("x", "1"), Login{Accepted: true}))
+		}, Refused, true},
+		{"refused, and its successor could not be tried", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(90)), answered(connection("x", "1"), Login{Problem: "no", Next: "do"}))
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), answered(connection("x", "1"), Login{Problem: "no", Next: "do", Temporary: true}))
+		}, Refused, true},
+		{"refused, and what is accepted ends before it", func(b *Builder) {
+			b.Add(certificate(t, 1, "a@b.c", in(-9), in(99)), answered(connection("x", "1"), Login{Problem: "no", Next: "do"}))
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(90)), answered(connection("x", "1"), Login{Accepted: true}))
+		}, Refused, true},
+		{"its successor names its addresses in another order", func(b *Builder) {
+			one, two := certificate(t, 1, "a@b.c", in(-9), in(5)), certificate(t, 2, "d@b.c", in(-9), in(99))
+			one.Leaf.EmailAddresses, two.Leaf.EmailAddresses = []string{"a@b.c", "D@b.c"}, []string{"d@b.c", "a@b.c"}
+			b.Add(one, connection("x", "1"))
+			b.Add(two, connection("x", "2"))
+		}, Replaced, false},
+		{"its file has one of another user for its key", func(b *Builder) {
+			other := unused(connection("x", "1"))
+			other.Key = KeyMatches
+			b.Add(certificate(t, 1, "other@b.c", in(-9), in(99)), other)
+			b.Add(certificate(t, 2, "a@b.c", in(-9), in(300)), connection("x", "1"))
+		}, Replaced, false},
 		{"a leftover, and what follows it is refused", func(b *Builder) {
 			b.Add(certificate(t, 1, "a@b.c", in(-9), in(-1)), Place{File: "1"})
 			b.Add(certificate(t, 2, "a@b.c", in(-9), in(99)), answered(connection("y", "2"), Login{Problem: "no", Next: "do"}))

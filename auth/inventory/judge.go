@@ -55,7 +55,16 @@ func (c *Certificate) covers(old *Certificate) bool {
 	return used || !slices.ContainsFunc(c.Places, Place.refused)
 }
 
-// unused reports whether the certificate only lies about in a folder of a connection that logs in with another.
+// followed reports whether c, refused by Anaplan, is needed no more: its successor was accepted in every login that it is in.
+func (c *Certificate) followed(group []*Certificate) bool {
+	return c.Successor != nil && c.Successor.InPlace && slices.ContainsFunc(c.Places, Place.refused) && slices.ContainsFunc(group, func(s *Certificate) bool {
+		return s.Fingerprint == c.Successor.Fingerprint && !slices.ContainsFunc(c.Places, func(p Place) bool {
+			return p.inUse() && !slices.ContainsFunc(s.Places, func(o Place) bool { return o.inUse() && o.login() == p.login() && o.Online != nil && o.Online.Accepted })
+		})
+	})
+}
+
+// unused reports whether the certificate only lies about where connections log in with another.
 func (c *Certificate) unused() bool {
 	return slices.ContainsFunc(c.Places, func(p Place) bool { return p.Unused }) && !slices.ContainsFunc(c.Places, Place.inUse)
 }
@@ -68,9 +77,11 @@ func (c *Certificate) judge(group []*Certificate, now time.Time) {
 		c.State = NotChecked
 	case c.Report == nil:
 		c.State = Unreadable
+	case c.unused(), c.Usable && c.followed(group):
+		c.State = Replaced
 	case now.After(c.NotAfter) || c.Usable && c.Expiring:
 		switch {
-		case c.Successor != nil && c.Successor.InPlace, c.unused():
+		case c.Successor != nil && c.Successor.InPlace:
 			c.State = Replaced
 		case now.After(c.NotAfter):
 			c.State = Ended
@@ -131,8 +142,13 @@ func (c *Certificate) todo() string {
 		if names := connections(c); len(names) > 0 {
 			where = "it from " + strings.Join(names, ", ")
 		}
-		if c.Successor == nil || !c.Successor.InPlace {
+		switch {
+		case c.unused() && c.Key == KeyMatches:
+			return "no login uses it, for another user's of its key is in its file: leave those of one user in " + c.File
+		case c.Successor == nil || !c.Successor.InPlace:
 			return "no login uses it: remove its file"
+		case slices.ContainsFunc(c.Places, Place.refused):
+			return fmt.Sprintf("Anaplan refuses it, and its successor, until %s, is in place: remove %s", day(c.Successor.NotAfter), where)
 		}
 		return fmt.Sprintf("its successor, until %s, is in place: after %s remove %s, and it in Anaplan", day(c.Successor.NotAfter), day(c.NotAfter), where)
 	case Ended, EndsSoon:

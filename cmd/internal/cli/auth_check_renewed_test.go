@@ -57,3 +57,32 @@ func TestOneFileIsRenewedWithoutAGap(t *testing.T) {
 		t.Errorf("plan %+v", inv.Plan)
 	}
 }
+
+// A certificate that was removed in Anaplan, while its successor logs in, is nothing that fails: no run needs it.
+func TestARemovedCertificateWithASuccessorIsReplaced(t *testing.T) {
+	inFolder(t)
+	a, err := authorityOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	old, fresh := issued(t, 1, sample.Email, now.AddDate(0, 0, -265), now.AddDate(0, 0, 100)), issued(t, 2, sample.Email, now.AddDate(0, 0, -1), now.AddDate(1, 0, 0))
+	key := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.key)})
+	writeFile(t, "both.pem", slices.Concat(fresh, key, old))
+	block, _ := pem.Decode(fresh)
+	registered, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim := simulator.New(sample.Company(), simulator.Options{Speed: scriptSpeed, Registered: []*x509.Certificate{registered}, Switches: &simulator.Switches{PollEvery: -1}})
+	server := httptest.NewServer(sim)
+	defer func() { server.Close(); sim.Close() }()
+	writeFile(t, "connections.toml", []byte("[connection.one]\nurls = { api = \""+server.URL+"/2/0\", auth = \""+server.URL+"\" }\ncertificate = \"both.pem\"\nowner = \"Ada\"\n"))
+	inv := inventoryOf(t, 0, filepath.Join(".", "connections.toml"), "--online")
+	if len(inv.Certificates) != 2 || inv.Certificates[0].Serial != "2" || inv.Certificates[0].State != inventory.OK {
+		t.Fatalf("%+v", inv.Certificates)
+	}
+	if c := inv.Certificates[1]; c.State != inventory.Replaced || c.Places[0].Online.Accepted || !strings.HasSuffix(c.Todo, "is in place: remove it from connection one") || len(inv.Plan) > 0 {
+		t.Errorf("%s, %q, %+v", c.State, c.Todo, inv.Plan)
+	}
+}
