@@ -43,6 +43,32 @@ func Choose(ids []*keystore.Identity, now time.Time) ([]*keystore.Identity, erro
 	return usable, nil
 }
 
+// OfOneUser parts the certificates of one key in one file, where an old one of a user of another name may still stand: those that share an
+// address with the one that Choose would put first at the time now, or if none can log in then, that is to be used first; and the others.
+func OfOneUser(ids []*keystore.Identity, now time.Time) (same, others []*keystore.Identity) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	first := slices.MinFunc(ids, func(a, b *keystore.Identity) int {
+		return cmp.Or(cmp.Compare(unfit(a, now), unfit(b, now)), byUse(a, b))
+	})
+	for _, id := range ids {
+		if id == first || len(first.Emails()) == 0 || sameUser(first, id) {
+			same = append(same, id)
+		} else {
+			others = append(others, id)
+		}
+	}
+	return same, others
+}
+
+func unfit(id *keystore.Identity, now time.Time) int {
+	if id.Check(now) != nil {
+		return 1
+	}
+	return 0
+}
+
 func byUse(a, b *keystore.Identity) int {
 	return cmp.Or(cmp.Compare(lacks(a), lacks(b)), b.Leaf.NotAfter.Compare(a.Leaf.NotAfter), b.Leaf.NotBefore.Compare(a.Leaf.NotBefore), fingerprint(a).compare(fingerprint(b)))
 }

@@ -125,6 +125,11 @@ func (o *looked) pairs() {
 		}
 		o.k.b.Add(one.Identity, place)
 	}
+	for _, one := range o.others {
+		place := o.place(one.certificate)
+		place.Key, place.KeyFile, place.Alias, place.Unused = inventory.KeyMatches, one.key, one.Alias, true
+		o.k.b.Add(one.Identity, place)
+	}
 }
 
 // troubles shows what is wrong with files. What is wrong with keys is said of the

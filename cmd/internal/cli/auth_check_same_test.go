@@ -36,6 +36,8 @@ func TestAuthCheckFindsWhatARunFinds(t *testing.T) {
 		{"two certificates of one key in its file", `certificate = "twice.pem"`, 0, "3 ok, 1 replaced"},
 		{"the same in a list", "certificate = [\"twice.pem\", \"new.pem\"]\nprivate_key = \"new.key\"", 0, "2 ok new.key, 3 ok, 1 replaced"},
 		{"two certificates of one key in one file", "certificate = \"pair.pem\"\nprivate_key = \"old.key\"", 0, "3 ok old.key, 1 replaced old.key"},
+		{"a user was renamed", "certificate = \"renamed.pem\"\nprivate_key = \"old.key\"", 0, "a ok old.key, 1 replaced old.key"},
+		{"a user will be renamed", "certificate = \"soon.pem\"\nprivate_key = \"old.key\"", 4, "1 ends soon old.key, b replaced old.key"},
 		{"two users in one file", "certificate = \"all.pem\"\nprivate_key = [\"old.key\", \"lonely.key\"]", 77, "1 cannot be used old.key, 4 cannot be used lonely.key"},
 		{"two users in one folder", `certificate = "users"`, 77, "1 cannot be used old.key, 4 cannot be used ada.key"},
 		{"two users in one store", "certificate = \"several.p12\"\npassphrase = \"file:pw\"", 77, "store cannot be used, store cannot be used"},

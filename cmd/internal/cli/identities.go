@@ -42,6 +42,11 @@ func (p *Program) identities(conn configs.Connection, tell func(string)) ([]*key
 	for _, one := range l.problems {
 		texts = append(texts, passedOver(one.err))
 	}
+	for _, one := range l.others {
+		if !p.Now().After(one.Leaf.NotAfter) {
+			texts = append(texts, passedOver(one.ofAnother()))
+		}
+	}
 	for _, id := range ids {
 		texts = append(texts, id.Warnings...)
 	}
@@ -100,6 +105,7 @@ type loading struct {
 	unasked  bool // nobody is asked for a passphrase
 	most     int  // files in a folder
 	found    []pairing
+	others   []pairing          // in files with one of the same key for another user, which is found
 	bare     []*bareCertificate // without keys of their own
 	perhaps  []material         // no certificates, found among them: keys, perhaps
 	why      []error            // why each of these is no certificate
@@ -172,10 +178,25 @@ func (l *loading) load(certificate, key string) error {
 		return err
 	}
 	ids, err := files.LoadEach()
-	for _, id := range ids {
+	l.take(ids, certificate, key)
+	return err
+}
+
+// take takes in the certificates of one key in one file: those of one user.
+func (l *loading) take(ids []*keystore.Identity, certificate, key string) {
+	same, others := auth.OfOneUser(ids, l.p.Now())
+	for _, id := range same {
 		l.found = append(l.found, pairing{id, certificate, key})
 	}
-	return err
+	for _, id := range others {
+		l.others = append(l.others, pairing{id, certificate, key})
+	}
+}
+
+// ofAnother is why a certificate is passed over.
+func (o pairing) ofAnother() error {
+	return &keystore.CertificateError{Problem: keystore.SeveralUsers, What: fmt.Sprintf("%s, in %s, for its key has a certificate of another user there", auth.About(o.Identity), o.certificate),
+		Next: "leave the certificates of one user in the file"}
 }
 
 // alone are the certificates of a file without its key: all but those of authorities. Of a

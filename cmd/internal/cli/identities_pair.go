@@ -118,14 +118,16 @@ func signerOf(id *keystore.Identity) crypto.Signer {
 func (l *loading) belong(signer crypto.Signer, key string) {
 	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
 	for _, b := range l.bare {
+		var ids []*keystore.Identity
 		for i, leaf := range b.certs {
 			if !ok || !public.Equal(leaf.PublicKey) {
 				continue
 			}
 			b.paired = true
-			l.found = append(l.found, pairing{&keystore.Identity{Leaf: leaf, LeafPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}),
-				Chain: slices.Concat(b.certs[:i], b.certs[i+1:]), Signer: signer}, b.text, key})
+			ids = append(ids, &keystore.Identity{Leaf: leaf, LeafPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}),
+				Chain: slices.Concat(b.certs[:i], b.certs[i+1:]), Signer: signer})
 		}
+		l.take(ids, b.text, key)
 	}
 }
 

@@ -42,7 +42,10 @@ var (
 
 const (
 	batchUser = "batch@example.com"
-	noFile    = "holds no file that ends in .pem, .crt, .cer, .key, .p12, .pfx, .jks"
+	// What is told of a certificate of another user.
+	overRenamed = "warning: passed over: the certificate of batch@example.com that ends 2026-12-22 (serial 1), in "
+	leaveOne    = ", for its key has a certificate of another user there; leave the certificates of one user in the file"
+	noFile      = "holds no file that ends in .pem, .crt, .cer, .key, .p12, .pfx, .jks"
 )
 
 // certPEM is a certificate of the n-th key that is valid for days from today.
@@ -77,6 +80,7 @@ func keyPEM(key int) string {
 func rotationFolder(t *testing.T) string {
 	dir := t.TempDir()
 	old, fresh := certPEM(0, 1, batchUser, -340, 25), certPEM(1, 2, batchUser, -2, 363)
+	other := certPEM(0, 10, "batch@new.example.com", -2, 363)
 	ada, kept := certPEM(2, 4, "ada@example.com", -1, 200), certPEM(0, 3, batchUser, -1, 364)
 	for path, data := range map[string]string{
 		"old.pem": old, "old.key": keyPEM(0), "new.pem": fresh, "new.key": keyPEM(1), "lonely.key": keyPEM(2),
@@ -88,6 +92,7 @@ func rotationFolder(t *testing.T) string {
 		"bare/old.pem": old, "bare/new.pem": fresh, "broken/a.pem": "a", "broken/b.pem": "b",
 		"users/old.pem": old, "users/old.key": keyPEM(0), "users/ada.pem": ada, "users/ada.key": keyPEM(2),
 		"twice.pem": old + keyPEM(0) + kept, "pair.pem": old + kept, "authority/old.pem": old, "authority/old.key": keyPEM(0), "authority/ca.pem": authorityPEM(),
+		"renamed.pem": old + other, "renamedkey.pem": old + keyPEM(0) + other, "soon.pem": old + certPEM(0, 11, "batch@new.example.com", 3, 400), "formerly.pem": certPEM(0, 12, "batch@old.example.com", -400, -35) + old,
 		"strangers/old.pem": old, "strangers/old.key": keyPEM(0), "strangers/ada.pem": certPEM(2, 8, "ada@example.com", -400, -36),
 		"leftover/old.pem": old, "leftover/old.key": keyPEM(0), "leftover/ended.pem": certPEM(1, 6, batchUser, -400, -36),
 	} {
@@ -124,6 +129,13 @@ func TestCertificatesAndKeysAreMatched(t *testing.T) {
 		{name: "two certificates of one key in its file", certificates: []string{"twice.pem"}, want: "3 1"},
 		{name: "the same in a list", certificates: []string{"twice.pem", "new.pem"}, keys: []string{"new.key"}, want: "3 2 1"},
 		{name: "two certificates of one key in one file", certificates: []string{"pair.pem"}, keys: []string{"old.key"}, want: "3 1"},
+		{name: "a user was renamed", certificates: []string{"renamed.pem"}, keys: []string{"old.key"}, want: "10", told: []string{overRenamed + "renamed.pem" + leaveOne}},
+		{name: "with the key inside", certificates: []string{"renamedkey.pem"}, want: "10", told: []string{overRenamed + "renamedkey.pem" + leaveOne}},
+		{name: "in a list of keys", certificates: []string{"renamed.pem"}, keys: []string{"new.key", "old.key"}, want: "10",
+			told: []string{"warning: passed over: the private key new.key belongs to none of the certificates; name the certificate that was ordered with it, or take the key away", overRenamed + "renamed.pem" + leaveOne}},
+		{name: "a user will be renamed", certificates: []string{"soon.pem"}, keys: []string{"old.key"}, want: "1",
+			told: []string{"warning: passed over: the certificate of batch@new.example.com that ends 2028-01-01 (serial b), in soon.pem" + leaveOne}},
+		{name: "a user was renamed long ago", certificates: []string{"formerly.pem"}, keys: []string{"old.key"}, want: "1"},
 		{name: "an authority's certificate beside", certificates: []string{"authority"}, want: "1"},
 		{name: "three certificates of one key in one file", certificates: []string{"one"}, want: "3 1"},
 		{name: "an old one without its key lies about", certificates: []string{"leftover"}, want: "1"},
