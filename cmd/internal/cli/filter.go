@@ -93,40 +93,74 @@ func secretName(name string) bool {
 // alone may be, is null.
 func cleanJSON(f *secret.Filter, text []byte) []byte {
 	var clean bytes.Buffer
-	for len(text) > 0 {
-		n := jsonToken.FindIndex(text)
-		if n == nil {
-			break
+	clean.Grow(len(text))
+	for rest := string(text); rest != ""; {
+		from, to := jsonToken(rest)
+		clean.WriteString(rest[:from])
+		token := rest[from:to]
+		if rest = rest[to:]; token == "" || isName(rest) {
+			clean.WriteString(token)
+			continue
 		}
-		token, rest := text[n[0]:n[1]], text[n[1]:]
-		clean.Write(text[:n[0]])
-		text = rest
-		var said string
-		name := bytes.HasPrefix(bytes.TrimSpace(rest), []byte(":"))
+		found := f.Text(token) != token
 		switch {
-		case name || f.Text(string(token)) == string(token) && bytes.IndexByte(token, '\\') < 0:
-			clean.Write(token)
+		case !found && strings.IndexByte(token, '\\') < 0:
+			clean.WriteString(token)
 		case token[0] != '"':
 			clean.WriteString("null")
-		case json.Unmarshal(token, &said) != nil || f.Text(said) == said && f.Text(string(token)) == string(token):
-			clean.Write(token)
 		default:
-			if text := f.Text(said); text != said {
-				said = text
-			} else { // it is what stands for it here
-				said = "[redacted]"
-			}
-			var b bytes.Buffer
-			_ = writeJSON(&b, said) // of a string, into memory
-			clean.Write(bytes.TrimSpace(b.Bytes()))
+			clean.WriteString(cleanString(f, token, found))
 		}
 	}
-	clean.Write(text)
 	return clean.Bytes()
 }
 
-// jsonToken is a string or a number of a JSON text.
-var jsonToken = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*`)
+// cleanString is cleanJSON of a string, which is found to hold a secret as it is written, or may hold one behind escapes.
+func cleanString(f *secret.Filter, token string, found bool) string {
+	var said string
+	if json.Unmarshal([]byte(token), &said) != nil {
+		return token
+	}
+	text := f.Text(said)
+	switch {
+	case text == said && !found:
+		return token
+	case text == said: // it is what stands for it here
+		text = "[redacted]"
+	}
+	var b strings.Builder
+	_ = writeJSON(&b, text) // of a string, into memory
+	return strings.TrimSpace(b.String())
+}
+
+// jsonToken finds the first string or number in a JSON text; both are its length if there is none.
+func jsonToken(text string) (from, to int) {
+	for ; from < len(text); from++ {
+		switch c := text[from]; {
+		case c == '"':
+			for to = from + 1; to < len(text) && text[to] != '"'; to++ {
+				if text[to] == '\\' {
+					to++
+				}
+			}
+			if to < len(text) {
+				return from, to + 1
+			}
+		case digit(c) || c == '-' && from+1 < len(text) && digit(text[from+1]):
+			for to = from + 1; to < len(text) && (digit(text[to]) || strings.IndexByte(".eE+-", text[to]) >= 0); to++ {
+			}
+			return from, to
+		}
+	}
+	return from, from
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+// isName says whether what follows a string makes it a name.
+func isName(rest string) bool {
+	return strings.HasPrefix(strings.TrimLeftFunc(rest, unicode.IsSpace), ":")
+}
 
 // camel is where a word begins within a name such as accessToken.
 var camel = regexp.MustCompile(`([a-z])([A-Z])`)

@@ -117,6 +117,32 @@ func TestAResultWithSecretsStaysJSON(t *testing.T) {
 	}
 }
 
+// BenchmarkCleanJSON is of a large result, with escapes, against the filter alone over the same text.
+func BenchmarkCleanJSON(b *testing.B) {
+	f := &secret.Filter{}
+	f.Add(secret.FromString("hunter-12345"))
+	f.Add(secret.FromString("s3cr\"et\n"))
+	var large strings.Builder
+	large.WriteString(`{"steps":[`)
+	for i := range 20_000 {
+		fmt.Fprintf(&large, `{"name":"step %d","bytes":%d,"message":"some \"quoted\" message of medium length \\ here"},`, i, i)
+	}
+	large.WriteString("{}]}\n")
+	text := large.String()
+	b.Run("json", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			cleanJSON(f, []byte(text))
+		}
+	})
+	b.Run("text", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			f.Text(text)
+		}
+	})
+}
+
 // TestDataPassesTheFilter: what is downloaded to stdout is data, and stays as it is.
 func TestDataPassesTheFilter(t *testing.T) {
 	sim := simulator.New(sample.Company(), simulator.Options{})
