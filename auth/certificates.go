@@ -14,7 +14,7 @@ import (
 
 // Certificates logs in with one of several certificates of the same user, so that they can be renewed without a gap. The order is that
 // of [Choose]. One that Anaplan refuses is not tried again; the [Source] goes on to the next after its pause. When all are refused they
-// are fetched once more, and those that were not there before are tried. The one that logged in is kept to as long as it does.
+// are fetched once more, and those of this user that were not there before are tried. The one that logged in is kept to as long as it does.
 // It must not be copied once used.
 type Certificates struct {
 	// Fetch returns the identities. Fresh asks for them as they are now, not for what an earlier call found; else it is called once.
@@ -149,6 +149,9 @@ func (c *Certificates) fetchAgain(ctx context.Context) bool {
 	c.lost = err
 	if err != nil {
 		return false
+	}
+	if c.worked != nil && len(c.worked.Emails()) > 0 { // else the run would go on as somebody else
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id *keystore.Identity) bool { return len(id.Emails()) > 0 && !sameUser(c.worked, id) })
 	}
 	changed := slices.ContainsFunc(ids, func(id *keystore.Identity) bool {
 		return !slices.ContainsFunc(c.ids, func(old *keystore.Identity) bool { return fingerprint(old) == fingerprint(id) })

@@ -274,6 +274,25 @@ func TestACertificateThatEndsInTheRunIsFollowed(t *testing.T) {
 	})
 }
 
+// A run never goes on as somebody else, also not when its certificate has ended and another user's is there instead.
+func TestAnotherUsersCertificateIsNotGoneOnWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, other := ofThen(time.Now(), batch, 1, -300, 1), ofThen(time.Now(), "renamed@example.com", 2, -1, 300)
+		r := newRotation(t, simulator.Options{}, first)
+		r.registered = []*keystore.Identity{first, other}
+		if err := r.login(); err != nil {
+			t.Fatal(err)
+		}
+		r.there = []*keystore.Identity{other}
+		time.Sleep(25 * time.Hour)
+		if err := r.login(); !errors.Is(err, keystore.Expired) {
+			t.Error(err)
+		}
+		r.end([]string{"0s login 1", "25h0m0s login failed"}, []string{"urgent: the certificate of batch@example.com (serial 1) ends in 1 day (2000-01-02T00:00:00Z), and nothing logs in with it from then on: " +
+			"renew it: anaplan-runner auth request makes a key and a request for the next one"}, false, true)
+	})
+}
+
 func TestAWarningNamesTheNewerCertificateAtHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		older, newer := ofThen(time.Now(), batch, 1, -300, 29), ofThen(time.Now(), batch, 2, -1, 300)
