@@ -21,7 +21,7 @@ var logins = []struct {
 	sent                       func(connects []string) int
 }{
 	{"basic", "http://p:1", fakeUser, "wrong-password", func(all []string) int { return times(all, "Basic") }},
-	{"ntlm", "http://p:1", `CORP\bob`, "wrong-password", func(all []string) int { return times(all, "NTLM") / 2 }}, // the fake goes by the user
+	{"ntlm", "http://p:1", `CORP\bob`, "wrong-password", func(all []string) int { return (times(all, "NTLM") + 1) / 2 }}, // the fake goes by the user
 	{"socks login", "socks5://p:1", fakeUser, "wrong-password", func(all []string) int { return times(all, "user") }},
 }
 
@@ -268,6 +268,14 @@ func TestAWrongWayDoesNotSpoilALogin(t *testing.T) {
 				}
 				if _, err = d.Dial(t.Context(), "https", "api.anaplan.com:443"); (err == nil) != (o.Auth == "") {
 					t.Errorf("the proxy wants %s, proxy_auth = %q: %v", auth, o.Auth, err)
+				}
+			}
+			if auth == "basic" { // no proof of the password was sent by NTLM, so nothing was refused
+				f.auth, o.Auth = "ntlm", proxy.NTLM
+				if d, err := proxy.New(o); err != nil {
+					t.Error(err)
+				} else if _, err = d.Dial(t.Context(), "https", "api.anaplan.com:443"); err != nil {
+					t.Errorf("NTLM, when the proxy wants it: %v", err)
 				}
 			}
 		})
