@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -29,28 +30,54 @@ func allOf(r io.Reader, path string, most int64) ([]byte, error) {
 // pipes are those that were read, such as a shell's <(…): each gives its content once, and
 // it may be needed for each connection.
 type pipes struct {
-	mu  sync.Mutex
-	had map[string][]byte
+	mu sync.Mutex
+	of map[string]*reading // under way, and pipes that were read
 }
 
-// read is readAtMost, also for a pipe that was read before.
-func (p *pipes) read(path string, most int64) ([]byte, error) {
+// reading is a file that is being read, or was when done is closed.
+type reading struct {
+	done chan struct{}
+	data []byte
+	err  error
+}
+
+// read is readAtMost, also for a pipe that was read before. A pipe that nobody writes to is
+// waited for until ctx ends, and by nobody who wants another.
+func (p *pipes) read(ctx context.Context, path string, most int64) ([]byte, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if data, ok := p.had[path]; ok {
-		return data, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := allOf(f, path, most)
-	if info, statErr := f.Stat(); err == nil && statErr == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-		if p.had == nil {
-			p.had = map[string][]byte{}
+	one := p.of[path]
+	if one == nil {
+		one = &reading{done: make(chan struct{})}
+		if p.of == nil {
+			p.of = map[string]*reading{}
 		}
-		p.had[path] = data
+		p.of[path] = one
+		go p.fetch(one, path, most)
 	}
-	return data, err
+	p.mu.Unlock()
+	select {
+	case <-one.done:
+		return one.data, one.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// fetch reads a file, and forgets it unless it is a pipe.
+func (p *pipes) fetch(one *reading, path string, most int64) {
+	keep := false
+	if f, err := os.Open(path); err != nil {
+		one.err = err
+	} else {
+		one.data, one.err = allOf(f, path, most)
+		info, err := f.Stat()
+		keep = one.err == nil && err == nil && info.Mode()&fs.ModeNamedPipe != 0
+		f.Close()
+	}
+	if !keep {
+		p.mu.Lock()
+		delete(p.of, path)
+		p.mu.Unlock()
+	}
+	close(one.done)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/anaplan-runner/anaplan-runner/anaplan"
@@ -22,8 +23,9 @@ import (
 type secrets struct {
 	mu   sync.Mutex
 	of   map[secretsKey]secretsOf
-	live context.Context // ended by a signal; nil: by nothing
-	late bool            // a signal came: there is a moment left, no more
+	late bool // a signal came: there is a moment left, no more
+
+	live atomic.Pointer[context.Context] // ended by a signal; nil: by nothing
 }
 
 // secretsKey is all that the value of a reference depends on.
@@ -45,13 +47,15 @@ func (p *Program) resolve(conn configs.Connection, reference string) (secret.Val
 	if err != nil {
 		return secret.Value{}, err
 	}
-	p.secrets.mu.Lock()
-	ctx := p.secrets.live
-	p.secrets.mu.Unlock()
-	if ctx == nil {
-		ctx = context.Background()
+	return p.secretsOf(conn).resolver.Resolve(p.live(), ref)
+}
+
+// live is the context of what is being fetched now.
+func (p *Program) live() context.Context {
+	if ctx := p.secrets.live.Load(); ctx != nil {
+		return *ctx
 	}
-	return p.secretsOf(conn).resolver.Resolve(ctx, ref)
+	return context.Background()
 }
 
 // forgetSecrets makes the next use of every reference of a connection fetch it again. It
@@ -84,19 +88,14 @@ func (p *Program) secretsOf(conn configs.Connection) secretsOf {
 // secretsEndWith makes ctx end what is being fetched, until the function it returns is
 // called.
 func (p *Program) secretsEndWith(ctx context.Context) (done func()) {
-	set := func(ctx context.Context) {
-		p.secrets.mu.Lock()
-		defer p.secrets.mu.Unlock()
-		p.secrets.live = ctx
-	}
-	set(ctx)
+	p.secrets.live.Store(&ctx)
 	return func() {
 		if ctx.Err() != nil {
 			p.secrets.mu.Lock()
 			p.secrets.late = true
 			p.secrets.mu.Unlock()
 		}
-		set(nil)
+		p.secrets.live.Store(nil)
 	}
 }
 

@@ -323,7 +323,7 @@ func (p *Program) rootsOf(conn configs.Connection) (*x509.CertPool, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	data, err := p.pipes.read(inDir(conn.Dir, conn.CA), maxAuthorities)
+	data, err := p.pipes.read(p.live(), inDir(conn.Dir, conn.CA), maxAuthorities)
 	if err != nil {
 		return nil, connectionError(conn, "ca", err)
 	}
