@@ -92,39 +92,21 @@ func TestTriesKeepYesterdaysFile(t *testing.T) {
 
 // alikes are objects that are told apart by the query of their URLs alone: files of a folder.
 type alikes struct {
-	data.Local
-	dir  string
-	left int // times that "b" cannot be put in place
+	flaky
+	dir string
 }
 
 func (a *alikes) file(name string) string {
-	_, query, _ := strings.Cut(name, "?region=")
-	return filepath.Join(a.dir, query)
+	_, region, _ := strings.Cut(name, "?region=")
+	return filepath.Join(a.dir, region)
 }
 
 func (a *alikes) Open(ctx context.Context, name string) (io.ReadCloser, data.Entry, error) {
-	return a.Local.Open(ctx, a.file(name))
+	return a.flaky.Open(ctx, a.file(name))
 }
 
 func (a *alikes) Create(ctx context.Context, name string) (data.Writer, error) {
-	w, err := a.Local.Create(ctx, a.file(name))
-	if err != nil || !strings.HasSuffix(name, "=b") {
-		return w, err
-	}
-	return alikeWriter{w, a}, nil
-}
-
-type alikeWriter struct {
-	data.Writer
-	store *alikes
-}
-
-func (w alikeWriter) Commit(ctx context.Context) error {
-	if w.store.left > 0 {
-		w.store.left--
-		return &data.StoreError{Doing: "write", Name: "it", Kind: data.ErrAway, Err: errors.New("503")}
-	}
-	return w.Writer.Commit(ctx)
+	return a.flaky.Create(ctx, a.file(name))
 }
 
 // TestTargetsThatAreShownAlike: one that is in place is not taken for another of the same path
@@ -133,7 +115,7 @@ func TestTargetsThatAreShownAlike(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newLeanNight(t, simulator.Options{})
 		defer n.close()
-		store := &alikes{dir: t.TempDir(), left: 1}
+		store := &alikes{flaky{suffix: "b", left: 1}, t.TempDir()}
 		n.runner.Stores = &data.Stores{Schemes: map[string]data.Store{"s3": store}}
 		s := n.run(t.Context(), configs.Step{Name: "publish", Verb: configs.Export, Object: configs.Ref{Name: "Store List"},
 			Targets: []configs.Target{{Path: "s3://nights/o.csv?region=a"}, {Path: "s3://nights/o.csv?region=b"}}})

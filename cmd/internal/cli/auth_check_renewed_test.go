@@ -15,31 +15,40 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/auth/inventory"
 )
 
-// One file with a key, the old certificate and the renewed one is as good as two: while the new one is refused, the old one logs in,
-// and auth check says so of each.
-func TestOneFileIsRenewedWithoutAGap(t *testing.T) {
+// renewed writes both.pem, which holds a key with a certificate that ends after so many days, of
+// serial 1, and the renewed one, of serial 2; and a connection that uses it with a simulator that
+// knows one of the two.
+func renewed(t *testing.T, days int, registered int64) (url string) {
+	t.Helper()
 	inFolder(t)
 	a, err := authorityOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	old, fresh := issued(t, 1, sample.Email, now.AddDate(0, 0, -300), now.AddDate(0, 0, 30)), issued(t, 2, sample.Email, now.AddDate(0, 0, -1), now.AddDate(1, 0, 0))
+	old, fresh := issued(t, 1, sample.Email, now.AddDate(0, 0, days-365), now.AddDate(0, 0, days)), issued(t, 2, sample.Email, now.AddDate(0, 0, -1), now.AddDate(1, 0, 0))
 	key := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.key)})
 	writeFile(t, "both.pem", slices.Concat(fresh, key, old))
-	block, _ := pem.Decode(old)
-	registered, err := x509.ParseCertificate(block.Bytes)
+	block, _ := pem.Decode(map[int64][]byte{1: old, 2: fresh}[registered])
+	known, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sim := simulator.New(sample.Company(), simulator.Options{Speed: scriptSpeed, Registered: []*x509.Certificate{registered}, Switches: &simulator.Switches{PollEvery: -1}})
+	sim := simulator.New(sample.Company(), simulator.Options{Speed: scriptSpeed, Registered: []*x509.Certificate{known}, Switches: &simulator.Switches{PollEvery: -1}})
 	server := httptest.NewServer(sim)
-	defer func() { server.Close(); sim.Close() }()
-	got := call([]string{"ANAPLAN_SIMULATOR_SPEED", "100"}, "auth", "token", "--certificate", "both.pem", "--api-url", server.URL, "--auth-url", server.URL)
-	if got.code != 0 || !strings.Contains(got.err, "(serial 2) was refused, and the certificate of "+sample.Email+" that ends "+now.AddDate(0, 0, 30).UTC().Format(time.DateOnly)+" (serial 1) logged in instead") {
+	t.Cleanup(func() { server.Close(); sim.Close() })
+	writeFile(t, "connections.toml", []byte("[connection.one]\nurls = { api = \""+server.URL+"/2/0\", auth = \""+server.URL+"\" }\ncertificate = \"both.pem\"\nowner = \"Ada\"\n"))
+	return server.URL
+}
+
+// One file with a key, the old certificate and the renewed one is as good as two: while the new one is refused, the old one logs in,
+// and auth check says so of each.
+func TestOneFileIsRenewedWithoutAGap(t *testing.T) {
+	url, ends := renewed(t, 30, 1), time.Now().AddDate(0, 0, 30).UTC().Format(time.DateOnly)
+	got := call([]string{"ANAPLAN_SIMULATOR_SPEED", "100"}, "auth", "token", "--certificate", "both.pem", "--api-url", url, "--auth-url", url)
+	if got.code != 0 || !strings.Contains(got.err, "(serial 2) was refused, and the certificate of "+sample.Email+" that ends "+ends+" (serial 1) logged in instead") {
 		t.Errorf("code %d: %s", got.code, got.err)
 	}
-	writeFile(t, "connections.toml", []byte("[connection.one]\nurls = { api = \""+server.URL+"/2/0\", auth = \""+server.URL+"\" }\ncertificate = \"both.pem\"\nowner = \"Ada\"\n"))
 	inv := inventoryOf(t, 77, filepath.Join(".", "connections.toml"), "--online")
 	if len(inv.Certificates) != 2 {
 		t.Fatalf("%d certificates", len(inv.Certificates))
@@ -60,24 +69,7 @@ func TestOneFileIsRenewedWithoutAGap(t *testing.T) {
 
 // A certificate that was removed in Anaplan, while its successor logs in, is nothing that fails: no run needs it.
 func TestARemovedCertificateWithASuccessorIsReplaced(t *testing.T) {
-	inFolder(t)
-	a, err := authorityOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	old, fresh := issued(t, 1, sample.Email, now.AddDate(0, 0, -265), now.AddDate(0, 0, 100)), issued(t, 2, sample.Email, now.AddDate(0, 0, -1), now.AddDate(1, 0, 0))
-	key := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.key)})
-	writeFile(t, "both.pem", slices.Concat(fresh, key, old))
-	block, _ := pem.Decode(fresh)
-	registered, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sim := simulator.New(sample.Company(), simulator.Options{Speed: scriptSpeed, Registered: []*x509.Certificate{registered}, Switches: &simulator.Switches{PollEvery: -1}})
-	server := httptest.NewServer(sim)
-	defer func() { server.Close(); sim.Close() }()
-	writeFile(t, "connections.toml", []byte("[connection.one]\nurls = { api = \""+server.URL+"/2/0\", auth = \""+server.URL+"\" }\ncertificate = \"both.pem\"\nowner = \"Ada\"\n"))
+	renewed(t, 100, 2)
 	inv := inventoryOf(t, 0, filepath.Join(".", "connections.toml"), "--online")
 	if len(inv.Certificates) != 2 || inv.Certificates[0].Serial != "2" || inv.Certificates[0].State != inventory.OK {
 		t.Fatalf("%+v", inv.Certificates)
