@@ -3,10 +3,10 @@ package configs
 // Connection is one [connection.NAME] of connections.toml with `extends` applied, or
 // the [anaplan] and [auth] tables of a job file. Secrets in it are references.
 type Connection struct {
-	Name string
-	File string // where it stands, for messages
-	Dir  string // folder to which relative paths are relative
-	Head string `json:"-"` // first line of connections.toml, such as a comment of whoever wrote it; empty for a job file's own
+	Name      string
+	File      string // where it stands, for messages
+	Dir       string // folder to which relative paths are relative
+	FirstLine string `json:"-"` // first line of connections.toml, such as a comment of whoever wrote it; empty for a job file's own
 
 	Region  string // a code of anaplan-api.md 1.1; empty when the addresses are written
 	APIURL  string

@@ -53,8 +53,8 @@ func parseConnections(file, dir string, data []byte) (*Connections, Problems) {
 	if step, ok := root.get("step"); ok {
 		return nil, append(problems, Problem{File: file, Line: step.at.Line, Column: step.at.Column, Key: "step", What: "this is a job file, not a connections.toml", Instead: connectionsFile.begin})
 	}
-	head, _, _ := strings.Cut(string(text), "\n")
-	c := &Connections{File: file, dir: dir, head: strings.TrimSpace(head)}
+	first, _, _ := strings.Cut(string(text), "\n")
+	c := &Connections{File: file, dir: dir, firstLine: strings.TrimSpace(first)}
 	d := &decoder{file: file, shapes: []shapeInfo{connectionsShape.info(), connectionShape.info(), urlKeys.info(), vaultTable.info()}, problems: problems}
 	s := scope{decoder: d}
 	var known []entry

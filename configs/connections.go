@@ -15,9 +15,9 @@ type Connections struct {
 	File   string   // empty when none was found
 	Looked []string // where it was looked for, in this order; the last one is File if it was found
 
-	dir   string
-	head  string            // first line
-	saved []savedConnection // in file order
+	dir       string
+	firstLine string
+	saved     []savedConnection // in file order
 }
 
 // savedConnection is one [connection.NAME] as it is written.
@@ -104,7 +104,7 @@ func (c *Connections) Get(name string) (Connection, error) {
 		return Connection{}, Problems{{File: c.File, Key: "connection." + QuoteKey(name), What: f.what, Instead: f.instead}}
 	}
 	out := newConnection(c.File, c.dir)
-	out.Name, out.Head = name, c.head
+	out.Name, out.FirstLine = name, c.firstLine
 	for _, s := range slices.Backward(c.chain(i)) {
 		saved := writtenConnection{Connection: out}
 		saved.enter(s.table)

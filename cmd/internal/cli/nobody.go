@@ -47,7 +47,7 @@ const (
 // Anaplan is.
 func (p *Program) knock(base *http.Transport, conn configs.Connection) {
 	var met, told atomic.Bool
-	simulator := strings.HasPrefix(conn.Head, simulatorMark)
+	simulator := strings.HasPrefix(conn.FirstLine, simulatorMark)
 	knocking := func(dial dialing) dialing {
 		return func(ctx context.Context, network, addr string) (net.Conn, error) {
 			next := fmt.Sprintf("start what is to listen there, such as a simulator: %s simulate --listen %s; or correct the address of the connection", name, addr)

@@ -58,7 +58,7 @@ func TestKnock(t *testing.T) {
 					return nil, refusal
 				}
 				base := &http.Transport{DialContext: dial, DialTLSContext: dial}
-				p.knock(base, configs.Connection{Head: tc.head})
+				p.knock(base, configs.Connection{FirstLine: tc.head})
 				if met {
 					if _, err := base.DialContext(t.Context(), "tcp", tc.addr); err != nil {
 						t.Fatal(err)

@@ -50,7 +50,7 @@ func TestWriteSampleKeepsWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := configs.Connection{Name: "demo", File: again.Connections, Dir: again.Dir,
-		Head: simulatorMark + " that listens on http://127.0.0.1:2: written again each time it starts.", APIURL: "http://127.0.0.1:2/2/0", AuthURL: "http://127.0.0.1:2",
+		FirstLine: simulatorMark + " that listens on http://127.0.0.1:2: written again each time it starts.", APIURL: "http://127.0.0.1:2/2/0", AuthURL: "http://127.0.0.1:2",
 		CA: filepath.Join(again.Dir, "ca.pem"), Method: "certificate", Certificates: []string{again.Certificate}, PrivateKeys: []string{again.Key}, Message: "v2", Header: "pem",
 		RequestsPerMinute: 300, Workspace: configs.Ref{Name: "Finance"}, Model: configs.Ref{Name: "Sales Hub"}, Positions: got.Positions}
 	if diff := cmp.Diff(want, got); diff != "" {
