@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,45 +71,62 @@ func TestFoldInParts(t *testing.T) {
 	})
 }
 
-// TestNoStartWithoutAReason reads random legal runs as a person would, without Fold: a
-// start follows another one of its step only when that one came to nothing, or when
-// somebody or the job file said that it is to be done again.
-func TestNoStartWithoutAReason(t *testing.T) {
-	seen := map[string]int{}
-	rapid.Check(t, func(t *rapid.T) {
-		last := map[string]string{} // by step: what became of the last start
-		open := map[string]bool{}   // by step: it has not ended
-		for _, e := range drawRun(t) {
-			switch b := e.Body.(type) {
-			case ledger.Intent:
-				if was := last[e.Step]; was != "" && was != "refused" && was != "absent" && was != "overruled" && was != "spent" {
-					t.Fatalf("event %d starts a task after one that is %s", e.Seq, was)
-				}
-				seen["after "+last[e.Step]]++
-				last[e.Step], open[e.Step] = "pending", false
-			case ledger.StartRefused:
-				last[e.Step] = "refused"
-			case ledger.StartUnknown:
-				last[e.Step] = "open"
-			case ledger.TaskStarted:
-				last[e.Step], open[e.Step] = "started", true
-			case ledger.StartSettled:
-				last[e.Step], open[e.Step] = string(b.Outcome), b.Outcome == ledger.IntentStarted
-			case ledger.TaskEnded:
-				open[e.Step] = false
-			case ledger.StepReopened:
-				if !b.Rerun {
-					continue
-				}
-				if was := last[e.Step]; was == "pending" || was == "open" || open[e.Step] && b.By == "" {
-					t.Fatalf("event %d begins the step anew after a start that is %s", e.Seq, was)
-				}
-				last[e.Step] = "spent"
+// starts reads a run as a person would, without Fold. It adds to seen what became of the
+// start before each start, "" for the first of its step, and returns an error for a start
+// without a reason.
+func starts(events []ledger.Event, seen map[string]int) error {
+	last := map[string]string{} // by step: what became of the last start
+	open := map[string]bool{}   // by step: it has not ended
+	for _, e := range events {
+		switch b := e.Body.(type) {
+		case ledger.Intent:
+			was := last[e.Step]
+			if was != "" && was != "refused" && was != "absent" && was != "overruled" && was != "spent" {
+				return fmt.Errorf("event %d starts a task after one that is %s", e.Seq, was)
 			}
+			seen[was]++
+			last[e.Step], open[e.Step] = "pending", false
+		case ledger.StartRefused:
+			last[e.Step] = "refused"
+		case ledger.StartUnknown:
+			last[e.Step] = "open"
+		case ledger.TaskStarted:
+			last[e.Step], open[e.Step] = "started", true
+		case ledger.StartSettled:
+			last[e.Step], open[e.Step] = string(b.Outcome), b.Outcome == ledger.IntentStarted
+		case ledger.TaskEnded:
+			open[e.Step] = false
+		case ledger.StepReopened:
+			if !b.Rerun {
+				continue
+			}
+			if was := last[e.Step]; was == "pending" || was == "open" || open[e.Step] && b.By == "" {
+				return fmt.Errorf("event %d begins the step anew after a start that is %s", e.Seq, was)
+			}
+			last[e.Step] = "spent"
+		}
+	}
+	return nil
+}
+
+// TestNoStartWithoutAReason draws legal runs: a start follows another one of its step only
+// when that one came to nothing, or when somebody or the job file said that it is to be
+// done again.
+func TestNoStartWithoutAReason(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		if err := starts(drawRun(t), map[string]int{}); err != nil {
+			t.Fatal(err)
 		}
 	})
+	// That such runs are drawn at all is seen in the same ones each time.
+	seen, runs := map[string]int{}, rapid.Custom(drawRun)
+	for seed := range 100 {
+		if err := starts(runs.Example(seed), seen); err != nil {
+			t.Fatalf("example %d: %v", seed, err)
+		}
+	}
 	for _, was := range []string{"", "refused", "absent", "overruled", "spent"} {
-		if seen["after "+was] == 0 {
+		if seen[was] == 0 {
 			t.Errorf("no start came after one that is %q: this shows nothing (%v)", was, seen)
 		}
 	}
