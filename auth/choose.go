@@ -43,8 +43,9 @@ func Choose(ids []*keystore.Identity, now time.Time) ([]*keystore.Identity, erro
 	return usable, nil
 }
 
-// OfOneUser parts the certificates of one key in one file, where an old one of a user of another name may still stand: those that share an
-// address with the one that Choose would put first at the time now, or if none can log in then, that is to be used first; and the others.
+// OfOneUser parts the certificates of one key in one file, where an old one of a user of another name may still stand: those of the user
+// of the one that Choose would put first at the time now, or if none can log in then, that is to be used first, with those that name
+// nobody; and the others.
 func OfOneUser(ids []*keystore.Identity, now time.Time) (same, others []*keystore.Identity) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -53,7 +54,7 @@ func OfOneUser(ids []*keystore.Identity, now time.Time) (same, others []*keystor
 		return cmp.Or(cmp.Compare(unfit(a, now), unfit(b, now)), byUse(a, b))
 	})
 	for _, id := range ids {
-		if id == first || len(first.Emails()) == 0 || sameUser(first, id) {
+		if id == first || len(first.Emails()) == 0 || len(id.Emails()) == 0 || sameUser(first, id) {
 			same = append(same, id)
 		} else {
 			others = append(others, id)
@@ -109,11 +110,19 @@ func oneUser(ids []*keystore.Identity, now time.Time) error {
 	return nil
 }
 
-// sameUser reports whether certificates share an address: a renewed one may name them in another order.
+// sameUser reports whether certificates name the same user first, or the same addresses in another order, as a renewed one may. One
+// address that both have does not do: which of several Anaplan takes is not known.
 func sameUser(a, b *keystore.Identity) bool {
-	return slices.ContainsFunc(a.Emails(), func(x string) bool {
-		return slices.ContainsFunc(b.Emails(), func(y string) bool { return strings.EqualFold(x, y) })
-	})
+	x, y := a.LoginAddresses(), b.LoginAddresses()
+	if len(x) == 0 || len(y) == 0 {
+		return false
+	}
+	if x[0] == y[0] {
+		return true
+	}
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(slices.Compact(x), slices.Compact(y))
 }
 
 const mostNamed = 5

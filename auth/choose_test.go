@@ -202,3 +202,36 @@ func TestExpiry(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// contact is a certificate of a user in whose subject the address of a team stands.
+func contact(at time.Time, serial int64, until int, user string) *keystore.Identity {
+	return numbered(x509.Certificate{EmailAddresses: []string{user}, Subject: pkix.Name{CommonName: user, ExtraNames: []pkix.AttributeTypeAndValue{
+		{Type: []int{1, 2, 840, 113549, 1, 9, 1}, Value: "pki@example.com"}}}, NotBefore: at.AddDate(0, 0, -9), NotAfter: at.AddDate(0, 0, until)}, serial, testKey())
+}
+
+func TestAnAddressThatTwoUsersHaveMakesThemNotOne(t *testing.T) {
+	anna, bob := contact(today, 1, 20, "anna@example.com"), contact(today, 2, 300, "bob@example.com")
+	if got := anna.Emails(); len(got) != 2 {
+		t.Fatalf("addresses: %q", got)
+	}
+	also := contact(today, 3, 400, "bob@example.com")
+	also.Leaf.EmailAddresses = append(also.Leaf.EmailAddresses, "anna@example.com")
+	for _, other := range []*keystore.Identity{bob, also} {
+		if _, err := Choose([]*keystore.Identity{anna, other}, today); !errors.Is(err, keystore.SeveralUsers) {
+			t.Errorf("%v", err)
+		}
+		if same, others := OfOneUser([]*keystore.Identity{anna, other}, today); len(same) != 1 || len(others) != 1 {
+			t.Errorf("of one user: %d and %d", len(same), len(others))
+		}
+	}
+	if _, err := Choose([]*keystore.Identity{also, bob}, today); err != nil { // the first is the same
+		t.Error(err)
+	}
+}
+
+func TestWhatNamesNobodyIsNoOtherUser(t *testing.T) {
+	named, nobody := contact(today, 1, 20, "anna@example.com"), numbered(x509.Certificate{Subject: pkix.Name{CommonName: "new"}, NotBefore: today, NotAfter: today.AddDate(0, 0, 300)}, 2, testKey())
+	if same, others := OfOneUser([]*keystore.Identity{nobody, named}, today); len(same) != 2 || len(others) != 0 {
+		t.Errorf("of one user: %d and %d", len(same), len(others))
+	}
+}

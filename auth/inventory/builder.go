@@ -32,7 +32,7 @@ func (b *Builder) Add(id *keystore.Identity, place Place) {
 	c := b.known[r.Fingerprint]
 	if c == nil {
 		r.Subject, r.Issuer = keystore.Subject(id.Leaf.Subject), keystore.Subject(id.Leaf.Issuer)
-		c = &Certificate{Report: &r, User: r.Subject}
+		c = &Certificate{Report: &r, User: r.Subject, users: id.LoginAddresses()}
 		if len(r.Emails) > 0 {
 			c.User = r.Emails[0]
 		}
@@ -99,9 +99,7 @@ func (b *Builder) Build() *Inventory {
 
 // groupIn is the user whose certificate it is: of the same addresses, in whatever order, it is the same.
 func (c *Certificate) groupIn(named map[string]string) string {
-	emails := strings.Split(strings.ToLower(strings.Join(c.Emails, "\x00")), "\x00")
-	slices.Sort(emails)
-	all := strings.Join(emails, "\x00")
+	all := strings.Join(slices.Compact(slices.Sorted(slices.Values(c.users))), "\x00")
 	if all == "" {
 		return strings.ToLower(c.User)
 	}

@@ -99,7 +99,8 @@ type Certificate struct {
 	Successor *Successor `json:"successor,omitempty"`
 	Todo      string     `json:"todo"` // what to do now; "" when nothing
 
-	group string // the user, in small letters
+	users []string // by which Anaplan knows the user, in small letters
+	group string   // the user, in small letters
 }
 
 // Fails reports whether somebody's login does not work, or will not be known to.

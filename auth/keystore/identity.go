@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -75,6 +76,20 @@ func (id *Identity) Emails() []string {
 		}
 	}
 	return emails
+}
+
+// LoginAddresses returns, in lower case, the addresses by which certificates are told to be of the same user: those of SubjectAltName,
+// which Anaplan prefers, and those of the subject only where there is none (anaplan-api.md 2.3). In a subject the address of a whole
+// team may stand.
+func (id *Identity) LoginAddresses() []string {
+	addresses := slices.Clone(id.Leaf.EmailAddresses)
+	if len(addresses) == 0 {
+		addresses = id.Emails()
+	}
+	for i, a := range addresses {
+		addresses[i] = strings.ToLower(a)
+	}
+	return addresses
 }
 
 // Placeholder reports whether the certificate names no user or is self-signed, as the one is that keytool makes with a key, and that
