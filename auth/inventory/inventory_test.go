@@ -519,3 +519,23 @@ func FuzzLook(f *testing.F) {
 		}
 	})
 }
+
+// A key store is not read without its password: what is asked for names the user instead.
+func TestARequestForWhatIsInAKeyStoreNamesTheUser(t *testing.T) {
+	for file, want := range map[string]string{
+		"certs/a.pem": "--renew certs/a.pem", "certs/a.P12": "--email a@b.c", "a.jks": "--email a@b.c", "vault:kv/a#cert": "--email a@b.c",
+	} {
+		b := &Builder{Now: now, WarnDays: 60}
+		b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), connection("x", file))
+		if got := b.Build().Plan[0].Steps[0]; !strings.Contains(got, "auth request "+want+" --out NAME") {
+			t.Errorf("%s: %s", file, got)
+		}
+	}
+	inStore := connection("x", "a.store")
+	inStore.Alias = "batch"
+	b := &Builder{Now: now, WarnDays: 60}
+	b.Add(certificate(t, 1, "a@b.c", in(-9), in(5)), inStore)
+	if got := b.Build().Plan[0].Steps[0]; !strings.Contains(got, "--email a@b.c") {
+		t.Error(got)
+	}
+}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -196,10 +197,11 @@ func this(old []*Certificate) string {
 	return "these are"
 }
 
-// request is the command that begins a renewal.
+// request is the command that begins a renewal. It can read an old certificate in a PEM file: a key store has a password.
 func (c *Certificate) request() string {
 	old := c.File
-	if strings.HasPrefix(old, "vault:") || strings.HasPrefix(old, "env:") || strings.HasPrefix(old, "cmd:") {
+	store := slices.Contains([]string{".p12", ".pfx", ".jks", ".keystore"}, strings.ToLower(filepath.Ext(old))) || slices.ContainsFunc(c.Places, func(p Place) bool { return p.File == old && p.Alias != "" })
+	if store || strings.HasPrefix(old, "vault:") || strings.HasPrefix(old, "env:") || strings.HasPrefix(old, "cmd:") {
 		return fmt.Sprintf("anaplan-runner auth request --email %s --out NAME", keystore.Quoted(c.User))
 	}
 	return fmt.Sprintf("anaplan-runner auth request --renew %s --out NAME", keystore.Quoted(old))

@@ -84,7 +84,7 @@ func (p *Program) request(c *cli.Context) error {
 	if err := requestUsage(c); err != nil {
 		return err
 	}
-	options, err := requestOptions(c)
+	options, err := p.requestOptions(c)
 	if err != nil {
 		return err
 	}
@@ -148,10 +148,21 @@ func requestUsage(c *cli.Context) error {
 }
 
 // requestOptions are whom the certificate is for: the flags, over what --renew has.
-func requestOptions(c *cli.Context) (keystore.RequestOptions, error) {
+func (p *Program) requestOptions(c *cli.Context) (keystore.RequestOptions, error) {
 	o := keystore.RequestOptions{Email: c.String("email")}
 	if old := c.String("renew"); old != "" {
-		id, err := keystore.Files{CertificatePath: old}.LoadCertificate()
+		files := keystore.Files{CertificatePath: old}
+		if c.String("from-key") != "" { // alias and passwords are then those of the key store that both are in
+			var conn configs.Connection
+			err := p.storeSettings(c, &conn)
+			if err == nil {
+				files, err = p.files(conn, old, "")
+			}
+			if err != nil {
+				return o, err
+			}
+		}
+		id, err := files.LoadCertificate()
 		if err != nil {
 			return o, err
 		}

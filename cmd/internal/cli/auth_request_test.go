@@ -138,6 +138,22 @@ func TestRequestForAKeyOfAStore(t *testing.T) {
 	}
 }
 
+// Key and old certificate may be in the same one.
+func TestRequestThatRenewsFromAStore(t *testing.T) {
+	several, modern := storeFile(t, "several.jks"), storeFile(t, "modern.p12")
+	inFolder(t)
+	writeFile(t, "several.jks", several)
+	writeFile(t, "modern.p12", modern)
+	for _, args := range []string{
+		"--renew several.jks --from-key several.jks --alias second --out one",
+		"--renew modern.p12 --from-key modern.p12 --out two",
+	} {
+		if got := call([]string{"STORE", "changeit"}, append([]string{"auth", "request", "--passphrase", "env:STORE"}, strings.Fields(args)...)...); got.code != 0 {
+			t.Errorf("%s: code %d: %s", args, got.code, got.err)
+		}
+	}
+}
+
 // TestSubjectForAnotherUserHasNoOldAddress: the subject of an old certificate without its email address.
 func TestSubjectForAnotherUserHasNoOldAddress(t *testing.T) {
 	email := pkix.AttributeTypeAndValue{Type: emailAddress, Value: "old@example.com"}
