@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"crypto/sha1"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -155,5 +158,28 @@ func TestAuthCheckGoesOnAfterAWrongFileThatIsMet(t *testing.T) {
 	}
 	if got := call(nil, "auth", "check", "tree/a", "--jobs", "tree"); got.code != 0 || !strings.Contains(got.err, "tree/closed") {
 		t.Errorf("a closed folder among jobs: code %d, %s", got.code, got.err)
+	}
+}
+
+// A key of a store that cannot be opened is told of, beside those that can.
+func TestAuthCheckShowsTheKeyThatCannotBeOpened(t *testing.T) {
+	data := storeFile(t, "several.jks")
+	key := []byte("\x06\x0a\x2b\x06\x01\x04\x01\x2a\x02\x11\x01\x01") // begins what Java has encrypted
+	at := bytes.LastIndex(data, key)
+	if at < 0 || at == bytes.Index(data, key) {
+		t.Fatal("there are no two keys")
+	}
+	data[at+40]++ // as with another password
+	sum := sha1.New()
+	for _, c := range utf16.Encode([]rune("changeit")) {
+		sum.Write([]byte{byte(c >> 8), byte(c)})
+	}
+	sum.Write([]byte("Mighty Aphrodite"))
+	sum.Write(data[:len(data)-sha1.Size])
+	copy(data[len(data)-sha1.Size:], sum.Sum(nil))
+	inFolder(t)
+	writeFile(t, "s.jks", data)
+	if got := call([]string{"PW", "changeit"}, "auth", "check", "s.jks", "--passphrase", "env:PW"); got.code != 77 {
+		t.Errorf("code %d\n%s%s", got.code, got.out, got.err)
 	}
 }

@@ -208,8 +208,8 @@ func (l *loading) alone(certificate string) ([]*keystore.Identity, error) {
 	}
 	id, err := files.LoadCertificate()
 	if errors.Is(err, keystore.SeveralKeys) {
-		if all, _ := files.LoadAll(); len(all) > 0 {
-			return all, nil
+		if all, err := files.LoadAll(); len(all) > 0 {
+			return all, err
 		}
 	}
 	if err != nil {
