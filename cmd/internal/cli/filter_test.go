@@ -117,6 +117,25 @@ func TestAResultWithSecretsStaysJSON(t *testing.T) {
 	}
 }
 
+// TestNamesStayInResults, also in those that go to stdout, which is filtered itself, and to a file.
+func TestNamesStayInResults(t *testing.T) {
+	certificate, _ := identityFiles(t)
+	inFolder(t)
+	for _, password := range []string{"certificates", `"not_after"`} {
+		got := call([]string{"PGPASSWORD", password}, "auth", "check", certificate, "--output", "json", "--result-file", "r.json")
+		written, err := os.ReadFile("r.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string][]byte{"stdout": []byte(got.out), "--result-file": written} {
+			var inv map[string]any
+			if err := json.Unmarshal(text, &inv); err != nil || inv["certificates"] == nil {
+				t.Errorf("%s, %s: %v: %.200s", password, name, err, text)
+			}
+		}
+	}
+}
+
 // BenchmarkCleanJSON is of a large result, with escapes, against the filter alone over the same text.
 func BenchmarkCleanJSON(b *testing.B) {
 	f := &secret.Filter{}

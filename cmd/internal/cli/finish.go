@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/anaplan-runner/anaplan-runner/auth/secret"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 )
@@ -71,13 +72,19 @@ func (p *Program) writeClean(w io.Writer, v any) error {
 	if err := writeJSON(&b, v); err != nil {
 		return err
 	}
+	if f, ok := w.(*secret.FilterWriter); ok { // which would take our names away
+		if err := f.Flush(); err != nil {
+			return err
+		}
+		w = f.Unwrap()
+	}
 	_, err := w.Write(cleanJSON(p.filter, b.Bytes()))
 	return err
 }
 
 func (p *Program) writeResultFile(path string, result any) error {
 	return data.Place(path, 0o644, func(f *os.File) error {
-		return p.filtered(f, func(w io.Writer) error { return p.writeClean(w, result) })
+		return p.writeClean(f, result)
 	})
 }
 
