@@ -66,6 +66,9 @@ func (t *tunnel) connect(ctx context.Context) (net.Conn, error) {
 		switch {
 		case !known:
 			return nil, c.loginError(answer, "asks for a login"+list(offers)+", and none is given", "give proxy_user and proxy_password in the connection, or --proxy-user and --proxy-password")
+		case way != "" && asked == 0 && t.dialer.o.Auth == "" && next != "" && next != way: // it was learned, and is another now
+			c.done()
+			c.shown, c.done = false, nil
 		case way != "" || asked > 0:
 			hint := "check proxy_user and proxy_password"
 			if way == NTLM && !strings.ContainsAny(c.as.user, `\@`) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 )
 
 // Kind is what is wrong, as far as it matters for what to do.
@@ -79,6 +80,12 @@ func (c *through) failed(addr string, err error) error {
 		e.Err = errors.New("the connection was closed")
 	}
 	return e
+}
+
+// ended is closed, or reset.
+func ended(err error) bool {
+	const windows = syscall.Errno(10054)
+	return closed(err) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, windows)
 }
 
 // closed reports whether a connection ended where more was awaited.

@@ -70,6 +70,13 @@ func (l *Logins) refuse(as credential, answer *Error) {
 	l.of(as).refused = answer
 }
 
+// worked says whether a login ever did.
+func (l *Logins) worked(as credential) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.of(as).worked.IsZero()
+}
+
 // doubt notes that a proxy ended the connection on a login, which some do instead of refusing it.
 func (l *Logins) doubt(as credential, e *Error) {
 	l.mu.Lock()

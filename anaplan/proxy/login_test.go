@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -319,4 +321,82 @@ func TestAProxyThatEndsTheConnectionAfter407(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestAProxyThatChangesItsMethod is logged in to by the new one.
+func TestAProxyThatChangesItsMethod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{auth: "basic"}
+		defer f.close()
+		d := dialers(t, 1, proxy.Options{Address: "http://p:1", User: fakeUser, Network: f.dial, Password: func() (string, error) { return fakePassword, nil }})[0]
+		for _, method := range []string{"basic", "ntlm", "ntlm", "basic"} {
+			f.mu.Lock()
+			f.auth = method
+			f.mu.Unlock()
+			if _, err := d.Dial(t.Context(), "https", "a.example.com:443"); err != nil {
+				t.Errorf("%s: %v", method, err)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
+// TestASOCKSProxyThatIsStartedAnew in the middle of a login that worked before has not refused it.
+func TestASOCKSProxyThatIsStartedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{auth: "socks login", slow: time.Second}
+		defer f.close()
+		d := dialers(t, 1, proxy.Options{Address: "socks5://p:1", User: fakeUser, Network: f.dial, Password: func() (string, error) { return fakePassword, nil }})[0]
+		if _, err := d.Dial(t.Context(), "https", "a.example.com:443"); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second/2, func() { // it has the login, and has not answered it
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			for _, c := range f.open {
+				c.Close()
+			}
+		})
+		if _, err := d.Dial(t.Context(), "https", "a.example.com:443"); err == nil {
+			t.Fatal("the proxy was there all the time")
+		}
+		time.Sleep(time.Hour)
+		if _, err := d.Dial(t.Context(), "https", "a.example.com:443"); err != nil {
+			t.Errorf("an hour later: %v", err)
+		}
+	})
+}
+
+// TestASOCKSProxyThatResets a connection on a wrong password has refused it.
+func TestASOCKSProxyThatResets(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var sent atomic.Int32
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.ReadFull(c, make([]byte, 4))
+			_, _ = c.Write([]byte{5, 2})
+			_, _ = io.ReadFull(c, make([]byte, 2))
+			sent.Add(1)
+			_ = c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}
+	}()
+	d := dialers(t, 1, proxy.Options{Address: "socks5://" + l.Addr().String(), User: "anna", Password: func() (string, error) { return "wrong", nil }})[0]
+	for range 4 {
+		_, err := d.Dial(t.Context(), "https", "a.example.com:443")
+		if e, ok := errors.AsType[*proxy.Error](err); !ok || e.Kind != proxy.Login {
+			t.Errorf("%v", err)
+		}
+	}
+	if n := sent.Load(); n != 1 {
+		t.Errorf("sent %d times", n)
+	}
 }

@@ -92,7 +92,7 @@ func (t *tunnel) greet(conn net.Conn, as credential, known bool) error {
 		login := append([]byte{1, byte(len(as.user))}, as.user...)
 		login = append(append(login, byte(len(as.password))), as.password...)
 		var said [2]byte
-		if err := ask(conn, login, said[:]); err != nil && !closed(err) {
+		if err := ask(conn, login, said[:]); err != nil && (!ended(err) || t.dialer.o.Logins.worked(as)) {
 			return t.broken(err)
 		} else if err != nil || said[1] != 0 { // some close at once
 			refusal := t.fail(Login, fmt.Sprintf("refuses the login of %s", as.user), nil, "check proxy_user and proxy_password")
