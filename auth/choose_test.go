@@ -30,6 +30,7 @@ func of(user string, serial int64, from, until int) *keystore.Identity {
 }
 
 func ofThen(today time.Time, user string, serial int64, from, until int) *keystore.Identity {
+	today = today.UTC() // whose days all have 24 hours
 	c := x509.Certificate{Subject: pkix.Name{CommonName: fmt.Sprintf("batch %d", serial)}, NotBefore: today.AddDate(0, 0, from), NotAfter: today.AddDate(0, 0, until)}
 	if user != "" {
 		c.EmailAddresses = []string{user}

@@ -206,6 +206,7 @@ func TestPreviousOnesAreKept(t *testing.T) {
 		if _, _, err := deliver(t.Context(), stores, []Target{{Name: a, Keep: 2}, {Name: "mem://b/a.csv", Keep: 2}}, text, csvFormat, Checks{}); err != nil {
 			t.Fatal(err)
 		}
+		nights(t, a, i)
 		want := map[string]string{}
 		for j := 0; j <= 2 && i-j >= 1; j++ {
 			name := "a.csv"
@@ -333,6 +334,16 @@ func TestCompressedByName(t *testing.T) {
 	}
 }
 
+// nights gives the file of the nth night a time of its own: clocks of file systems stand
+// still for milliseconds.
+func nights(t *testing.T, path string, n int) {
+	t.Helper()
+	at := time.Date(2026, 11, n, 2, 0, 0, 0, time.UTC)
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A link keeps leading to the newest file, and an old one does not change under its
 // number.
 func TestKeepBehindALink(t *testing.T) {
@@ -347,6 +358,7 @@ func TestKeepBehindALink(t *testing.T) {
 		if _, _, err := deliver(t.Context(), &stores, []Target{{Name: link, Keep: 2}}, fmt.Sprintf("n\n%d\n", i), csvFormat, Checks{}); err != nil {
 			t.Fatal(err)
 		}
+		nights(t, link, i)
 	}
 	for name, want := range map[string]string{"real.csv": "n\n2\n", "latest.csv": "n\n2\n", "latest.csv.1": "n\n1\n", "latest.csv.2": "n\n0\n"} {
 		if got := readFile(t, dir, name); got != want {

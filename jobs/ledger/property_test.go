@@ -121,13 +121,22 @@ func TestNoStartWithoutAReason(t *testing.T) {
 	// That such runs are drawn at all is seen in the same ones each time.
 	seen, runs := map[string]int{}, rapid.Custom(drawRun)
 	for seed := range 100 {
-		if err := starts(runs.Example(seed), seen); err != nil {
+		events := runs.Example(seed)
+		if err := starts(events, seen); err != nil {
 			t.Fatalf("example %d: %v", seed, err)
+		}
+		for _, e := range events {
+			seen[e.Body.Kind()]++
 		}
 	}
 	for _, was := range []string{"", "refused", "absent", "overruled", "spent"} {
 		if seen[was] == 0 {
 			t.Errorf("no start came after one that is %q: this shows nothing (%v)", was, seen)
+		}
+	}
+	for _, body := range []ledger.Body{ledger.RunContinued{}, ledger.RunEnded{}} {
+		if seen[body.Kind()] == 0 {
+			t.Errorf("no run had %s: this shows nothing (%v)", body.Kind(), seen)
 		}
 	}
 }

@@ -80,12 +80,13 @@ func tablesHoldOddTexts(t *testing.T, s Suite) {
 }
 
 // tablesFollowRandomHistories appends what may follow, in batches, through two handles on
-// the same ledger in turn, so that what one of them remembers is outdated.
+// the same ledger in turn, so that what one of them remembers is outdated. What Draw draws
+// at all is asked of examples, by a test of the package ledger.
 func tablesFollowRandomHistories(t *testing.T, s Suite) {
 	l := s.Open(t)
 	d := s.Database(t, l)
 	ledgers := []ledger.Ledger{l, s.second(t, l)}
-	tries, ended, continued := 0, 0, 0
+	tries := 0
 	rapid.Check(t, func(r *rapid.T) {
 		tries++
 		id := ledger.ID{Job: "j", Run: fmt.Sprint(tries)}
@@ -118,14 +119,6 @@ func tablesFollowRandomHistories(t *testing.T, s Suite) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		for _, e := range known {
-			switch e.Body.(type) {
-			case ledger.RunEnded:
-				ended++
-			case ledger.RunContinued:
-				continued++
-			}
-		}
 		s, err := ledger.Fold(known)
 		if err != nil {
 			r.Fatal(err)
@@ -136,18 +129,12 @@ func tablesFollowRandomHistories(t *testing.T, s Suite) {
 		}
 	})
 	CheckTables(t, ledgers[1], d)
-	tasks, spent := 0, 0
+	tasks := 0
 	for _, of := range d.tables(t) {
-		for _, k := range of.Tasks {
-			tasks++
-			if k.Spent {
-				spent++
-			}
-		}
+		tasks += len(of.Tasks)
 	}
-	// A short test draws few.
-	if tasks == 0 || !testing.Short() && (ended == 0 || spent == 0 || continued == 0) {
-		t.Errorf("the histories held %d tasks, %d ends, %d spent tasks, %d times of being continued: they show nothing", tasks, ended, spent, continued)
+	if tasks == 0 {
+		t.Error("the histories held no task: they show nothing")
 	}
 }
 
