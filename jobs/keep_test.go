@@ -13,6 +13,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/anaplan/simulator"
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
 	"github.com/anaplan-runner/anaplan-runner/jobs/report"
 )
 
@@ -88,6 +89,45 @@ func TestTriesKeepYesterdaysFile(t *testing.T) {
 			t.Errorf("kept is %.30q", kept)
 		}
 	})
+}
+
+// fullAtPlacing is a ledger that does not record what is about to be done with a target before
+// the runner has given that up, and has more to record.
+type fullAtPlacing struct{ ledger.Ledger }
+
+func (l fullAtPlacing) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
+	if _, ok := events[len(events)-1].Body.(ledger.TargetPlacing); ok {
+		return 0, errDisk
+	}
+	return l.Ledger.Append(ctx, run, after, epoch, events...)
+}
+
+// TestALedgerThatIsFullAtPlacing: an export that has run is only fetched by whoever continues,
+// though the ledger failed before its target was put in place.
+func TestALedgerThatIsFullAtPlacing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.put("out/stores.csv", "of yesterday\n")
+		n.runner.Ledger = fullAtPlacing{n.ledger}
+		s := n.run(t.Context(), storesKept(n))
+		if s.End.Code != ledger.CodeInternal || s.Steps[0].End != nil || n.read("out/stores.csv") != "of yesterday\n" {
+			t.Errorf("%s, code %d\n%s", verdicts(s), s.End.Code, messages(s))
+		}
+		n.runner.Ledger = n.ledger
+		if s = n.resume(s.Created.ID, Continuation{}); s.End.Code != 0 || n.read("out/stores.csv.1") != "of yesterday\n" {
+			t.Errorf("%s, code %d\n%s", verdicts(s), s.End.Code, messages(s))
+		}
+		if started := len(n.sim.Tasks()); started != 1 {
+			t.Errorf("the export was started %d times", started)
+		}
+	})
+}
+
+// storesKept is an export whose target of before is kept.
+func storesKept(n *night) configs.Step {
+	return configs.Step{Name: "publish", Verb: configs.Export, Object: configs.Ref{Name: "Store List"},
+		Targets: []configs.Target{{Path: filepath.Join(n.dir, "out", "stores.csv"), Keep: 1}}}
 }
 
 // alikes are objects that are told apart by the query of their URLs alone: files of a folder.

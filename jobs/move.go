@@ -169,10 +169,14 @@ func (s *step) intend(out FileOutput, placings []data.Placing) error {
 			Previous: p.Previous, First: p.First, Kept: p.Kept, Stored: p.Stored})
 	}
 	if err := s.record(events...); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnrecorded, err)
 	}
 	for _, p := range placings {
 		s.placings[data.Display(p.Name)] = p
 	}
 	return nil
 }
+
+// errUnrecorded says that the ledger did not record what was about to be done with targets. It
+// was not done; whoever continues the run fetches what its task has written.
+var errUnrecorded = errors.New("nothing was put in place")

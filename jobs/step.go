@@ -305,7 +305,7 @@ func (s *step) failed(ctx context.Context, doing string, err error) *ending {
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)) || errors.Is(err, errAbsent)) {
 		return stopEnding()
 	}
-	if errors.Is(err, errNotAfter) {
+	if errors.Is(err, errNotAfter) || errors.Is(err, errUnrecorded) {
 		return stopEnding()
 	}
 	e := explain(err)
