@@ -14,6 +14,7 @@ import (
 	"github.com/anaplan-runner/anaplan-runner/configs"
 	"github.com/anaplan-runner/anaplan-runner/jobs/data"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger/memory"
 	"github.com/anaplan-runner/anaplan-runner/jobs/report"
 )
 
@@ -128,6 +129,48 @@ func TestALedgerThatIsFullAtPlacing(t *testing.T) {
 func storesKept(n *night) configs.Step {
 	return configs.Step{Name: "publish", Verb: configs.Export, Object: configs.Ref{Name: "Store List"},
 		Targets: []configs.Target{{Path: filepath.Join(n.dir, "out", "stores.csv"), Keep: 1}}}
+}
+
+// TestPlacedByAnOlderProgram: what a program has put in place that recorded only its version, and
+// only afterwards, is not kept.
+func TestPlacedByAnOlderProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.runner.Exec = func(context.Context, Program) (Exit, error) { return Exit{Code: 1}, nil }
+		n.put("out/stores.csv", "of yesterday\n")
+		s := n.run(t.Context(), storesKept(n), configs.Step{Name: "fails", Verb: configs.Command, Argv: []string{"it"}, OnFailure: configs.Continue})
+		events, err := n.ledger.Events(t.Context(), s.Created.ID, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, placed, err := data.Local{}.Open(t.Context(), filepath.Join(n.dir, "out", "stores.csv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Close() // it was not read
+		n.ledger = &memory.Ledger{}
+		n.runner.Ledger = n.ledger
+		seq := int64(0)
+		for _, e := range events {
+			switch b := e.Body.(type) {
+			case ledger.TargetPlacing:
+				continue
+			case ledger.TargetWritten:
+				b.Version = placed.Version
+				e.Body = b
+			}
+			if seq, err = n.ledger.Append(t.Context(), s.Created.ID, seq, 0, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s = n.resume(s.Created.ID, Continuation{Again: []string{"publish"}}); len(s.Steps[0].Targets) != 2 {
+			t.Errorf("%s\n%s", verdicts(s), messages(s))
+		}
+		if kept := n.read("out/stores.csv.1"); kept != "of yesterday\n" {
+			t.Errorf("kept is %.30q", kept)
+		}
+	})
 }
 
 // alikes are objects that are told apart by the query of their URLs alone: files of a folder.

@@ -68,6 +68,11 @@ func newStep(r *run, i int) *step {
 	s.uploaded = uploadedFor(r, i)
 	t := &r.state.Steps[i]
 	s.tries, s.stopped, s.placings = len(t.Tries), map[string]bool{}, map[string]data.Placing{}
+	for _, w := range t.Targets {
+		if w.Version != "" {
+			s.placings[w.Path] = data.Placing{Previous: w.Version, Kept: true}
+		}
+	}
 	for _, p := range t.Placings {
 		s.placings[p.Path] = data.Placing{Previous: p.Previous, First: p.First, Kept: p.Kept, Stored: p.Stored}
 	}

@@ -231,6 +231,9 @@ type (
 		// Alike is how many targets of the download that have the same path here stand before
 		// it: what tells them apart is a part of their URLs that is not recorded.
 		Alike int `json:"alike,omitempty"`
+		// Version is what the store knows it by, where previous ones are kept, in events of
+		// older programs, which recorded no TargetPlacing.
+		Version string `json:"version,omitempty"`
 	}
 
 	// SourceMoved says that a file of a source was moved after every step that reads it
