@@ -52,7 +52,8 @@ func (p *Program) doCancel(c *cli.Context) error {
 	if c.Bool("detach") {
 		what = ledger.WishDetach
 	}
-	holder, err := askRunner(c.Context, book, id, func() ledger.Wish { return ledger.Wish{What: what, By: decider(), At: p.Now().UTC()} })
+	wish := func() ledger.Wish { return ledger.Wish{What: what, By: decider(), At: p.Now().UTC()} }
+	holder, err := askRunner(c.Context, book, id, nil, wish)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (p *Program) doCancel(c *cli.Context) error {
 		r := book.report(state)
 		return p.tell(c, ledger.CodeOK, r)
 	}
-	state, err = p.awaitEnd(c, book, state)
+	state, err = p.awaitEnd(c, book, state, holder, wish)
 	if err != nil {
 		return err
 	}
@@ -79,10 +80,10 @@ func (p *Program) doCancel(c *cli.Context) error {
 	return p.tellCancelled(c, book, state)
 }
 
-// askRunner leaves a wish for whoever runs a run, and says who that is; nil: nobody does, and
-// nothing was left. Who takes the run over while the wish is being left is asked too: a wish
-// of before does not count for him.
-func askRunner(ctx context.Context, l ledger.Ledger, id ledger.ID, wish func() ledger.Wish) (asked *ledger.Holder, err error) {
+// askRunner leaves a wish for whoever runs a run, unless asked is he, and says who that is; nil:
+// nobody does, and nothing was left. Who takes the run over while the wish is being left is asked
+// too: a wish of before does not count for him.
+func askRunner(ctx context.Context, l ledger.Ledger, id ledger.ID, asked *ledger.Holder, wish func() ledger.Wish) (*ledger.Holder, error) {
 	for {
 		holder, err := l.Holder(ctx, ledger.RunKey(id))
 		if err != nil || holder == nil || asked != nil && holder.Runner == asked.Runner && holder.Since.Equal(asked.Since) {
@@ -96,29 +97,13 @@ func askRunner(ctx context.Context, l ledger.Ledger, id ledger.ID, wish func() l
 }
 
 // awaitEnd tells the events of a run until it has ended, or nobody runs it any more.
-func (p *Program) awaitEnd(c *cli.Context, book *book, state ledger.State) (ledger.State, error) {
+func (p *Program) awaitEnd(c *cli.Context, book *book, state ledger.State, asked *ledger.Holder, wish func() ledger.Wish) (ledger.State, error) {
 	id := state.Created.ID
-	err := p.interruptible(c, func(ctx context.Context) error {
+	err := p.interruptible(c, func(ctx context.Context) (err error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, length(c, "wait"), errNotEnded)
 		defer cancel()
-		for state.End == nil {
-			holder, err := book.Holder(ctx, ledger.RunKey(id))
-			if err != nil {
-				return caused(ctx, err)
-			}
-			if state, err = p.news(ctx, book, state); err != nil {
-				return caused(ctx, err)
-			}
-			if holder == nil || state.End != nil {
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-time.After(followEvery):
-			}
-		}
-		return nil
+		state, err = p.followToEnd(ctx, book, state, asked, wish)
+		return err
 	})
 	if errors.Is(err, errNotEnded) {
 		err = &failure{code: ledger.CodeTime, cause: ledger.CauseTime, err: err,
@@ -126,6 +111,32 @@ func (p *Program) awaitEnd(c *cli.Context, book *book, state ledger.State) (ledg
 			next: "see what it does: " + about(book, "status", id)}
 	}
 	return state, err
+}
+
+// followToEnd is awaitEnd for as long as ctx. Who takes the run over meanwhile is asked, too.
+func (p *Program) followToEnd(ctx context.Context, book *book, state ledger.State, asked *ledger.Holder, wish func() ledger.Wish) (ledger.State, error) {
+	id := state.Created.ID
+	for state.End == nil {
+		holder, err := book.Holder(ctx, ledger.RunKey(id))
+		if err != nil {
+			return state, caused(ctx, err)
+		}
+		if state, err = p.news(ctx, book, state); err != nil {
+			return state, caused(ctx, err)
+		}
+		if holder == nil || state.End != nil {
+			break
+		}
+		if asked, err = askRunner(ctx, book, id, asked, wish); err != nil {
+			return state, caused(ctx, err)
+		}
+		select {
+		case <-ctx.Done():
+			return state, context.Cause(ctx)
+		case <-time.After(followEvery):
+		}
+	}
+	return state, nil
 }
 
 var errNotEnded = errors.New("the run has not ended")
