@@ -29,9 +29,9 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 	}
 	began := time.Now()
 	for _, key := range keys {
-		told := false
+		told, mine := false, false
 		for {
-			lease, err := r.claim(ctx, key, id)
+			lease, err := r.claim(ctx, key, id, mine)
 			if err == nil {
 				r.leases = append(r.leases, lease)
 				break
@@ -44,6 +44,7 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 				r.disown()
 				return err
 			}
+			mine = mine || ours
 			if !told {
 				told = true
 				r.logger().Warnf("waits: %s", held)
@@ -60,8 +61,12 @@ func (r *run) own(ctx context.Context, id ledger.ID, overlap configs.Overlap) er
 
 // claim takes a lease of the run or its job, after it has noted what people had wished of the
 // run until then: that was for who ran it before. In this order no wish is missed that is left
-// as soon as the run is ours.
-func (r *run) claim(ctx context.Context, key ledger.Key, id ledger.ID) (ledger.Lease, error) {
+// as soon as the run is ours. mine says that a taking whose answer was lost has made the lease
+// ours: wishes since then are for this runner.
+func (r *run) claim(ctx context.Context, key ledger.Key, id ledger.ID, mine bool) (ledger.Lease, error) {
+	if mine {
+		return r.lease(ctx, key, r.holder(""))
+	}
 	if err := r.read(ctx, func() error {
 		w, err := r.Ledger.Asked(ctx, id)
 		if err == nil && w != nil {

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ type wishing struct {
 	ledger.Ledger
 	key           ledger.Key
 	before, after func() // of it
+	lost          func() // after it, if its answer is lost: nobody renews the lease, and it ends
 }
 
 func (l *wishing) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (ledger.Lease, error) {
@@ -29,6 +31,12 @@ func (l *wishing) Take(ctx context.Context, key ledger.Key, by ledger.Holder) (l
 	if err == nil && l.after != nil {
 		l.after()
 	}
+	if err == nil && l.lost != nil {
+		l.lost()
+		l.lost = nil
+		time.AfterFunc(time.Minute, lease.Release)
+		return nil, errors.New("connection reset")
+	}
 	return lease, err
 }
 
@@ -39,9 +47,10 @@ func TestWishesWhileARunIsTakenOver(t *testing.T) {
 		wish func(l *wishing, ask func())
 		want string
 	}{
-		"left before":           {func(_ *wishing, ask func()) { ask() }, "load sales ok"},
-		"left for who has it":   {func(l *wishing, ask func()) { l.before = func() { ask(); l.before = nil } }, "load sales ok"},
-		"left as soon as taken": {func(l *wishing, ask func()) { l.after = ask }, "load sales cancelled/signal"},
+		"left before":                   {func(_ *wishing, ask func()) { ask() }, "load sales ok"},
+		"left for who has it":           {func(l *wishing, ask func()) { l.before = func() { ask(); l.before = nil } }, "load sales ok"},
+		"left as soon as taken":         {func(l *wishing, ask func()) { l.after = ask }, "load sales cancelled/signal"},
+		"left when its answer was lost": {func(l *wishing, ask func()) { l.lost = ask }, "load sales cancelled/signal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
