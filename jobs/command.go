@@ -37,18 +37,21 @@ func (s *step) command(ctx context.Context) *ending {
 		return s.failed(ctx, "start it", err)
 	}
 	s.programs++
-	err := s.record(ledger.CommandStarted{Program: filepath.Base(argv[0])})
+	unbegun := func(err error) *ending {
+		s.note(ledger.CommandEnded{Code: -1, Error: fmt.Sprintf("it was not started: %v", err)})
+		return s.failed(ctx, "start it", err)
+	}
+	if err := s.record(ledger.CommandStarted{Program: filepath.Base(argv[0])}); err != nil {
+		return unbegun(err) // it may be another runner's to begin, and to lock
+	}
 	lock, unlock := s.lockProgram() // before the check: who takes the run over looks at it after
 	defer unlock()
-	if err == nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	err := context.Cause(ctx)
 	if err == nil {
 		err = s.check()
 	}
 	if err != nil {
-		s.note(ledger.CommandEnded{Code: -1, Error: fmt.Sprintf("it was not started: %v", err)})
-		return s.failed(ctx, "start it", err)
+		return unbegun(err)
 	}
 	s.progress(Progress{Phase: PhaseRun, Text: filepath.Base(argv[0]), Done: -1})
 	limited, cancel := context.WithTimeoutCause(ctx, s.commandLimit(), errLimit)

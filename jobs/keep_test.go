@@ -92,12 +92,15 @@ func TestTriesKeepYesterdaysFile(t *testing.T) {
 	})
 }
 
-// fullAtPlacing is a ledger that does not record what is about to be done with a target before
-// the runner has given that up, and has more to record.
-type fullAtPlacing struct{ ledger.Ledger }
+// fullAt is a ledger that does not record an event of a kind before the runner has given that
+// up, and has more to record.
+type fullAt struct {
+	ledger.Ledger
+	kind string
+}
 
-func (l fullAtPlacing) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
-	if _, ok := events[len(events)-1].Body.(ledger.TargetPlacing); ok {
+func (l fullAt) Append(ctx context.Context, run ledger.ID, after, epoch int64, events ...ledger.Event) (int64, error) {
+	if events[len(events)-1].Body.Kind() == l.kind {
 		return 0, errDisk
 	}
 	return l.Ledger.Append(ctx, run, after, epoch, events...)
@@ -110,7 +113,7 @@ func TestALedgerThatIsFullAtPlacing(t *testing.T) {
 		n := newLeanNight(t, simulator.Options{})
 		defer n.close()
 		n.put("out/stores.csv", "of yesterday\n")
-		n.runner.Ledger = fullAtPlacing{n.ledger}
+		n.runner.Ledger = fullAt{n.ledger, "target_placing"}
 		s := n.run(t.Context(), storesKept(n))
 		if s.End.Code != ledger.CodeInternal || s.Steps[0].End != nil || n.read("out/stores.csv") != "of yesterday\n" {
 			t.Errorf("%s, code %d\n%s", verdicts(s), s.End.Code, messages(s))

@@ -58,6 +58,7 @@ func TestLockedProgram(t *testing.T) {
 	if _, err := lockProgram(path); err == nil {
 		t.Error("it was locked twice")
 	}
+	holds("locked twice", true)
 	if _, err := RunProgram(ctx, Program{Argv: []string{self}, Lock: held}); err == nil {
 		t.Error("it was begun")
 	}
@@ -90,6 +91,23 @@ func begunAndKilled(n *night, rerun string) ledger.ID {
 // programFileOf is what the second program of step "c" is locked by.
 func programFileOf(n *night, id ledger.ID) string {
 	return (&run{Runner: n.runner, req: Request{ID: id}}).programFile("c", 2)
+}
+
+// TestAProgramThatIsNotRecordedLocksNothing: that it begins is not recorded because another runner
+// has the run, and a program of that may be the one of the same number.
+func TestAProgramThatIsNotRecordedLocksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newLeanNight(t, simulator.Options{})
+		defer n.close()
+		n.runner.Ledger = fullAt{n.ledger, "command_started"}
+		s := n.run(t.Context(), configs.Step{Name: "c", Verb: configs.Command, Argv: []string{"/bin/true"}})
+		if s.End.Code != ledger.CodeInternal || len(s.Steps[0].Commands) != 1 {
+			t.Errorf("%s, code %d\n%s", verdicts(s), s.End.Code, messages(s))
+		}
+		if _, err := os.Stat(filepath.Dir(programFileOf(n, s.Created.ID))); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a file was made to lock: %v", err)
+		}
+	})
 }
 
 // TestNobodyTakesARunningProgramForOK: as long as it is known to run, no decision says that it
