@@ -24,8 +24,8 @@ type Program struct {
 	Line func(string)
 	// Lock is a locked file that the program has open, and so has all that it starts: it stays
 	// locked for as long as any of them lives, whatever becomes of this process. The number of
-	// the program's process group is written to it, and it is closed here. Optional; nil on
-	// Windows, where all of them end with this process.
+	// the program's process group is written to it, with the machine that gave it, and it is
+	// closed here. Optional; nil on Windows, where all of them end with this process.
 	Lock *os.File
 }
 

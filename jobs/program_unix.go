@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -35,9 +36,17 @@ func newGroup(cmd *exec.Cmd, lock *os.File) *group {
 
 func (g *group) started() {
 	if g.lock != nil {
-		_, _ = fmt.Fprintln(g.lock, g.cmd.Process.Pid) // for people
+		_, _ = fmt.Fprintf(g.lock, "%d\n%s\n", g.cmd.Process.Pid, numbersHere()) // the first line is for people, too
 		_ = g.lock.Close()
 	}
+}
+
+// numbersHere says among which processes a number is that of one: those of this machine, and on
+// Linux of this namespace.
+func numbersHere() string {
+	host, _ := os.Hostname()
+	space, _ := os.Readlink("/proc/self/ns/pid")
+	return host + " " + space
 }
 
 func (g *group) close() {}
@@ -72,7 +81,8 @@ func lockProgram(path string) (*os.File, error) {
 }
 
 // locksProgram says whether anything of a program still runs that a file is locked by, and
-// names its process group, as far as that is known.
+// names its process group, as far as that is known. Who has left the group holds the lock, too,
+// and is no part of the program: where the group can be asked, it says whether it runs.
 func locksProgram(path string) (runs bool, group string, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,6 +98,11 @@ func locksProgram(path string) (runs bool, group string, err error) {
 	case !errors.Is(err, syscall.EWOULDBLOCK):
 		return false, "", &fs.PathError{Op: "lock", Path: path, Err: err}
 	}
-	text, err := io.ReadAll(io.LimitReader(f, 20))
-	return true, strings.TrimSpace(string(text)), err
+	text, err := io.ReadAll(io.LimitReader(f, 1<<10))
+	group, where, _ := strings.Cut(string(text), "\n") // older programs wrote the number alone
+	n, _ := strconv.Atoi(group)
+	if n > 1 && where == numbersHere()+"\n" && errors.Is(syscall.Kill(-n, 0), syscall.ESRCH) {
+		return false, "", nil
+	}
+	return true, group, err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,6 +64,54 @@ func TestLockedProgram(t *testing.T) {
 		t.Error("it was begun")
 	}
 	holds("not begun", false)
+}
+
+// TestWhoHasLeftTheProgram: a lock that only processes outside of the program's group hold says
+// nothing, where the group can be asked.
+func TestWhoHasLeftTheProgram(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "it.lock")
+	lock, err := lockProgram(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Dup(int(lock.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.CloseOnExec(fd)
+	left := os.NewFile(uintptr(fd), path) // this process is none of the program's
+	defer left.Close()
+	if _, err := RunProgram(t.Context(), Program{Argv: []string{self}, Env: append(os.Environ(), "TEST_PROGRAM=fail"), Lock: lock}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, here, _ := strings.Cut(string(text), "\n")
+	ours := strconv.Itoa(syscall.Getpgrp())
+	for _, tc := range []struct {
+		name, text string
+		runs       bool
+		group      string
+	}{
+		{"its group is gone", ended + "\n" + here, false, ""},
+		{"its group is there", ours + "\n" + here, true, ours},
+		{"elsewhere", ended + "\nelsewhere " + here, true, ended},
+		{"of an older program", ended + "\n", true, ended},
+		{"just begun", "", true, ""},
+	} {
+		if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if runs, group, err := locksProgram(path); runs != tc.runs || group != tc.group || err != nil {
+			t.Errorf("%s: it runs: %v, %q, %v", tc.name, runs, group, err)
+		}
+	}
 }
 
 // begunAndKilled is a run whose step "c" has begun its program for the nth time when its runner
