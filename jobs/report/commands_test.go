@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -32,12 +33,34 @@ func TestHowAProgramEnded(t *testing.T) {
 	}
 }
 
-// TestAProgramIsNotAnaplan: what failed for a program is not laid at Anaplan's door.
+// TestAProgramIsNotAnaplan: what became of a program is not laid at Anaplan's door.
 func TestAProgramIsNotAnaplan(t *testing.T) {
-	for verb, want := range map[string]string{"command": "The run failed: a program failed", "action": "The run failed: Anaplan could not do it"} {
-		s := begin(t, plan(verb, "s", "make", "")).resolved().at(1).add("s", ledger.StepStarted{Try: 1}, ledger.StepEnded{Verdict: ledger.Failed, Cause: ledger.CauseAction}).end()
-		if got := reportOf(t, s).Headline(); got != want {
-			t.Errorf("%s: got %q, want %q", verb, got, want)
+	for _, tt := range []struct {
+		verb       string
+		verdict    ledger.Verdict
+		cause      ledger.Cause
+		head, says string
+	}{
+		{"command", ledger.Failed, ledger.CauseAction, "The run failed: a program failed", "failed: its program failed"},
+		{"action", ledger.Failed, ledger.CauseAction, "The run failed: Anaplan could not do it", "failed: Anaplan could not do it"},
+		{"command", ledger.Failed, ledger.CauseBusy, "The run failed: a program may already run", "failed: its program may already run"},
+		{"action", ledger.Failed, ledger.CauseBusy, "The run failed: the model was not free", "failed: the model was not free"},
+		{"command", ledger.Unsure, ledger.CauseStartUnknown, "It is not known whether a program did its work; a person has to look",
+			"may or may not have done its work; nothing was repeated: how its program ended is not known"},
+		{"action", ledger.Unsure, ledger.CauseStartUnknown, "It is not known whether Anaplan ran a step; a person has to look",
+			"may or may not have run at Anaplan; nothing was repeated: the answer to the start was lost"},
+	} {
+		s := begin(t, plan(tt.verb, "s", "make", "")).resolved().at(1).add("s", ledger.StepStarted{Try: 1}, ledger.StepEnded{Verdict: tt.verdict, Cause: tt.cause}).end()
+		r := reportOf(t, s)
+		if got := r.Headline(); got != tt.head {
+			t.Errorf("%s, %s: got %q, want %q", tt.verb, tt.cause, got, tt.head)
 		}
+		if got := words(r.Steps[0]); got != tt.says {
+			t.Errorf("%s, %s: got %q, want %q", tt.verb, tt.cause, got, tt.says)
+		}
+	}
+	both := Report{Verdict: ledger.Unsure, Steps: []Step{{Verb: "command", Verdict: ledger.Unsure}, {Verb: "action", Verdict: ledger.Unsure}}}
+	if got := both.Headline(); !strings.HasPrefix(got, "It is not known whether Anaplan") {
+		t.Errorf("a program and Anaplan: %q", got)
 	}
 }

@@ -154,7 +154,7 @@ func words(s Step) string {
 	if s.Verdict == ledger.OK && positive(s.Rows.Failed) {
 		return "ok, rejected rows are within what the job accepts"
 	}
-	text := verdictWords[s.Verdict]
+	text := s.how()
 	if text == "" {
 		text = short(s.Verdict, true) // of a newer program
 	}

@@ -36,10 +36,33 @@ var causeWords = map[ledger.Cause]string{
 	ledger.CauseInternal:     "a fault of this program or its disk",
 }
 
-// why is the cause in words. A command runs here, not in Anaplan.
+// commandVerdicts and commandCauses are the words for a command, which runs here, not in
+// Anaplan, where they are others.
+var (
+	commandVerdicts = map[ledger.Verdict]string{
+		ledger.Unsure: "may or may not have done its work; nothing was repeated",
+	}
+	commandCauses = map[ledger.Cause]string{
+		ledger.CauseAction:       "its program failed",
+		ledger.CauseBusy:         "its program may already run",
+		ledger.CauseStartUnknown: "how its program ended is not known",
+	}
+)
+
+func (s Step) isCommand() bool { return s.Verb == "command" }
+
+// how is the verdict in words.
+func (s Step) how() string {
+	if words := commandVerdicts[s.Verdict]; words != "" && s.isCommand() {
+		return words
+	}
+	return verdictWords[s.Verdict]
+}
+
+// why is the cause in words.
 func (s Step) why() string {
-	if s.Verb == "command" && s.Cause == ledger.CauseAction {
-		return "its program failed"
+	if words := commandCauses[s.Cause]; words != "" && s.isCommand() {
+		return words
 	}
 	return causeWords[s.Cause]
 }
@@ -101,6 +124,9 @@ func (r Report) Headline() string {
 		}
 	case ledger.Unsure:
 		head = "It is not known whether Anaplan ran a step; a person has to look"
+		if r.unsureOfPrograms() {
+			head = "It is not known whether a program did its work; a person has to look"
+		}
 	case ledger.TimedOut:
 		head = "The run passed a time limit"
 	default:
@@ -113,6 +139,17 @@ func (r Report) Headline() string {
 		head += fmt.Sprintf("; %s not done", plural(b, "step"))
 	}
 	return head
+}
+
+// unsureOfPrograms says whether all steps that are unsure are commands.
+func (r Report) unsureOfPrograms() (found bool) {
+	for _, s := range r.Steps {
+		if s.Verdict == ledger.Unsure && !s.isCommand() {
+			return false
+		}
+		found = found || s.Verdict == ledger.Unsure
+	}
+	return found
 }
 
 // counts are the steps of a run by their verdicts.

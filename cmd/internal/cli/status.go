@@ -75,9 +75,9 @@ type stepStatus struct {
 	Verb   string           `json:"verb"`
 	Object ledger.ObjectRef `json:"object"`
 	Model  shownModel       `json:"model"`
-	// Doing is working, waiting, begun (its runner is gone, and nothing of it runs), starting
-	// (the answer is awaited, or lost with its runner), queued, running or unknown (the answer
-	// was lost).
+	// Doing is working, waiting, begun (its runner is gone, and nothing of it runs), left (its
+	// runner is gone, and its program may run), starting (the answer is awaited, or lost with
+	// its runner), queued, running or unknown (the answer was lost).
 	Doing     string       `json:"doing"`
 	Since     report.Time  `json:"since"`
 	Task      string       `json:"task"`
@@ -204,6 +204,9 @@ func (p *Program) statusOf(ctx context.Context, c *cli.Context, book *book, stat
 				continue
 			} else if idle && holder == nil {
 				one.Doing, one.Since.Time = "begun", t.Started
+				if n := len(t.Commands); n > 0 && t.Commands[n-1].End == nil {
+					one.Doing, one.Since.Time = "left", t.Commands[n-1].At
+				}
 			}
 			if holder == nil {
 				one.Wait = nil // nobody waits

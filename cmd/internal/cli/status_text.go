@@ -23,7 +23,7 @@ func (r statusResult) text(w io.Writer, now time.Time) error {
 			line("  %s was asked for by %s, %s", s.Wish.What, s.Wish.By, ago(s.Wish.At, now))
 		}
 		for _, t := range s.Steps {
-			line("  %s: %s %q in model %q: %s", t.Name, t.Verb, t.Object.Name, t.Model.Name, t.words(now))
+			line("  %s: %s: %s", t.Name, t.object(), t.words(now))
 			if t.Wait != nil {
 				line("    waits since %s: %s: %s", moment(t.Wait.Since), t.Wait.Reason, t.Wait.Text)
 			}
@@ -63,6 +63,15 @@ func (s runStatus) words(now time.Time) string {
 	return fmt.Sprintf("ended %s, %s; it can be continued", s.Verdict, ago(s.Updated, now))
 }
 
+// object names what the step does; a program runs in no model.
+func (t stepStatus) object() string {
+	text := fmt.Sprintf("%s %q", t.Verb, t.Object.Name)
+	if t.Model.Name != "" {
+		text += fmt.Sprintf(" in model %q", t.Model.Name)
+	}
+	return text
+}
+
 func (t stepStatus) words(now time.Time) string {
 	since := ", since " + moment(t.Since)
 	switch t.Doing {
@@ -73,9 +82,10 @@ func (t stepStatus) words(now time.Time) string {
 	case "queued", "running":
 		state := strings.TrimSpace(or(t.TaskState, string("NOT_STARTED")) + " " + t.TaskStep)
 		return fmt.Sprintf("task %s, %s%s", t.Task, state, since)
-	}
-	if t.Doing == "begun" {
+	case "begun":
 		return "was begun, and nothing of it runs" + since
+	case "left":
+		return "its program was begun; how it ended is not known, and it may still run" + since
 	}
 	return t.Doing + since
 }
