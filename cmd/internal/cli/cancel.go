@@ -113,7 +113,8 @@ func (p *Program) awaitEnd(c *cli.Context, book *book, state ledger.State, asked
 	return state, err
 }
 
-// followToEnd is awaitEnd for as long as ctx. Who takes the run over meanwhile is asked, too.
+// followToEnd is awaitEnd for as long as ctx. Who takes the run over before it has ended is asked,
+// too; who continues it after that is not.
 func (p *Program) followToEnd(ctx context.Context, book *book, state ledger.State, asked *ledger.Holder, wish func() ledger.Wish) (ledger.State, error) {
 	id := state.Created.ID
 	for state.End == nil {

@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger"
+	"github.com/anaplan-runner/anaplan-runner/jobs/ledger/ledgertest"
 	"github.com/anaplan-runner/anaplan-runner/jobs/ledger/memory"
 )
 
@@ -58,7 +62,8 @@ func TestAskRunnerWhileTheRunChangesHands(t *testing.T) {
 func created(t *testing.T, l ledger.Ledger) ledger.State {
 	t.Helper()
 	id := ledger.ID{Job: "j", Run: "r"}
-	e := ledger.Event{Seq: 1, At: time.Now(), Body: ledger.RunCreated{ID: id}}
+	e := ledgertest.Created(id, time.Now())
+	e.Seq = 1
 	if _, err := l.Append(t.Context(), id, 0, 0, e); err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +113,35 @@ func TestWhoTakesTheRunOverIsAsked(t *testing.T) {
 		second.Release()
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestWhoContinuesAnEndedRunIsNotAsked: what was wished has come about, and is told as it was then.
+func TestWhoContinuesAnEndedRunIsNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &changing{Ledger: &memory.Ledger{}, change: func() {}}
+		state := created(t, l)
+		id := state.Created.ID
+		first := taken(t, l, id, 1)
+		asked, err := askRunner(t.Context(), l, id, nil, cancelNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(followEvery*5/2, func() { // all of it between two looks
+			first.Release()
+			time.AfterFunc(followEvery*5/2, taken(t, l, id, 2).Release)
+			for i, b := range []ledger.Body{ledger.RunEnded{Verdict: ledger.Cancelled, Cause: ledger.CauseSignal}, ledger.RunContinued{}} {
+				if _, err := l.Append(t.Context(), id, int64(i+1), 0, ledger.Event{Seq: int64(i + 2), At: time.Now(), Body: b}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		p := &Program{log: logrus.New()}
+		p.log.SetOutput(io.Discard)
+		state, err = p.followToEnd(t.Context(), &book{Ledger: l}, state, asked, cancelNow)
+		if err != nil || state.End == nil || state.End.Verdict != ledger.Cancelled || l.asked != 1 {
+			t.Errorf("asked %d times, end %+v: %v", l.asked, state.End, err)
 		}
 	})
 }

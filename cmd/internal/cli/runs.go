@@ -220,13 +220,17 @@ func (p *Program) follow(c *cli.Context, book *book, state ledger.State) (ledger
 	return state, nil
 }
 
-// news takes in what has been recorded of a run since, and tells it.
+// news takes in what has been recorded of a run since, and tells it, as far as its first end:
+// it may have been continued since.
 func (p *Program) news(ctx context.Context, book *book, state ledger.State) (ledger.State, error) {
 	events, err := book.Events(ctx, state.Created.ID, state.Seq)
 	if err != nil {
 		return state, err
 	}
 	for _, e := range events {
+		if state.End != nil {
+			break
+		}
 		if err := state.Apply(e); err != nil {
 			return state, err
 		}
