@@ -163,6 +163,9 @@ func (p *Program) requestOptions(c *cli.Context) (keystore.RequestOptions, error
 			}
 		}
 		id, err := files.LoadCertificate()
+		if c.String("from-key") == "" && errors.Is(err, keystore.PassphraseMissing) { // --passphrase is the new key's
+			return o, usage("give --email with the address of the Anaplan user in its place", "--renew %s: %v: it is not opened for a new key", old, err)
+		}
 		if err != nil {
 			return o, err
 		}

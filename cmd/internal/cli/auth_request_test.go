@@ -267,10 +267,11 @@ func TestRequestRefuses(t *testing.T) {
 		{"--out x --email a@example.com --subject /CN=a", 64, "--subject: the subject begins with a slash: write it with commas, as in CN=Batch User,O=Example,C=GB\n  → write it as in --subject \"CN=Batch,O=Example,C=GB\"\n"},
 		{"--out x --email a@example.com --country Belgium", 64, "--country: the country \"Belgium\" is not a code of two capital letters, such as GB\n  → write it as in --country GB\n"},
 		{"--out x --renew NOEMAIL", 64, "--renew NOEMAIL: the certificate has no email address\n  → give it with --email\n"},
+		{"--out x --renew STORE --passphrase env:STORE", 64, "--renew STORE: key store file STORE is encrypted, and no password is given: it is not opened for a new key\n  → give --email with the address of the Anaplan user in its place\n"},
 		{"--out x --renew KEY", 77, "certificate file KEY holds a private key and no certificate\n  → name the file with the certificate here, and this one as private key\n"},
 		{"--out x --email a@example.com extra", 64, "anaplan-runner auth request: there is one argument too many: \"extra\"\n  → "},
 	} {
-		paths := map[string]string{"CERT": cert, "KEY": key, "EC": elliptic, "WEAK": filepath.Join(keystoreFiles, "weak.pem"), "SEVERAL": filepath.Join(keystoreFiles, "stores", "several.jks"), "NOEMAIL": filepath.Join(keystoreFiles, "weak-certificate.pem")}
+		paths := map[string]string{"CERT": cert, "KEY": key, "EC": elliptic, "WEAK": filepath.Join(keystoreFiles, "weak.pem"), "SEVERAL": filepath.Join(keystoreFiles, "stores", "several.jks"), "STORE": filepath.Join(keystoreFiles, "stores", "modern.p12"), "NOEMAIL": filepath.Join(keystoreFiles, "weak-certificate.pem")}
 		args, want := []string{"auth", "request"}, tt.want
 		for _, a := range strings.Fields(tt.args) {
 			if path, ok := paths[a]; ok {
